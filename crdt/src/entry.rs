@@ -1,0 +1,296 @@
+//! Entries: one fact at one time, in one position of one log.
+//!
+//! Canonical form: `kind << 1 | critical`, the hybrid time (milliseconds, counter), then the fact's fields. A node keeps and
+//! relays kinds that it does not know ([`Fact::Opaque`]); an unknown *critical* kind fences its log's store until an upgrade.
+
+use crate::cell::CellKey;
+use crate::clock::Hlc;
+use crate::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
+use crate::control::{Boot, EpochOpen, Fence, NodeRecord, StoreRecord};
+use crate::count::{CountClose, CountScan};
+use crate::day::{DayClose, DayOpen};
+use crate::fork::ForkProof;
+use crate::gtin::Template;
+use crate::ids::{Actor, Digest};
+use crate::limits::ENTRY_BYTES_MAX;
+use crate::price::Price;
+use crate::product::{Product, Recall};
+use crate::receiving::{Adjustment, GoodsReceipt};
+use crate::sale::Sale;
+use crate::scope::Scope;
+
+/// Numbers of the kinds of fact. A number is never used again for something else.
+pub mod kind {
+    #![allow(missing_docs)]
+    pub const EPOCH_OPEN: u16 = 1;
+    pub const BOOT: u16 = 2;
+    pub const NODE: u16 = 10;
+    pub const FENCE: u16 = 11;
+    pub const STORE: u16 = 12;
+    pub const FORK: u16 = 13;
+    pub const PRODUCT: u16 = 20;
+    pub const RECALL: u16 = 21;
+    pub const PRICE: u16 = 22;
+    pub const TEMPLATE: u16 = 23;
+    pub const GOODS_RECEIPT: u16 = 30;
+    pub const SALE: u16 = 31;
+    pub const COUNT_SCAN: u16 = 32;
+    pub const COUNT_CLOSE: u16 = 33;
+    pub const DAY_OPEN: u16 = 34;
+    pub const DAY_CLOSE: u16 = 35;
+    pub const ADJUSTMENT: u16 = 36;
+
+    /// All kinds that this version knows.
+    pub const ALL: [u16; 17] = [
+        EPOCH_OPEN,
+        BOOT,
+        NODE,
+        FENCE,
+        STORE,
+        FORK,
+        PRODUCT,
+        RECALL,
+        PRICE,
+        TEMPLATE,
+        GOODS_RECEIPT,
+        SALE,
+        COUNT_SCAN,
+        COUNT_CLOSE,
+        DAY_OPEN,
+        DAY_CLOSE,
+        ADJUSTMENT,
+    ];
+}
+
+/// What an entry says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Fact {
+    EpochOpen(EpochOpen),
+    Boot(Boot),
+    Node(NodeRecord),
+    Fence(Fence),
+    Store(StoreRecord),
+    Fork(ForkProof),
+    Product(Product),
+    Recall(Recall),
+    Price(Price),
+    Template(Template),
+    GoodsReceipt(GoodsReceipt),
+    Sale(Sale),
+    CountScan(CountScan),
+    CountClose(CountClose),
+    DayOpen(DayOpen),
+    DayClose(DayClose),
+    Adjustment(Adjustment),
+    /// A kind from a newer version: kept and relayed byte for byte.
+    Opaque(Opaque),
+}
+
+/// An entry of a kind that this version does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opaque {
+    /// The kind's number.
+    pub kind: u16,
+    /// Whether its object must be fenced until it is understood.
+    pub critical: bool,
+    /// The canonical bytes after kind and time.
+    pub body: Vec<u8>,
+}
+
+/// A fact with its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When its author wrote it, for display and ties.
+    pub hlc: Hlc,
+    /// What it says.
+    pub fact: Fact,
+}
+
+impl Fact {
+    /// The kind's number.
+    pub fn kind(&self) -> u16 {
+        match self {
+            Self::EpochOpen(_) => kind::EPOCH_OPEN,
+            Self::Boot(_) => kind::BOOT,
+            Self::Node(_) => kind::NODE,
+            Self::Fence(_) => kind::FENCE,
+            Self::Store(_) => kind::STORE,
+            Self::Fork(_) => kind::FORK,
+            Self::Product(_) => kind::PRODUCT,
+            Self::Recall(_) => kind::RECALL,
+            Self::Price(_) => kind::PRICE,
+            Self::Template(_) => kind::TEMPLATE,
+            Self::GoodsReceipt(_) => kind::GOODS_RECEIPT,
+            Self::Sale(_) => kind::SALE,
+            Self::CountScan(_) => kind::COUNT_SCAN,
+            Self::CountClose(_) => kind::COUNT_CLOSE,
+            Self::DayOpen(_) => kind::DAY_OPEN,
+            Self::DayClose(_) => kind::DAY_CLOSE,
+            Self::Adjustment(_) => kind::ADJUSTMENT,
+            Self::Opaque(opaque) => opaque.kind,
+        }
+    }
+
+    /// True when a node that does not know this kind must stop acting on its object.
+    pub fn is_critical(&self) -> bool {
+        match self {
+            Self::Opaque(opaque) => opaque.critical,
+            known => kind_is_critical(known.kind()),
+        }
+    }
+
+    /// True when this fact may stand in `scope`. Unknown kinds may stand anywhere; they have no effect.
+    pub fn belongs_in(&self, scope: &Scope) -> bool {
+        match self {
+            Self::EpochOpen(_) | Self::Opaque(_) => true,
+            Self::Boot(_) => matches!(scope, Scope::Control | Scope::StoreRights(_)),
+            Self::Node(_) | Self::Fence(_) | Self::Store(_) | Self::Fork(_) => *scope == Scope::Control,
+            Self::Product(_) | Self::Recall(_) | Self::Template(_) => *scope == Scope::Catalog,
+            Self::Price(price) => *scope == Scope::Prices(price.book.clone()),
+            Self::GoodsReceipt(_)
+            | Self::Sale(_)
+            | Self::CountScan(_)
+            | Self::CountClose(_)
+            | Self::DayOpen(_)
+            | Self::DayClose(_)
+            | Self::Adjustment(_) => matches!(scope, Scope::StoreStock(_)),
+        }
+    }
+
+    /// The cell that this fact writes. Decisions name their entity; events are keyed by their content, so that both branches
+    /// of a fork survive.
+    pub fn cell(&self, writer: Actor) -> CellKey {
+        let entity = match self {
+            Self::Node(node) => Rows::of(|s| s.uint(col::KEY, u64::from(node.capability.node.0))),
+            Self::Fence(fence) => Rows::of(|s| s.uint(col::KEY, u64::from(fence.node.0))),
+            Self::Store(store) => Rows::of(|s| s.uint(col::KEY, u64::from(store.store.0))),
+            Self::Product(product) => product.sku.as_str().as_bytes().to_vec(),
+            Self::Recall(recall) => recall.sku.as_str().as_bytes().to_vec(),
+            Self::Price(price) => price.entity(),
+            Self::Template(template) => vec![template.prefix],
+            Self::EpochOpen(_)
+            | Self::Boot(_)
+            | Self::Fork(_)
+            | Self::GoodsReceipt(_)
+            | Self::Sale(_)
+            | Self::CountScan(_)
+            | Self::CountClose(_)
+            | Self::DayOpen(_)
+            | Self::DayClose(_)
+            | Self::Adjustment(_)
+            | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s))]).short().to_vec(),
+        };
+        CellKey { entity: entity.into(), field: self.kind(), writer }
+    }
+
+    fn encode_body(&self, sink: &mut impl Sink) {
+        match self {
+            Self::EpochOpen(fact) => fact.encode(sink),
+            Self::Boot(fact) => fact.encode(sink),
+            Self::Node(fact) => fact.encode(sink),
+            Self::Fence(fact) => fact.encode(sink),
+            Self::Store(fact) => fact.encode(sink),
+            Self::Fork(fact) => fact.encode(sink),
+            Self::Product(fact) => fact.encode(sink),
+            Self::Recall(fact) => fact.encode(sink),
+            Self::Price(fact) => fact.encode(sink),
+            Self::Template(fact) => fact.encode(sink),
+            Self::GoodsReceipt(fact) => fact.encode(sink),
+            Self::Sale(fact) => fact.encode(sink),
+            Self::CountScan(fact) => fact.encode(sink),
+            Self::CountClose(fact) => fact.encode(sink),
+            Self::DayOpen(fact) => fact.encode(sink),
+            Self::DayClose(fact) => fact.encode(sink),
+            Self::Adjustment(fact) => fact.encode(sink),
+            Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
+        }
+    }
+
+    fn decode_body(number: u16, source: &mut impl Source) -> Result<Self, DecodeError> {
+        Ok(match number {
+            kind::EPOCH_OPEN => Self::EpochOpen(EpochOpen::decode(source)?),
+            kind::BOOT => Self::Boot(Boot::decode(source)?),
+            kind::NODE => Self::Node(NodeRecord::decode(source)?),
+            kind::FENCE => Self::Fence(Fence::decode(source)?),
+            kind::STORE => Self::Store(StoreRecord::decode(source)?),
+            kind::FORK => Self::Fork(ForkProof::decode(source)?),
+            kind::PRODUCT => Self::Product(Product::decode(source)?),
+            kind::RECALL => Self::Recall(Recall::decode(source)?),
+            kind::PRICE => Self::Price(Price::decode(source)?),
+            kind::TEMPLATE => Self::Template(Template::decode(source)?),
+            kind::GOODS_RECEIPT => Self::GoodsReceipt(GoodsReceipt::decode(source)?),
+            kind::SALE => Self::Sale(Sale::decode(source)?),
+            kind::COUNT_SCAN => Self::CountScan(CountScan::decode(source)?),
+            kind::COUNT_CLOSE => Self::CountClose(CountClose::decode(source)?),
+            kind::DAY_OPEN => Self::DayOpen(DayOpen::decode(source)?),
+            kind::DAY_CLOSE => Self::DayClose(DayClose::decode(source)?),
+            kind::ADJUSTMENT => Self::Adjustment(Adjustment::decode(source)?),
+            _ => return Err(DecodeError::Value("kind")),
+        })
+    }
+}
+
+impl Entry {
+    /// Canonical bytes: what is hashed, signed and stored.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        Rows::of(|sink| {
+            sink.uint(col::KIND, u64::from(self.fact.kind()) << 1 | u64::from(self.fact.is_critical()));
+            self.encode_rest(sink);
+        })
+    }
+
+    /// From canonical bytes. Bytes that this version would write differently are refused.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > ENTRY_BYTES_MAX {
+            return Err(DecodeError::Limit("bytes of an entry"));
+        }
+        let mut reader = RowReader::new(bytes);
+        let (number, critical) = split_kind(reader.uint(col::KIND)?)?;
+        let entry = if kind::ALL.contains(&number) {
+            if critical != kind_is_critical(number) {
+                return Err(DecodeError::Canonical);
+            }
+            let entry = Self::decode_rest(number, &mut reader)?;
+            reader.finish()?;
+            entry
+        } else {
+            let hlc = decode_hlc(&mut reader)?;
+            let body = reader.rest().to_vec();
+            Self { hlc, fact: Fact::Opaque(Opaque { kind: number, critical, body }) }
+        };
+        if entry.to_bytes() == bytes { Ok(entry) } else { Err(DecodeError::Canonical) }
+    }
+
+    /// Writes all but the kind.
+    pub(crate) fn encode_rest(&self, sink: &mut impl Sink) {
+        sink.uint(col::HLC_MS, self.hlc.ms());
+        sink.uint(col::HLC_COUNTER, u64::from(self.hlc.counter()));
+        self.fact.encode_body(sink);
+    }
+
+    /// Reads what [`Entry::encode_rest`] wrote, for a known kind.
+    pub(crate) fn decode_rest(number: u16, source: &mut impl Source) -> Result<Self, DecodeError> {
+        let hlc = decode_hlc(source)?;
+        Ok(Self { hlc, fact: Fact::decode_body(number, source)? })
+    }
+}
+
+/// Splits `kind << 1 | critical`.
+pub(crate) fn split_kind(coded: u64) -> Result<(u16, bool), DecodeError> {
+    let number = u16::try_from(coded >> 1).map_err(|_| DecodeError::Value("kind"))?;
+    Ok((number, coded & 1 == 1))
+}
+
+/// Whether a known kind is critical. Control facts and product recalls are: acting without them does harm.
+pub(crate) fn kind_is_critical(number: u16) -> bool {
+    matches!(number, kind::EPOCH_OPEN | kind::NODE | kind::FENCE | kind::STORE | kind::FORK | kind::RECALL)
+}
+
+fn decode_hlc(source: &mut impl Source) -> Result<Hlc, DecodeError> {
+    let ms = source.uint(col::HLC_MS)?;
+    if ms >= 1 << 48 {
+        return Err(DecodeError::Value("time"));
+    }
+    Ok(Hlc::new(ms, source.u16(col::HLC_COUNTER)?))
+}

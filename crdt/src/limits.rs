@@ -1,0 +1,56 @@
+//! Every bound of the data model in one place, with the reason for its value.
+
+/// Canonical bytes of one entry. A sale of 1,000 lines at 60 bytes fits; anything larger is not a shop's fact.
+pub const ENTRY_BYTES_MAX: usize = 64 * 1024;
+
+/// Entries in one run. A seal covers at most this many, so a fork proof never needs more of them.
+pub const RUN_ENTRIES_MAX: usize = 256;
+
+/// Canonical bytes that one encoded run may expand to, per encoded byte. Columns of equal values compress well; a bomb
+/// would ask for more, and the encoder falls back to rows before it does.
+pub const RUN_EXPANSION_MAX: usize = 16;
+
+/// Canonical bytes a run may always expand to, however short it is.
+pub const RUN_EXPANSION_FLOOR: usize = 4 * 1024;
+
+/// Entries since the last seal after which a log is sealed at once.
+pub const SEAL_ENTRIES_MAX: u64 = 256;
+
+/// Canonical bytes since the last seal after which a log is sealed at once.
+pub const SEAL_BYTES_MAX: u64 = 64 * 1024;
+
+/// Lines of one sale, receipt or count. The till's paper ends long before.
+pub const LINES_MAX: usize = 1_000;
+
+/// Tenders of one sale: more than this is a mistake or an attack on change-giving.
+pub const TENDERS_MAX: usize = 16;
+
+/// Barcodes of one product: each, inner, case, pallet and a history of package changes.
+pub const BARCODES_MAX: usize = 32;
+
+/// Bytes of a short text: codes, reasons, staff ids, lot numbers (GS1 AI 10 allows 20).
+pub const CODE_BYTES_MAX: usize = 32;
+
+/// Bytes of a name or remark.
+pub const NAME_BYTES_MAX: usize = 200;
+
+/// Bytes of an opaque fiscal attachment (signature, QR text of a fiscal device).
+pub const FISCAL_BYTES_MAX: usize = 4 * 1024;
+
+/// Units (pieces or grams) in one line: ten million grams are ten tonnes; more in one line is a scanner fault.
+pub const QUANTITY_MAX: i64 = 10_000_000;
+
+/// Minor units of money in one amount: ten billion cents.
+pub const AMOUNT_MAX: i64 = 1_000_000_000_000;
+
+/// How far ahead of our own clock another node's time may pull our hybrid clock (milliseconds).
+pub const CLOCK_FORWARD_MS_MAX: u64 = 5 * 60 * 1000;
+
+/// Capabilities in one chain: root to hub, hub to node, and one level to spare.
+pub const CAPABILITY_CHAIN_MAX: usize = 3;
+
+/// Logs of one store that a count can name in its cut: epochs of its own node and of those that write for it.
+pub const CUT_LOGS_MAX: usize = 64;
+
+/// Scopes a fence can cut: every log that one actor can have.
+pub const FENCE_CUTS_MAX: usize = 64;

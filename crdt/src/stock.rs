@@ -1,0 +1,214 @@
+//! Stock on hand: a pure function of the facts about one account, with its explanation.
+//!
+//! An account is (store, SKU, unit). Its figure is the newest count plus every movement that the count's cut does not cover.
+//! The order in which facts arrive does not matter: replicas with the same facts give the same figure in the same words.
+
+use crate::clock::Hlc;
+use crate::count::{CountClose, CountLine};
+use crate::entry::{Entry, Fact};
+use crate::ids::{Actor, Sku};
+use crate::money::Unit;
+use crate::sale::ReceiptNumber;
+
+/// Where an entry stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Position {
+    /// In whose log of the store's stock scope.
+    pub actor: Actor,
+    /// At which sequence number.
+    pub seq: u64,
+}
+
+/// What a fact does to one account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Adds a signed number of units.
+    Move(Movement),
+    /// Resets the figure.
+    Count(Counted),
+}
+
+/// A movement of goods.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Movement {
+    /// Signed units.
+    pub delta: i64,
+    /// When it happened at the till or at the door, milliseconds since 1970.
+    pub at_ms: u64,
+    /// What it was.
+    pub cause: Cause,
+}
+
+/// Why goods moved.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// Sold, or taken back when the quantity is negative.
+    Sale(ReceiptNumber),
+    /// Received under this document.
+    Receipt(String),
+    /// Corrected for this reason.
+    Adjustment(String),
+}
+
+/// A reset by a count.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Counted {
+    /// The session.
+    pub session: u64,
+    /// What was on the shelves.
+    pub quantity: i64,
+    /// Last entry of the counting node's own log that the figure includes.
+    pub cut: u64,
+    /// How far the figure includes the store's other logs.
+    pub others: Vec<(Actor, u64)>,
+    /// When the last zone was scanned.
+    pub scanned_ms: u64,
+    /// The goods moved between the zones' scans.
+    pub ambiguous: bool,
+    /// Decides among concurrent counts.
+    pub hlc: Hlc,
+}
+
+/// The answer to "how many, and why".
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct OnHand {
+    /// Units in the book; negative when more was sold than was ever booked in.
+    pub quantity: i64,
+    /// The count on which the figure rests.
+    pub base: Option<Position>,
+    /// How many movements came after it.
+    pub movements: u64,
+    /// Why somebody should count again, if so.
+    pub recount: Option<Recount>,
+}
+
+/// Why a figure is doubtful.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Recount {
+    /// Goods moved between the scans of two zones.
+    MovedWhileCounting,
+    /// A sale that arrived after the count was rung up before it.
+    LateSale,
+}
+
+impl Recount {
+    /// A sentence for people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MovedWhileCounting => "goods moved while their zones were counted",
+            Self::LateSale => "a sale rung up before the count arrived after it",
+        }
+    }
+}
+
+impl Counted {
+    /// True when the figure already includes what stands at `position`, given that `at` is where the count itself stands.
+    pub fn covers(&self, at: Position, position: Position) -> bool {
+        if position.actor == at.actor {
+            position.seq <= self.cut
+        } else {
+            self.others.iter().any(|&(actor, seq)| actor == position.actor && position.seq <= seq)
+        }
+    }
+
+    fn of(line: &CountLine, close: &CountClose, hlc: Hlc) -> Self {
+        Self {
+            session: close.session,
+            quantity: line.quantity,
+            cut: line.cut,
+            others: close.others.clone(),
+            scanned_ms: line.scanned_ms,
+            ambiguous: line.ambiguous,
+            hlc,
+        }
+    }
+}
+
+/// What an entry does to the accounts of its store, line by line.
+pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
+    let moved =
+        |sku: &Sku, unit, delta, at_ms, cause| (sku.clone(), unit, Effect::Move(Movement { delta, at_ms, cause }));
+    match &entry.fact {
+        Fact::Sale(sale) => sale
+            .lines
+            .iter()
+            .map(|line| moved(&line.sku, line.unit, -line.quantity, sale.rung_ms, Cause::Sale(sale.receipt)))
+            .collect(),
+        Fact::GoodsReceipt(receipt) => receipt
+            .lines
+            .iter()
+            .map(|line| {
+                let cause = Cause::Receipt(receipt.document.as_str().into());
+                moved(&line.sku, line.unit, line.quantity, entry.hlc.ms(), cause)
+            })
+            .collect(),
+        Fact::Adjustment(adjustment) => {
+            let cause = Cause::Adjustment(adjustment.reason.as_str().into());
+            vec![moved(&adjustment.sku, adjustment.unit, adjustment.delta, entry.hlc.ms(), cause)]
+        }
+        Fact::CountClose(close) => close
+            .lines
+            .iter()
+            .map(|line| (line.sku.clone(), line.unit, Effect::Count(Counted::of(line, close, entry.hlc))))
+            .collect(),
+        Fact::EpochOpen(_)
+        | Fact::Boot(_)
+        | Fact::Node(_)
+        | Fact::Fence(_)
+        | Fact::Store(_)
+        | Fact::Fork(_)
+        | Fact::Product(_)
+        | Fact::Recall(_)
+        | Fact::Price(_)
+        | Fact::Template(_)
+        | Fact::CountScan(_)
+        | Fact::DayOpen(_)
+        | Fact::DayClose(_)
+        | Fact::Opaque(_) => Vec::new(),
+    }
+}
+
+/// Resolves an account from all of its effects, in any order, each given once.
+pub fn resolve(effects: &[(Position, Effect)]) -> OnHand {
+    let base =
+        effects.iter().filter_map(|(at, effect)| Some((*at, counted(effect)?))).max_by_key(|(at, c)| rank(*at, c));
+    let mut on_hand = OnHand::default();
+    if let Some((at, counted)) = base {
+        on_hand.quantity = counted.quantity;
+        on_hand.base = Some(at);
+        on_hand.recount = counted.ambiguous.then_some(Recount::MovedWhileCounting);
+    }
+    for (position, effect) in effects {
+        if let Effect::Move(movement) = effect {
+            on_hand.add(base, *position, movement);
+        }
+    }
+    on_hand
+}
+
+impl OnHand {
+    /// Adds one movement to a figure that rests on `base`. Movements may come in any order.
+    pub fn add(&mut self, base: Option<(Position, &Counted)>, position: Position, movement: &Movement) {
+        if base.is_some_and(|(at, counted)| counted.covers(at, position)) {
+            return;
+        }
+        self.quantity = self.quantity.saturating_add(movement.delta);
+        self.movements += 1;
+        let late = base.is_some_and(|(_, counted)| movement.at_ms < counted.scanned_ms);
+        if late && self.recount.is_none() {
+            self.recount = Some(Recount::LateSale);
+        }
+    }
+}
+
+/// The order among counts: by time, which respects causality; position breaks ties.
+pub fn rank(at: Position, counted: &Counted) -> (Hlc, Position) {
+    (counted.hlc, at)
+}
+
+fn counted(effect: &Effect) -> Option<&Counted> {
+    match effect {
+        Effect::Count(counted) => Some(counted),
+        Effect::Move(_) => None,
+    }
+}

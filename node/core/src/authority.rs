@@ -1,0 +1,95 @@
+//! Who may write which kind of fact in which scope: data, default deny.
+//!
+//! A verdict depends only on the entry and on who wrote it where, never on when it arrived.
+
+use stockroom_crdt::capability::Role;
+use stockroom_crdt::entry::kind;
+use stockroom_crdt::ids::StoreId;
+use stockroom_crdt::scope::Scope;
+
+/// The writer, seen from the scope.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Writer {
+    /// A hub, in any scope.
+    Hub,
+    /// A store's node, in that store's own scopes.
+    OwnStore,
+    /// A store's node, anywhere else.
+    OtherStore,
+}
+
+/// The kind of scope, without its parameter.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[allow(missing_docs)]
+pub enum Area {
+    Control,
+    StoreRights,
+    StoreOrders,
+    StoreStock,
+    StoreHistory,
+    Members,
+    Prices,
+    Campaign,
+    Catalog,
+    Orders,
+}
+
+/// One row: this writer may write these kinds there.
+pub type Rule = (Writer, Area, &'static [u16]);
+
+/// The whole table. What is not here is denied. Scopes without a row belong to features that do not exist yet.
+pub const RULES: &[Rule] = &[
+    (Writer::Hub, Area::Control, &[kind::EPOCH_OPEN, kind::BOOT, kind::NODE, kind::FENCE, kind::STORE, kind::FORK]),
+    (Writer::Hub, Area::Catalog, &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE]),
+    (Writer::Hub, Area::Prices, &[kind::EPOCH_OPEN, kind::PRICE]),
+    (Writer::OwnStore, Area::StoreRights, &[kind::EPOCH_OPEN, kind::BOOT]),
+    (
+        Writer::OwnStore,
+        Area::StoreStock,
+        &[
+            kind::EPOCH_OPEN,
+            kind::GOODS_RECEIPT,
+            kind::SALE,
+            kind::COUNT_SCAN,
+            kind::COUNT_CLOSE,
+            kind::DAY_OPEN,
+            kind::DAY_CLOSE,
+            kind::ADJUSTMENT,
+        ],
+    ),
+];
+
+/// Which writer a node is, seen from `scope`.
+pub fn writer(role: Role, store: StoreId, scope: &Scope) -> Writer {
+    match role {
+        Role::Hub => Writer::Hub,
+        Role::Store if scope.store() == Some(store) => Writer::OwnStore,
+        Role::Store => Writer::OtherStore,
+    }
+}
+
+/// The area of a scope.
+pub fn area(scope: &Scope) -> Area {
+    match scope {
+        Scope::Control => Area::Control,
+        Scope::StoreRights(_) => Area::StoreRights,
+        Scope::StoreOrders(_) => Area::StoreOrders,
+        Scope::StoreStock(_) => Area::StoreStock,
+        Scope::StoreHistory(_) => Area::StoreHistory,
+        Scope::Members(_) => Area::Members,
+        Scope::Prices(_) => Area::Prices,
+        Scope::Campaign(_) => Area::Campaign,
+        Scope::Catalog => Area::Catalog,
+        Scope::Orders(_) => Area::Orders,
+    }
+}
+
+/// True when `writer` may write facts of `kind` in `area`.
+pub fn may_write(writer: Writer, area: Area, kind: u16) -> bool {
+    RULES.iter().any(|(w, a, kinds)| *w == writer && *a == area && kinds.contains(&kind))
+}
+
+/// True when `writer` may have a log in `area` at all.
+pub fn may_open(writer: Writer, area: Area) -> bool {
+    may_write(writer, area, kind::EPOCH_OPEN)
+}

@@ -1,0 +1,91 @@
+//! The books: what the facts add up to, kept up to date entry by entry.
+//!
+//! Everything here can be thrown away and rebuilt from the logs; a test and the simulator do so and compare. Each kind of
+//! book has a file of its own.
+
+pub mod account;
+pub mod cells;
+pub mod days;
+pub mod sales;
+pub mod scans;
+
+use stockroom_crdt::batch::Item;
+use stockroom_crdt::capability::Capability;
+use stockroom_crdt::codec::{RowReader, Rows};
+use stockroom_crdt::entry::Fact;
+use stockroom_crdt::ids::{Actor, NodeId, StoreId};
+use stockroom_crdt::scope::Scope;
+
+use crate::journal::{Place, damaged};
+use crate::overlay::Overlay;
+use crate::storage::{Snapshot, StoreError, Table};
+
+/// Where the entry being applied stands, and who wrote it.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// Its place in this database.
+    pub place: Place,
+    /// Its writer.
+    pub actor: Actor,
+    /// Its scope.
+    pub scope: &'a Scope,
+}
+
+/// Brings the books of one store, or of nodes, up to date with one entry. Decisions (products, prices, store records) go
+/// through [`cells`] before this.
+pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Result<(), StoreError> {
+    if let Fact::Node(record) = &item.entry.fact {
+        put_node(overlay, &record.capability);
+    }
+    let Some(store) = context.scope.store() else { return Ok(()) };
+    match &item.entry.fact {
+        Fact::Sale(sale) => {
+            sales::put(overlay, store, sale, context.place)?;
+            days::post(overlay, store, sale)?;
+        }
+        Fact::CountScan(scan) => scans::put(overlay, store, scan, context.place, item.entry.hlc),
+        Fact::CountClose(close) => scans::close(overlay, store, close.session)?,
+        Fact::DayOpen(open) => days::open(overlay, store, open, item.entry.hlc.ms())?,
+        Fact::DayClose(close) => days::close(overlay, store, close, item.entry.hlc.ms())?,
+        Fact::EpochOpen(_)
+        | Fact::Boot(_)
+        | Fact::Node(_)
+        | Fact::Fence(_)
+        | Fact::Store(_)
+        | Fact::Fork(_)
+        | Fact::Product(_)
+        | Fact::Recall(_)
+        | Fact::Price(_)
+        | Fact::Template(_)
+        | Fact::GoodsReceipt(_)
+        | Fact::Adjustment(_)
+        | Fact::Opaque(_) => {}
+    }
+    account::apply(overlay, store, context, &item.entry)
+}
+
+/// Tables that [`clear`] empties and a rebuild fills again.
+pub const STORE_TABLES: [Table; 6] =
+    [Table::Accounts, Table::Moves, Table::Sales, Table::Receipts, Table::Days, Table::Scans];
+
+/// Empties the books of one store.
+pub fn clear(overlay: &mut Overlay, store: StoreId) -> Result<(), StoreError> {
+    for table in STORE_TABLES {
+        for (key, _) in overlay.scan_prefix(table, &store.0.to_be_bytes(), usize::MAX)? {
+            overlay.remove(table, key);
+        }
+    }
+    Ok(())
+}
+
+/// Remembers a node's keys. The capability was verified.
+pub fn put_node(overlay: &mut Overlay, capability: &Capability) {
+    let value = Rows::of(|sink| capability.encode(sink));
+    overlay.put(Table::Nodes, capability.node.0.to_be_bytes(), value);
+}
+
+/// A node's capability, if it was ever seen.
+pub fn node(snapshot: &(impl Snapshot + ?Sized), node: NodeId) -> Result<Option<Capability>, StoreError> {
+    let Some(value) = snapshot.get(Table::Nodes, &node.0.to_be_bytes())? else { return Ok(None) };
+    Capability::decode(&mut RowReader::new(&value)).map(Some).map_err(damaged)
+}

@@ -1,0 +1,129 @@
+//! Takings per business day of a store. Everything here only adds, so the order of arrival does not matter.
+
+use stockroom_crdt::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
+use stockroom_crdt::day::{DayClose, DayOpen};
+use stockroom_crdt::ids::StoreId;
+use stockroom_crdt::sale::{Sale, TenderKind};
+
+use crate::journal::{damaged, fixed};
+use crate::overlay::{Overlay, last_of_prefix, scan_prefix};
+use crate::storage::{Snapshot, StoreError, Table};
+
+/// One business day.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Day {
+    /// Its number.
+    pub number: u32,
+    /// The date on it, days since 1970; 0 while its opening is not known.
+    pub date: u32,
+    /// When it was opened, milliseconds since 1970; 0 while unknown.
+    pub opened_ms: u64,
+    /// When it was closed; 0 while it is open.
+    pub closed_ms: u64,
+    /// Receipts, with returns and voids.
+    pub receipts: u64,
+    /// Of these, receipts that were rung up before the day began.
+    pub late: u64,
+    /// Lines on them.
+    pub lines: u64,
+    /// Minor units sold, less returns.
+    pub total: i64,
+    /// Minor units per way to pay, in the order of [`TenderKind::ALL`].
+    pub tenders: [i64; 4],
+}
+
+/// Adds a sale to its day.
+pub fn post(overlay: &mut Overlay, store: StoreId, sale: &Sale) -> Result<(), StoreError> {
+    let mut day = load(overlay, store, sale.day)?;
+    day.receipts += 1;
+    day.late += u64::from(sale.late);
+    day.lines += sale.lines.len() as u64;
+    day.total = day.total.saturating_add(sale.total());
+    for tender in &sale.tenders {
+        let sum = &mut day.tenders[tender.kind as usize];
+        *sum = sum.saturating_add(tender.amount);
+    }
+    save(overlay, store, &day);
+    Ok(())
+}
+
+/// Opens a day. Two openings of one number (by two epochs of a node) keep the earlier time.
+pub fn open(overlay: &mut Overlay, store: StoreId, open: &DayOpen, at_ms: u64) -> Result<(), StoreError> {
+    let mut day = load(overlay, store, open.number)?;
+    if day.opened_ms == 0 || at_ms < day.opened_ms {
+        day.opened_ms = at_ms;
+        day.date = open.date;
+    }
+    save(overlay, store, &day);
+    Ok(())
+}
+
+/// Closes a day; a second closing keeps the later time.
+pub fn close(overlay: &mut Overlay, store: StoreId, close: &DayClose, at_ms: u64) -> Result<(), StoreError> {
+    let mut day = load(overlay, store, close.number)?;
+    day.closed_ms = day.closed_ms.max(at_ms);
+    save(overlay, store, &day);
+    Ok(())
+}
+
+/// The newest day of a store.
+pub fn last(snapshot: &(impl Snapshot + ?Sized), store: StoreId) -> Result<Option<Day>, StoreError> {
+    let row = last_of_prefix(snapshot, Table::Days, &store.0.to_be_bytes())?;
+    row.map(|(key, value)| decode(&key, &value)).transpose()
+}
+
+/// All days of a store, oldest first.
+pub fn all(snapshot: &(impl Snapshot + ?Sized), store: StoreId) -> Result<Vec<Day>, StoreError> {
+    let rows = scan_prefix(snapshot, Table::Days, &store.0.to_be_bytes(), usize::MAX)?;
+    rows.iter().map(|(key, value)| decode(key, value)).collect()
+}
+
+/// One day; an empty one if nothing is known of it.
+pub fn load(snapshot: &(impl Snapshot + ?Sized), store: StoreId, number: u32) -> Result<Day, StoreError> {
+    let key = key(store, number);
+    match snapshot.get(Table::Days, &key)? {
+        Some(value) => decode(&key, &value),
+        None => Ok(Day { number, ..Day::default() }),
+    }
+}
+
+fn save(overlay: &mut Overlay, store: StoreId, day: &Day) {
+    let value = Rows::of(|sink| {
+        for number in [u64::from(day.date), day.opened_ms, day.closed_ms, day.receipts, day.late, day.lines] {
+            sink.uint(col::A, number);
+        }
+        sink.int(col::AMOUNT, day.total);
+        day.tenders.iter().for_each(|&amount| sink.int(col::AMOUNT, amount));
+    });
+    overlay.put(Table::Days, key(store, day.number), value);
+}
+
+fn decode(key: &[u8], value: &[u8]) -> Result<Day, StoreError> {
+    let number = u32::from_be_bytes(fixed(key.get(4..).unwrap_or_default())?);
+    let read = |reader: &mut RowReader<'_>| -> Result<Day, DecodeError> {
+        Ok(Day {
+            number,
+            date: reader.u32(col::A)?,
+            opened_ms: reader.uint(col::A)?,
+            closed_ms: reader.uint(col::A)?,
+            receipts: reader.uint(col::A)?,
+            late: reader.uint(col::A)?,
+            lines: reader.uint(col::A)?,
+            total: reader.int(col::AMOUNT)?,
+            tenders: read_tenders(reader)?,
+        })
+    };
+    read(&mut RowReader::new(value)).map_err(damaged)
+}
+
+fn read_tenders(reader: &mut RowReader<'_>) -> Result<[i64; 4], DecodeError> {
+    let mut out = [0; TenderKind::ALL.len()];
+    for sum in &mut out {
+        *sum = reader.int(col::AMOUNT)?;
+    }
+    Ok(out)
+}
+
+fn key(store: StoreId, number: u32) -> Vec<u8> {
+    [store.0.to_be_bytes(), number.to_be_bytes()].concat()
+}

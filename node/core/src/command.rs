@@ -1,0 +1,188 @@
+//! Commands: what people and tills ask for, checked and turned into facts. One file per subject.
+//!
+//! A command reads the books as its predecessors in the batch left them. It either writes all of its facts or none: every
+//! check comes before the first write.
+
+pub mod admin;
+pub mod catalog;
+pub mod count;
+pub mod day;
+pub mod goods;
+pub mod sell;
+
+use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
+use stockroom_crdt::ids::StoreId;
+use stockroom_crdt::limits::QUANTITY_MAX;
+use stockroom_crdt::money::Unit;
+
+use crate::books::sales;
+use crate::input::{Answer, Command, CoreError, DiskSpace, Refusal, RetryKey};
+use crate::journal::{Place, damaged};
+use crate::limits::RETRY_KEY_DAYS;
+use crate::replica::Replica;
+use crate::storage::{Snapshot, StoreError, Table};
+use crate::view::View;
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+pub enum Failed {
+    /// The request's fault; nothing was written.
+    Refused(Refusal),
+    /// Ours.
+    Core(CoreError),
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<CoreError> for Failed {
+    fn from(error: CoreError) -> Self {
+        Self::Core(error)
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+/// Carries a command out.
+pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
+    if replica.disk != DiskSpace::Ample && !is_allowed_at(&command, replica.disk) {
+        return Err(Refusal::DiskFull.into());
+    }
+    match command {
+        Command::Sell(request) => sell::sell(replica, request),
+        Command::Void(request) => sell::void(replica, request),
+        Command::Receive(retry, receipt) => once(replica, retry, |replica| goods::receive(replica, receipt)),
+        Command::Adjust(retry, adjustment) => once(replica, retry, |replica| goods::adjust(replica, adjustment)),
+        Command::CountScan(retry, scan) => once(replica, retry, |replica| count::scan(replica, scan)),
+        Command::CountClose { retry, session, staff } => {
+            once(replica, retry, |replica| count::close(replica, session, staff))
+        }
+        Command::DayOpen(retry, staff) => once(replica, retry, |replica| day::open(replica, staff)),
+        Command::DayClose(retry, staff) => once(replica, retry, |replica| day::close(replica, staff)),
+        Command::Products(retry, products) => many(replica, retry, |replica| catalog::products(replica, products)),
+        Command::Prices(retry, prices) => many(replica, retry, |replica| catalog::prices(replica, prices)),
+        Command::Recall(retry, recall) => once(replica, retry, |replica| catalog::recall(replica, recall)),
+        Command::Template(retry, template) => once(replica, retry, |replica| catalog::template(replica, template)),
+        Command::IssueToken(request) => admin::issue_token(replica, request),
+        Command::Enrol(request) => admin::enrol(replica, request),
+        Command::Fence { node, reason } => admin::fence(replica, node, reason),
+        Command::NewEpoch(reason) => {
+            replica.open_epoch(replica.epoch.0, reason)?;
+            Ok(Answer::Done)
+        }
+    }
+}
+
+/// Sheds load in the order imports, catalogue, then everything but sales.
+fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
+    match command {
+        Command::Sell(_) | Command::Void(_) | Command::DayOpen(..) | Command::DayClose(..) | Command::Fence { .. } => {
+            true
+        }
+        Command::Products(..) | Command::Prices(..) | Command::Template(..) => space == DiskSpace::Ample,
+        Command::Receive(..)
+        | Command::Adjust(..)
+        | Command::CountScan(..)
+        | Command::CountClose { .. }
+        | Command::Recall(..)
+        | Command::IssueToken(_)
+        | Command::Enrol(_)
+        | Command::NewEpoch(_) => space < DiskSpace::Critical,
+    }
+}
+
+/// Does something once per retry key: a second try with the same body gets the first try's answer.
+fn once(
+    replica: &mut Replica,
+    retry: RetryKey,
+    act: impl FnOnce(&mut Replica) -> Result<Place, Failed>,
+) -> Result<Answer, Failed> {
+    if let Some((place, _)) = earlier(replica, retry)? {
+        return Ok(Answer::Written { place, replayed: true });
+    }
+    let place = act(replica)?;
+    remember(replica, retry, place, 1);
+    Ok(Answer::Written { place, replayed: false })
+}
+
+/// [`once`] for a list.
+fn many(
+    replica: &mut Replica,
+    retry: RetryKey,
+    act: impl FnOnce(&mut Replica) -> Result<usize, Failed>,
+) -> Result<Answer, Failed> {
+    if let Some((_, count)) = earlier(replica, retry)? {
+        return Ok(Answer::Imported { count });
+    }
+    let count = act(replica)?;
+    remember(replica, retry, Place { log: crate::journal::LogNumber(0), seq: 0 }, count);
+    Ok(Answer::Imported { count })
+}
+
+fn earlier(replica: &Replica, retry: RetryKey) -> Result<Option<(Place, usize)>, Failed> {
+    let Some(value) = replica.overlay.get(Table::Keys, &retry.key.0)? else { return Ok(None) };
+    let (body, rest) = value.split_at_checked(32).ok_or_else(|| damaged("retry key"))?;
+    if body != retry.body.0 {
+        return Err(Refusal::RetryMismatch.into());
+    }
+    let mut reader = RowReader::new(rest);
+    let time = reader.uint(col::TIME).map_err(damaged)?;
+    let count = reader.uint(col::COUNT).map_err(damaged)? as usize;
+    let place = sales::decode(reader.rest())?;
+    let fresh = replica.now.wall_ms.saturating_sub(time) <= RETRY_KEY_DAYS * 86_400_000;
+    Ok(fresh.then_some((place, count)))
+}
+
+fn remember(replica: &mut Replica, retry: RetryKey, place: Place, count: usize) {
+    let mut value = retry.body.0.to_vec();
+    value.extend(Rows::of(|sink| {
+        sink.uint(col::TIME, replica.now.wall_ms);
+        sink.uint(col::COUNT, count as u64);
+        sink.uint(col::KEY, u64::from(place.log.0));
+        sink.uint(col::SEQ, place.seq);
+    }));
+    replica.overlay.put(Table::Keys, retry.key.0, value);
+}
+
+/// This node's store, or a refusal that says where to go.
+fn own_store(replica: &Replica) -> Result<StoreId, Refusal> {
+    let message = "this node is a hub and holds no goods: ask the store's node";
+    replica.own_store().ok_or_else(|| Refusal::NotHere(message.into()))
+}
+
+/// Succeeds at a hub.
+fn at_hub(replica: &Replica) -> Result<(), Refusal> {
+    match replica.own_store() {
+        None => Ok(()),
+        Some(_) => Err(Refusal::NotHere("products, prices and nodes are kept at the hub: ask the hub's node".into())),
+    }
+}
+
+/// A quantity of goods that must be known: within bounds, at least `min`, in the product's unit.
+fn check_quantity(field: &str, quantity: i64, min: i64) -> Result<(), Refusal> {
+    if (min..=QUANTITY_MAX).contains(&quantity) {
+        Ok(())
+    } else {
+        Err(Refusal::invalid(field, format!("{quantity} is not between {min} and {QUANTITY_MAX}")))
+    }
+}
+
+/// The product behind a line that must not name an unknown one, in its own unit.
+fn check_known(replica: &Replica, field: &str, sku: &stockroom_crdt::ids::Sku, unit: Unit) -> Result<(), Failed> {
+    let view = View::new(&replica.overlay);
+    let Some(product) = view.product(sku)? else {
+        return Err(Refusal::Unknown { field: format!("{field}.sku"), what: "product" }.into());
+    };
+    if product.unit != unit {
+        let message = format!("{sku} is counted in {}, not in {}", product.unit.as_str(), unit.as_str());
+        return Err(Refusal::invalid(format!("{field}.unit"), message).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Sales and voids. Never refused for lack of stock; a recall stops a line unless somebody approves.
+
+use stockroom_crdt::entry::Fact;
+use stockroom_crdt::ids::{Digest, StoreId};
+use stockroom_crdt::limits::{AMOUNT_MAX, LINES_MAX, TENDERS_MAX};
+use stockroom_crdt::money::Unit;
+use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tender};
+use stockroom_crdt::scope::Scope;
+
+use super::{Failed, check_quantity, day, own_store};
+use crate::books::sales;
+use crate::input::{Answer, Refusal, SellLine, SellRequest, VoidRequest};
+use crate::journal::{Place, entry_at};
+use crate::limits::TILL_AHEAD_MS_MAX;
+use crate::replica::Replica;
+use crate::storage::{Snapshot, Table};
+use crate::view::View;
+
+/// Rings up a sale: receipt number, stock, day and retry key in one commit.
+pub fn sell(replica: &mut Replica, request: SellRequest) -> Result<Answer, Failed> {
+    let store = own_store(replica)?;
+    if let Some(answer) = replayed(replica, store, &request)? {
+        return Ok(answer);
+    }
+    let rung_ms = check_time(replica, request.rung_ms)?;
+    if request.lines.is_empty() || request.lines.len() > LINES_MAX {
+        return Err(Refusal::invalid("lines", format!("a sale has 1 to {LINES_MAX} lines")).into());
+    }
+    if request.tenders.len() > TENDERS_MAX {
+        return Err(Refusal::invalid("tenders", format!("a sale has at most {TENDERS_MAX} tenders")).into());
+    }
+    let record = View::new(&replica.overlay).store(store)?;
+    let currency = request.currency.or(record.map(|record| record.currency));
+    let currency =
+        currency.ok_or_else(|| Refusal::invalid("currency", "is needed while the store's own is unknown"))?;
+    let approved = !request.approver.is_empty();
+    let mut lines = Vec::with_capacity(request.lines.len());
+    for (index, line) in request.lines.into_iter().enumerate() {
+        lines.push(check_line(replica, (store, index), line, (rung_ms, approved))?);
+    }
+    check_amount("cash_rounding", request.cash_rounding)?;
+    check_tenders(&request.tenders)?;
+    let sale = Sale {
+        till_seq: request.till_seq,
+        receipt: ReceiptNumber { till: request.till, series: 0, sequence: 0 },
+        day: 0,
+        late: false,
+        rung_ms,
+        currency,
+        cashier: request.cashier,
+        approver: request.approver,
+        seller: request.seller,
+        foreign_key: request.foreign_key,
+        fiscal: request.fiscal,
+        voids: None,
+        lines,
+        cash_rounding: request.cash_rounding,
+        tenders: request.tenders,
+    };
+    let (total, paid) = (sale.total(), sale.paid());
+    if total != paid {
+        let message = format!("the tenders add up to {paid}, the lines and the rounding to {total}");
+        return Err(Refusal::invalid("tenders", message).into());
+    }
+    post(replica, store, sale, request.body)
+}
+
+/// Takes a whole receipt back: the same lines and tenders with the opposite sign.
+pub fn void(replica: &mut Replica, request: VoidRequest) -> Result<Answer, Failed> {
+    let store = own_store(replica)?;
+    let unknown = || Refusal::Unknown { field: "receipt".into(), what: "receipt" };
+    if let Some(place) = sales::by_till(&replica.overlay, store, request.till, request.till_seq)? {
+        return same_body(replica, (store, request.till.0, request.till_seq), request.body, place);
+    }
+    if request.approver.is_empty() {
+        return Err(Refusal::invalid("approver", "a void needs an approver").into());
+    }
+    let place = sales::by_receipt(&replica.overlay, store, request.receipt)?.ok_or_else(unknown)?;
+    let Some(Fact::Sale(original)) = entry_at(&replica.overlay, place)?.map(|item| item.entry.fact) else {
+        return Err(unknown().into());
+    };
+    if original.voids.is_some() {
+        return Err(Refusal::State("a void cannot be voided".into()).into());
+    }
+    if sales::is_voided(&replica.overlay, store, request.receipt)? {
+        return Err(Refusal::State("this receipt is voided already".into()).into());
+    }
+    let mut sale = original;
+    for line in &mut sale.lines {
+        line.quantity = -line.quantity;
+        line.discount = -line.discount;
+        if let Some(tax) = &mut line.tax {
+            tax.amount = -tax.amount;
+        }
+    }
+    sale.tenders.iter_mut().for_each(|tender| tender.amount = -tender.amount);
+    sale.cash_rounding = -sale.cash_rounding;
+    sale.voids = Some(request.receipt);
+    (sale.till_seq, sale.receipt.till) = (request.till_seq, request.till);
+    (sale.cashier, sale.approver) = (request.cashier, request.approver);
+    (sale.rung_ms, sale.fiscal) = (replica.now.wall_ms, Vec::new());
+    post(replica, store, sale, request.body)
+}
+
+/// Allots receipt number and day, and writes the sale.
+fn post(replica: &mut Replica, store: StoreId, mut sale: Sale, body: Digest) -> Result<Answer, Failed> {
+    let (day, late) = day::of_sale(replica, store, sale.rung_ms)?;
+    let series = replica.epoch.0;
+    let till = sale.receipt.till;
+    let sequence = sales::last_sequence(&replica.overlay, store, till, series)? + 1;
+    sale.receipt = ReceiptNumber { till, series, sequence };
+    (sale.day, sale.late) = (day, late);
+    let key = body_key((store, till.0, sale.till_seq));
+    let places = replica.write(&Scope::StoreStock(store), vec![Fact::Sale(sale)])?;
+    replica.overlay.put(Table::Keys, key, body.0);
+    Ok(Answer::Written { place: places[0], replayed: false })
+}
+
+fn replayed(replica: &Replica, store: StoreId, request: &SellRequest) -> Result<Option<Answer>, Failed> {
+    let Some(place) = sales::by_till(&replica.overlay, store, request.till, request.till_seq)? else { return Ok(None) };
+    same_body(replica, (store, request.till.0, request.till_seq), request.body, place).map(Some)
+}
+
+/// The sale is its own retry key and is kept for ever. After a restore the body's hash may be gone; then the id alone counts.
+fn same_body(replica: &Replica, id: (StoreId, u32, u64), body: Digest, place: Place) -> Result<Answer, Failed> {
+    match replica.overlay.get(Table::Keys, &body_key(id))? {
+        Some(held) if held != body.0 => Err(Refusal::RetryMismatch.into()),
+        _ => Ok(Answer::Written { place, replayed: true }),
+    }
+}
+
+fn check_time(replica: &Replica, rung_ms: Option<u64>) -> Result<u64, Refusal> {
+    let now = replica.now.wall_ms;
+    let rung = rung_ms.unwrap_or(now);
+    if rung > now.saturating_add(TILL_AHEAD_MS_MAX) {
+        return Err(Refusal::invalid("rung_at", "lies more than a day ahead of this node's clock"));
+    }
+    Ok(rung)
+}
+
+fn check_line(replica: &Replica, at: (StoreId, usize), line: SellLine, sale: (u64, bool)) -> Result<SaleLine, Failed> {
+    let ((store, index), (rung_ms, approved)) = (at, sale);
+    let field = format!("lines[{index}]");
+    let view = View::new(&replica.overlay);
+    let product = view.product(&line.sku)?;
+    if line.quantity == 0 {
+        return Err(Refusal::invalid(format!("{field}.quantity"), "is zero").into());
+    }
+    if line.quantity < 0 && !approved {
+        return Err(Refusal::invalid(format!("{field}.quantity"), "is negative: a return needs an approver").into());
+    }
+    check_quantity(&format!("{field}.quantity"), line.quantity.abs(), 1)?;
+    let unit = line.unit.or(product.as_ref().map(|p| p.unit)).unwrap_or(Unit::Each);
+    if let Some(product) = product.as_ref().filter(|product| product.unit != unit) {
+        let message = format!("{} is sold in {}, not in {}", line.sku, product.unit.as_str(), unit.as_str());
+        return Err(Refusal::invalid(format!("{field}.unit"), message).into());
+    }
+    let recall = view.recall(&line.sku)?.filter(|r| r.active && (r.lot.is_empty() || r.lot == line.lot));
+    if let Some(recall) = recall.as_ref().filter(|_| line.quantity > 0 && !approved) {
+        let reason = format!("{} is recalled: {}", line.sku, recall.reason);
+        return Err(Refusal::Stopped { field, reason }.into());
+    }
+    let unit_price = match line.unit_price {
+        Some(price) => price,
+        None => view.price_at_store(store, &line.sku, rung_ms)?.ok_or_else(|| {
+            Refusal::invalid(format!("{field}.unit_price"), "is needed: the price book has no price for this product")
+        })?,
+    };
+    check_amount(&format!("{field}.unit_price"), unit_price)?;
+    if unit_price < 0 {
+        return Err(Refusal::invalid(format!("{field}.unit_price"), "is negative").into());
+    }
+    check_amount(&format!("{field}.discount"), line.discount)?;
+    if line.tax.as_ref().is_some_and(|tax| tax.amount.abs() > AMOUNT_MAX || tax.rate_bp > 100_000) {
+        return Err(Refusal::invalid(format!("{field}.tax"), "is out of range").into());
+    }
+    let sold = SaleLine {
+        sku: line.sku,
+        unit,
+        quantity: line.quantity,
+        unit_price,
+        discount: line.discount,
+        discount_reason: line.discount_reason,
+        tax: line.tax,
+        unknown: product.is_none(),
+        overridden: recall.is_some(),
+        lot: line.lot,
+        original: line.original,
+    };
+    check_amount(&field, sold.amount())?;
+    if sold.amount().signum() * sold.quantity.signum() < 0 {
+        return Err(Refusal::invalid(format!("{field}.discount"), "is larger than the line").into());
+    }
+    Ok(sold)
+}
+
+fn check_amount(field: &str, amount: i64) -> Result<(), Refusal> {
+    if amount.unsigned_abs() <= AMOUNT_MAX as u64 {
+        Ok(())
+    } else {
+        Err(Refusal::invalid(field, format!("{amount} is beyond {AMOUNT_MAX}")))
+    }
+}
+
+fn check_tenders(tenders: &[Tender]) -> Result<(), Refusal> {
+    tenders
+        .iter()
+        .enumerate()
+        .try_for_each(|(index, tender)| check_amount(&format!("tenders[{index}].amount"), tender.amount))
+}
+
+fn body_key(id: (StoreId, u32, u64)) -> Vec<u8> {
+    [b"sale/".as_slice(), &sales::till_key(id.0, stockroom_crdt::ids::TillId(id.1), id.2)].concat()
+}

@@ -1,0 +1,195 @@
+//! The state machine: one replica, its links, its timers. This file only dispatches.
+//!
+//! # The contract
+//!
+//! 1. `handle(now, input)` any number of times. It decides, and writes into the batch.
+//! 2. `commit(now)` once. The batch is durable, or the core is finished (fail-stop).
+//! 3. `poll()` until it gives `None`. Carry the outputs out in order; nothing leaves a node before it is durable.
+//! 4. Sleep until the next input or `deadline()`, whichever is first; then from 1, with [`Input::Wake`] for a deadline.
+//!
+//! Time, chance and identity are arguments. A core never reads a clock, a socket or a file of its own.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use stockroom_crdt::entry::kind;
+
+use crate::books::days;
+use crate::command;
+use crate::ingest::IngestError;
+use crate::input::{Command, CoreError, Event, Input, LinkId, Output, Refusal, RequestId};
+use crate::replica::Replica;
+use crate::status::{self, Status};
+use crate::storage::{Reader, Store};
+use crate::sync::Sync;
+use crate::time::Now;
+
+pub use crate::replica::{Config, Counters, Identity};
+
+/// One node's core.
+pub struct Core {
+    replica: Replica,
+    sync: Sync,
+    /// Waits for the commit.
+    pending: Vec<Output>,
+    /// May leave.
+    outputs: VecDeque<Output>,
+    stopping: bool,
+}
+
+impl Core {
+    /// Opens a node on its database. Opens a new epoch if the evidence says that the database is not the one written last.
+    pub fn open(config: Config, store: Box<dyn Store>, now: Now) -> Result<Self, CoreError> {
+        let replica = Replica::open(config, store, now)?;
+        let mut core =
+            Self { replica, sync: Sync::default(), pending: Vec::new(), outputs: VecDeque::new(), stopping: false };
+        core.commit(now)?;
+        Ok(core)
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Now, input: Input) -> Result<(), CoreError> {
+        self.replica.now = now;
+        match input {
+            Input::Command(request, command) => self.on_command(request, *command),
+            Input::LinkUp(id, peer) => {
+                let node = peer.node;
+                match self.sync.link_up(&self.replica, id, peer)? {
+                    Some(refused) => self.pending.push(Output::Close(id, refused)),
+                    None => self.pending.push(Output::Event(Event::Connected(node))),
+                }
+                Ok(())
+            }
+            Input::LinkDown(id) => {
+                if let Some(node) = self.sync.link_down(id) {
+                    self.pending.push(Output::Event(Event::Disconnected(node)));
+                }
+                Ok(())
+            }
+            Input::Frame(id, bytes) => self.on_frame(id, &bytes),
+            Input::Writable(id, bytes) => {
+                self.sync.writable(id, bytes);
+                Ok(())
+            }
+            Input::Zone { offset_s } => {
+                self.replica.zone_offset_s = offset_s;
+                Ok(())
+            }
+            Input::Disk(space) => {
+                self.replica.disk = space;
+                Ok(())
+            }
+            Input::Wake => self.on_wake(),
+            Input::Stop => {
+                self.stopping = true;
+                self.replica.seal_all();
+                self.replica.want_token();
+                self.sync.stop();
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes what was handled durable, and releases its outputs. After an error the core must be dropped.
+    pub fn commit(&mut self, now: Now) -> Result<(), CoreError> {
+        self.replica.now = now;
+        let events = std::mem::take(&mut self.replica.events);
+        let control_changed = events.iter().any(concerns_links);
+        let token = self.replica.commit()?;
+        self.sync.committed(&self.replica, control_changed)?;
+        self.outputs.extend(token.map(Output::Token));
+        self.outputs.extend(self.pending.drain(..));
+        self.outputs.extend(events.into_iter().map(Output::Event));
+        if control_changed {
+            let fenced = self.sync.fenced(&self.replica);
+            self.outputs.extend(fenced.into_iter().map(|id| Output::Close(id, "the peer is fenced".into())));
+        }
+        Ok(())
+    }
+
+    /// The next thing to do for the shell.
+    pub fn poll(&mut self) -> Result<Option<Output>, CoreError> {
+        if let Some(output) = self.outputs.pop_front() {
+            return Ok(Some(output));
+        }
+        let send = self.sync.next_send(&mut self.replica)?;
+        Ok(send.map(|(id, lane, bytes)| Output::Send(id, lane, bytes)))
+    }
+
+    /// When the core wants [`Input::Wake`], on the monotonic clock.
+    pub fn deadline(&self) -> Option<u64> {
+        let replica = &self.replica;
+        let timers = [
+            replica.seal_deadline(),
+            replica.token_deadline(),
+            self.sync.deadline(replica),
+            command::day::rollover_deadline(replica),
+        ];
+        timers.into_iter().flatten().min()
+    }
+
+    /// A handle for readers; their snapshots never wait for commits.
+    pub fn reader(&self) -> Arc<dyn Reader> {
+        self.replica.reader()
+    }
+
+    /// The truth about this node at the last commit.
+    pub fn status(&self) -> Result<Status, CoreError> {
+        status::status(&self.replica, &self.sync)
+    }
+
+    /// Throws the books of a store away and makes them again from the logs.
+    pub fn rebuild(&mut self, store: stockroom_crdt::ids::StoreId) -> Result<(), CoreError> {
+        self.replica.rebuild(store)
+    }
+
+    fn on_command(&mut self, request: RequestId, command: Command) -> Result<(), CoreError> {
+        let result = if self.stopping {
+            Err(Refusal::State("the node is stopping".into()))
+        } else {
+            match command::run(&mut self.replica, command) {
+                Ok(answer) => Ok(answer),
+                Err(command::Failed::Refused(refusal)) => Err(refusal),
+                Err(command::Failed::Core(error)) => return Err(error),
+            }
+        };
+        self.pending.push(Output::Reply(request, result));
+        Ok(())
+    }
+
+    fn on_frame(&mut self, id: LinkId, bytes: &[u8]) -> Result<(), CoreError> {
+        match self.sync.frame(&mut self.replica, id, bytes, &mut self.pending) {
+            Ok(()) => Ok(()),
+            Err(IngestError::Core(error)) => Err(error),
+            Err(IngestError::Peer(fault)) => {
+                self.replica.counters.peer_faults += 1;
+                let peer = self.sync.link_down(id);
+                tracing::warn!(?peer, %fault, "peer fault");
+                self.pending.push(Output::Close(id, format!("the peer {fault}")));
+                self.pending.extend(peer.map(|node| Output::Event(Event::Disconnected(node))));
+                Ok(())
+            }
+        }
+    }
+
+    fn on_wake(&mut self) -> Result<(), CoreError> {
+        self.replica.seal_due();
+        command::day::roll_over(&mut self.replica)?;
+        self.sync.wake(&mut self.replica)
+    }
+
+    /// The open business day of this node's store.
+    pub fn open_day(&self) -> Result<Option<days::Day>, CoreError> {
+        let Some(store) = self.replica.own_store() else { return Ok(None) };
+        Ok(days::last(&self.replica.overlay, store)?.filter(|day| day.closed_ms == 0))
+    }
+}
+
+/// Events after which links are looked at again: who may see what may have changed.
+fn concerns_links(event: &Event) -> bool {
+    match event {
+        Event::Entry { kind, .. } => matches!(*kind, kind::STORE | kind::NODE | kind::FENCE),
+        Event::EpochOpened(_) => true,
+        Event::Connected(_) | Event::Disconnected(_) | Event::Alarm(_) => false,
+    }
+}

@@ -1,0 +1,370 @@
+//! What enters and what leaves: one [`Input`] enum, one [`Output`] enum. Nothing else crosses.
+
+use stockroom_crdt::capability::Role;
+use stockroom_crdt::control::EpochReason;
+use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId, TillId};
+use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::price::Price;
+use stockroom_crdt::product::{Product, Recall};
+use stockroom_crdt::receiving::{Adjustment, GoodsReceipt};
+use stockroom_crdt::sale::{ReceiptNumber, Tax, Tender};
+use stockroom_crdt::scope::{Lane, Scope};
+
+use crate::journal::Place;
+use crate::storage::StoreError;
+
+/// A connection to another node, numbered by the shell.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct LinkId(pub u64);
+
+/// A request of the shell, answered under the same number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct RequestId(pub u64);
+
+/// Who is at the other end of a link, from its verified certificate only.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Peer {
+    /// Its node id.
+    pub node: NodeId,
+    /// What it is.
+    pub role: Role,
+    /// Its store, 0 for a hub.
+    pub store: StoreId,
+    /// Where others can reach it, if the shell knows.
+    pub address: Option<String>,
+}
+
+/// Everything that can happen to a replica.
+#[derive(Debug)]
+pub enum Input {
+    /// A till, a person or an enrolling node asks for something.
+    Command(RequestId, Box<Command>),
+    /// A link to a verified peer is up.
+    LinkUp(LinkId, Peer),
+    /// A link is gone.
+    LinkDown(LinkId),
+    /// A frame arrived.
+    Frame(LinkId, Vec<u8>),
+    /// The link takes this many more bytes.
+    Writable(LinkId, usize),
+    /// The local zone's offset from UTC changed (daylight saving).
+    Zone {
+        /// Seconds east of UTC.
+        offset_s: i32,
+    },
+    /// Free space on the disk.
+    Disk(DiskSpace),
+    /// Nothing: a deadline passed.
+    Wake,
+    /// The node stops: seal what is open.
+    Stop,
+}
+
+/// Everything that a replica asks of its shell. To be carried out in order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Write the continuity token and sync it, before anything that follows.
+    Token(Vec<u8>),
+    /// The answer to a command.
+    Reply(RequestId, Result<Answer, Refusal>),
+    /// Send a frame.
+    Send(LinkId, Lane, Vec<u8>),
+    /// Close a link, and say why.
+    Close(LinkId, String),
+    /// Something that watchers may want to know.
+    Event(Event),
+    /// Peers to dial, as the hub introduced them. Replaces the list before.
+    Introduced(Vec<(NodeId, String)>),
+}
+
+/// How much room the disk has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum DiskSpace {
+    /// Enough.
+    Ample,
+    /// Imports, history and catalogue stop; sales go on.
+    Low,
+    /// Only sales and what they need are written.
+    Critical,
+}
+
+/// A client's key for a write that has no natural id: the SHA-256 of the key (scoped to its caller), and of the request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RetryKey {
+    /// Of the key.
+    pub key: Digest,
+    /// Of the request.
+    pub body: Digest,
+}
+
+/// What a replica can be asked to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Ring up a sale or a return.
+    Sell(SellRequest),
+    /// Take back a whole receipt.
+    Void(VoidRequest),
+    /// Book goods in.
+    Receive(RetryKey, GoodsReceipt),
+    /// Correct the book for a reason.
+    Adjust(RetryKey, Adjustment),
+    /// One scan of a count.
+    CountScan(RetryKey, stockroom_crdt::count::CountScan),
+    /// Reset the book to what a session's scans say.
+    CountClose {
+        /// Retry key.
+        retry: RetryKey,
+        /// Which session.
+        session: u64,
+        /// By whom.
+        staff: Code,
+    },
+    /// Open the business day by hand.
+    DayOpen(RetryKey, Code),
+    /// Close the business day by hand.
+    DayClose(RetryKey, Code),
+    /// Put products into the catalogue (at a hub).
+    Products(RetryKey, Vec<Product>),
+    /// Put prices into their books (at a hub).
+    Prices(RetryKey, Vec<Price>),
+    /// Start or lift a product recall (at a hub).
+    Recall(RetryKey, Recall),
+    /// Lay out in-store codes (at a hub).
+    Template(RetryKey, stockroom_crdt::gtin::Template),
+    /// Allow one node to enrol for a store (at a hub).
+    IssueToken(TokenRequest),
+    /// Enrol a node that shows a token (at a hub).
+    Enrol(EnrolRequest),
+    /// Stop believing a node (at a hub).
+    Fence {
+        /// Which node.
+        node: NodeId,
+        /// Why.
+        reason: Code,
+    },
+    /// Open a new epoch.
+    NewEpoch(EpochReason),
+}
+
+/// A sale as a till rings it up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SellRequest {
+    /// Which till.
+    pub till: TillId,
+    /// The till's own number of the sale; with the store it is the sale's id.
+    pub till_seq: u64,
+    /// SHA-256 of the request, to tell a retry from another sale under the same number.
+    pub body: Digest,
+    /// When it was rung up by the till's clock; the node's own time if absent.
+    pub rung_ms: Option<u64>,
+    /// Currency of all amounts; the store's if absent.
+    pub currency: Option<Currency>,
+    /// Who sold.
+    pub cashier: Code,
+    /// Who approved overrides and returns.
+    pub approver: Code,
+    /// Legal entity that sells, if not the store's own.
+    pub seller: Code,
+    /// Key in a foreign point-of-sale system.
+    pub foreign_key: Code,
+    /// Opaque fiscal attachment.
+    pub fiscal: Vec<u8>,
+    /// Lines.
+    pub lines: Vec<SellLine>,
+    /// Rounding of the total for cash.
+    pub cash_rounding: i64,
+    /// Payments; must add up to the total.
+    pub tenders: Vec<Tender>,
+}
+
+/// One line of a [`SellRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SellLine {
+    /// What, after barcodes were looked up.
+    pub sku: stockroom_crdt::ids::Sku,
+    /// In which unit; the product's if absent.
+    pub unit: Option<Unit>,
+    /// How many; negative for a return, which needs an approver.
+    pub quantity: i64,
+    /// Price; from the price book if absent.
+    pub unit_price: Option<i64>,
+    /// Off the line.
+    pub discount: i64,
+    /// Why.
+    pub discount_reason: Code,
+    /// Tax, if any.
+    pub tax: Option<Tax>,
+    /// Lot, if scanned.
+    pub lot: Code,
+    /// Receipt and line where returned goods were bought.
+    pub original: Option<(ReceiptNumber, u32)>,
+}
+
+/// Takes back a whole receipt of the same store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VoidRequest {
+    /// Which till does it.
+    pub till: TillId,
+    /// The till's own number of the void.
+    pub till_seq: u64,
+    /// SHA-256 of the request.
+    pub body: Digest,
+    /// What to take back.
+    pub receipt: ReceiptNumber,
+    /// Who does it.
+    pub cashier: Code,
+    /// Who approved it.
+    pub approver: Code,
+}
+
+/// Allows one enrolment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRequest {
+    /// SHA-256 of the secret in the token.
+    pub token: Digest,
+    /// For which store.
+    pub store: StoreId,
+    /// The store's name, if it is new or changes.
+    pub name: String,
+    /// Its price book.
+    pub book: Code,
+    /// Its group for sharing stock.
+    pub group: Code,
+    /// Its currency.
+    pub currency: Currency,
+    /// Its time zone.
+    pub zone: Code,
+    /// Minutes after midnight at which its day rolls over.
+    pub rollover_min: u16,
+    /// For how long the token is good.
+    pub valid_ms: u64,
+}
+
+/// A node that wants to join.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnrolRequest {
+    /// SHA-256 of the token's secret.
+    pub token: Digest,
+    /// The log key that it made.
+    pub log_key: [u8; 32],
+    /// The key to which parcels for it are sealed.
+    pub seal_key: [u8; 32],
+}
+
+/// What a command did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// An entry was written, or had been written by an earlier try.
+    Written {
+        /// Where it stands.
+        place: Place,
+        /// True when this was a retry.
+        replayed: bool,
+    },
+    /// Several entries were written.
+    Imported {
+        /// How many.
+        count: usize,
+    },
+    /// A token is good from now on.
+    TokenIssued {
+        /// Until when, milliseconds since 1970.
+        expires_ms: u64,
+    },
+    /// A node is enrolled.
+    Enrolled {
+        /// From the root to the new node.
+        chain: Vec<stockroom_crdt::capability::Capability>,
+        /// Its store.
+        store: StoreId,
+    },
+    /// Done; nothing more to say.
+    Done,
+}
+
+/// Why a command was not carried out. Nothing of it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A field's value cannot be.
+    #[error("{field}: {message}")]
+    Invalid {
+        /// Path of the field in the request.
+        field: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Something named in the request does not exist.
+    #[error("{field}: no such {what}")]
+    Unknown {
+        /// Path of the field.
+        field: String,
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// The key was used for another request.
+    #[error("this retry key was used for another request")]
+    RetryMismatch,
+    /// A recall or another rule stops the line; an approver may override it where the law allows.
+    #[error("{field}: {reason}")]
+    Stopped {
+        /// Path of the line.
+        field: String,
+        /// What stops it.
+        reason: String,
+    },
+    /// The request does not fit the state that things are in.
+    #[error("{0}")]
+    State(String),
+    /// This node is not the place where that is written.
+    #[error("{0}")]
+    NotHere(String),
+    /// The disk is nearly full, and this is not a sale.
+    #[error("the disk is nearly full: only sales are written")]
+    DiskFull,
+    /// A one-time token that is not known, was used, or is too old.
+    #[error("the token is unknown, used or expired")]
+    Token,
+}
+
+impl Refusal {
+    /// A field is wrong.
+    pub fn invalid(field: impl Into<String>, message: impl std::fmt::Display) -> Self {
+        Self::Invalid { field: field.into(), message: message.to_string() }
+    }
+}
+
+/// Something that happened, for watchers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An entry became durable here.
+    Entry {
+        /// Its scope.
+        scope: Scope,
+        /// Its kind.
+        kind: u16,
+        /// Where it stands.
+        place: Place,
+    },
+    /// A link came up and both sides know each other.
+    Connected(NodeId),
+    /// A link went down.
+    Disconnected(NodeId),
+    /// A new epoch was opened.
+    EpochOpened(EpochReason),
+    /// Somebody must look: a fork, an unauthorised entry, a clock far off, a quarantined entry.
+    Alarm(String),
+}
+
+/// Why the core cannot go on.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CoreError {
+    /// The disk failed. Stop the process; say so; do not retry.
+    #[error(transparent)]
+    Storage(#[from] StoreError),
+    /// Applying one entry crashed. Drop this core, open it again from disk with [`crate::core::Config::quarantine`] naming the entry.
+    #[error("applying an entry crashed")]
+    Poisoned(Digest),
+    /// The database belongs to another node or another version.
+    #[error("this database cannot be opened: {0}")]
+    Mismatch(String),
+}

@@ -1,0 +1,40 @@
+//! One replica as a state machine: commands in, effects out. No IO, no clock, no thread, no chance of its own.
+//!
+//! Start with [`core`], which states the contract. Then:
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`limits`] | every bound of this crate, with its reason |
+//! | [`time`], [`input`] | what enters and what leaves |
+//! | [`core`] | dispatch |
+//! | [`command`] | what people and tills ask for |
+//! | [`replica`], [`ingest`], [`continuity`], [`authority`] | own entries, others' entries, is this our database, who may write what |
+//! | [`journal`], [`books`] | the logs, and what they add up to |
+//! | [`overlay`], [`storage`] | the batch in progress, the tables on disk |
+//! | [`sync`] | links, handshake, feeds, parcels |
+//! | [`view`], [`status`] | reading, without waiting for commits |
+
+pub mod limits;
+
+pub mod input;
+pub mod time;
+
+pub mod core;
+
+pub mod command;
+
+pub mod authority;
+pub mod continuity;
+pub mod ingest;
+pub mod replica;
+
+pub mod books;
+pub mod journal;
+
+pub mod overlay;
+pub mod storage;
+
+pub mod sync;
+
+pub mod status;
+pub mod view;

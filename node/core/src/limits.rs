@@ -1,0 +1,87 @@
+//! Every bound of one replica in one place, with the reason for its value.
+
+/// Bytes of one frame between nodes. Small enough that an urgent frame never waits long behind it on a thin link.
+pub const FRAME_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of log or state that one frame aims at: at 100 kbit/s this is 2.6 s of the link.
+pub const FRAME_BYTES_GOAL: usize = 32 * 1024;
+
+/// Credit that a link must have before anything is sent on it. A frame may be longer and overdraw it; the transport allows
+/// that from this much on.
+pub const CREDIT_BYTES_MIN: i64 = 8 * 1024;
+
+/// Runs in one frame.
+pub const FRAME_RUNS_MAX: usize = 512;
+
+/// Cells in one state frame.
+pub const FRAME_CELLS_MAX: usize = 2_048;
+
+/// Scopes that one peer may subscribe to: a hub of 1,000 stores with a few scopes each.
+pub const WANTS_MAX: usize = 8_192;
+
+/// Logs that one node can name in a handshake: epochs of its own in a handful of scopes.
+pub const HEADS_MAX: usize = 4_096;
+
+/// Links that one core keeps: a hub's children and peers.
+pub const LINKS_MAX: usize = 2_048;
+
+/// Bytes of a row in the database. A run of 256 entries of 64 KiB cannot be formed: runs are cut by bytes as well.
+pub const RUN_BYTES_GOAL: usize = 48 * 1024;
+
+/// Runs that wait for a prerequisite, per replica. More than this and the sender must come again later.
+pub const PARKED_RUNS_MAX: usize = 1_024;
+
+/// Bytes of all parked runs.
+pub const PARKED_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long after the first unsealed entry a log is sealed while a link is up.
+pub const SEAL_AFTER_MS: u64 = 1_000;
+
+/// How often the continuity token follows the logs when nothing urgent forces it.
+pub const TOKEN_AFTER_MS: u64 = 1_000;
+
+/// How often a quiet link says that there is nothing new.
+pub const PULSE_AFTER_MS: u64 = 5_000;
+
+/// Silence of the link to the hub after which a store hands parcels to a neighbour.
+pub const PARCEL_AFTER_MS: u64 = 3_000;
+
+/// How long a store waits for the answer to a parcel before it sends another.
+pub const PARCEL_RETRY_MS: u64 = 5_000;
+
+/// How often a store with nothing to send asks through a neighbour for news from the hub.
+pub const PARCEL_NEWS_MS: u64 = 15_000;
+
+/// Bytes of one parcel.
+pub const PARCEL_BYTES_MAX: usize = 128 * 1024;
+
+/// Parcels that a carrier keeps for one addressee; older ones go first.
+pub const PARCELS_CARRIED_MAX: usize = 64;
+
+/// Days for which a retry key of a write other than a sale is remembered.
+pub const RETRY_KEY_DAYS: u64 = 30;
+
+/// How far ahead of the node's clock a till's time of a sale may lie.
+pub const TILL_AHEAD_MS_MAX: u64 = 24 * 3_600 * 1_000;
+
+/// Positions of an account that stand in its row before they are moved to a chunk of their own.
+pub const ACCOUNT_INLINE_MAX: usize = 32;
+
+/// Products or prices in one command.
+pub const IMPORT_ITEMS_MAX: usize = 512;
+
+/// Scans that one count session may hold.
+pub const SCANS_MAX: usize = 50_000;
+
+/// Points in the search for the last common entry of two branches: 2^48 entries are out of reach of any log.
+pub const LOCATE_POINTS_MAX: usize = 64;
+
+/// Entries or rows that one read answers at most.
+pub const PAGE_MAX: usize = 1_000;
+
+/// Peers that a hub introduces to one store.
+pub const INTRODUCED_MAX: usize = 32;
+
+const _: () = assert!(FRAME_BYTES_GOAL * 4 <= FRAME_BYTES_MAX, "a frame overshoots its goal by less than one run");
+const _: () = assert!(RUN_BYTES_GOAL + stockroom_crdt::limits::ENTRY_BYTES_MAX < FRAME_BYTES_MAX);
+const _: () = assert!(PARCEL_BYTES_MAX < FRAME_BYTES_MAX, "a parcel travels in one frame");

@@ -1,0 +1,617 @@
+//! One replica's state: its logs, its books, its clock, and the batch that is not committed yet.
+//!
+//! It appends the node's own facts ([`Replica::write`]) and takes in other nodes' entries (the `ingest` module). It knows no
+//! links and no requests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use stockroom_crdt::batch::Item;
+use stockroom_crdt::capability::{Capability, Role, Signer, verify_chain};
+use stockroom_crdt::chain::{LogId, Moment, Seal};
+use stockroom_crdt::clock::{Clock, Hlc, Observed};
+use stockroom_crdt::control::{Boot, EpochOpen, EpochReason, Fence};
+use stockroom_crdt::entry::{Entry, Fact, kind};
+use stockroom_crdt::ids::{Actor, Code, Digest, Epoch, NodeId, StoreId, TenantId};
+use stockroom_crdt::limits::{CAPABILITY_CHAIN_MAX, SEAL_BYTES_MAX, SEAL_ENTRIES_MAX};
+use stockroom_crdt::scope::{Lane, Scope};
+
+use crate::authority;
+use crate::books::{self, Context, cells, days};
+use crate::continuity::{Evidence, Token, judge};
+use crate::ingest::fork_key;
+use crate::input::{CoreError, DiskSpace, Event};
+use crate::journal::{FeedRow, Journal, LogNumber, Place, damaged, entries, feed_rows, fixed};
+use crate::limits::{SEAL_AFTER_MS, TOKEN_AFTER_MS};
+use crate::overlay::Overlay;
+use crate::storage::{Direction, Reader, Snapshot, Store, StoreError, Table};
+use crate::time::Now;
+
+/// Who this node is, from its enrolment.
+#[derive(Debug)]
+pub struct Identity {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The root's Ed25519 key.
+    pub root_key: [u8; 32],
+    /// From the root to this node.
+    pub chain: Vec<Capability>,
+    /// Signs this node's logs.
+    pub signer: Signer,
+    /// X25519 secret that opens parcels.
+    pub seal_secret: [u8; 32],
+}
+
+impl Identity {
+    /// This node's own capability.
+    pub fn capability(&self) -> &Capability {
+        self.chain.last().expect("an identity has at least its own capability")
+    }
+}
+
+/// What [`Replica::open`] needs besides the database.
+#[derive(Debug)]
+pub struct Config {
+    /// Who this node is.
+    pub identity: Identity,
+    /// What lies beside the database.
+    pub evidence: Evidence,
+    /// Randomness for everything this start of the node will need.
+    pub seed: [u8; 32],
+    /// The program's version.
+    pub version: Code,
+    /// An entry whose application crashed: it is kept and has no effect.
+    pub quarantine: Option<Digest>,
+}
+
+/// One replica.
+pub struct Replica {
+    pub(crate) me: Identity,
+    pub(crate) epoch: Epoch,
+    pub(crate) feed_epoch: u32,
+    pub(crate) overlay: Overlay,
+    pub(crate) journal: Journal,
+    pub(crate) clock: Clock,
+    pub(crate) rng: ChaCha8Rng,
+    pub(crate) now: Now,
+    pub(crate) zone_offset_s: i32,
+    pub(crate) disk: DiskSpace,
+    pub(crate) rights_locked: bool,
+    pub(crate) epoch_reason: EpochReason,
+    pub(crate) counters: Counters,
+    pub(crate) events: Vec<Event>,
+    /// Rows that are worth keeping, but not worth a commit of their own.
+    pub(crate) lazy: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+    store: Box<dyn Store>,
+    reader: Arc<dyn Reader>,
+    volume: Digest,
+    fences: BTreeMap<NodeId, Fence>,
+    quarantined: BTreeSet<Digest>,
+    unsealed_since: BTreeMap<LogNumber, u64>,
+    token: TokenState,
+}
+
+/// What happened since the start, for status and metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Commits made durable.
+    pub commits: u64,
+    /// Entries of our own.
+    pub entries_written: u64,
+    /// Entries taken in from others.
+    pub entries_ingested: u64,
+    /// Entries that their author was not entitled to write: kept, without effect.
+    pub entries_denied: u64,
+    /// Entries of a kind that this version does not know.
+    pub entries_unknown: u64,
+    /// Entries whose time lies too far ahead.
+    pub times_suspect: u64,
+    /// Forks seen.
+    pub forks: u64,
+    /// Runs that wait for a prerequisite.
+    pub parked: u64,
+    /// Peers whose link was closed for a fault of theirs.
+    pub peer_faults: u64,
+}
+
+#[derive(Default)]
+struct TokenState {
+    urgent: bool,
+    changed: bool,
+    written_ms: u64,
+}
+
+impl Replica {
+    /// Opens a replica on its database, and a new epoch if continuity is in doubt.
+    pub fn open(config: Config, store: Box<dyn Store>, now: Now) -> Result<Self, CoreError> {
+        let Config { identity: me, evidence, seed, version, quarantine } = config;
+        verify_chain(&me.root_key, me.tenant, &me.chain).map_err(|error| CoreError::Mismatch(error.to_string()))?;
+        let reader = store.reader();
+        let snapshot = reader.snapshot()?;
+        let meta = Meta::load(&*snapshot)?;
+        let node = me.capability().node;
+        if meta.owner.is_some_and(|owner| owner != (me.tenant, node)) {
+            return Err(CoreError::Mismatch("it belongs to another node".into()));
+        }
+        let journal = Journal::load(me.tenant, &*snapshot)?;
+        let token = evidence.token.as_deref().and_then(|bytes| Token::from_bytes(bytes).ok());
+        let verdict = judge(&evidence, token.as_ref(), meta.epoch, (&journal, &*snapshot, node))?;
+        let mut replica = Self {
+            epoch: meta.epoch.unwrap_or(Epoch(0)),
+            feed_epoch: meta.feed_epoch,
+            overlay: Overlay::new(snapshot),
+            journal,
+            clock: Clock::resume(meta.clock),
+            rng: ChaCha8Rng::from_seed(seed),
+            now,
+            zone_offset_s: 0,
+            disk: DiskSpace::Ample,
+            rights_locked: meta.rights_locked,
+            epoch_reason: EpochReason::First,
+            counters: Counters::default(),
+            events: Vec::new(),
+            lazy: BTreeMap::new(),
+            reader,
+            store,
+            volume: evidence.volume,
+            fences: BTreeMap::new(),
+            quarantined: BTreeSet::new(),
+            unsealed_since: BTreeMap::new(),
+            token: TokenState::default(),
+            me,
+        };
+        replica.load_guards()?;
+        if let Some(entry) = quarantine {
+            replica.overlay.put(Table::Quarantine, entry.0, Vec::new());
+            replica.quarantined.insert(entry);
+        }
+        if let Some(reason) = verdict {
+            let floor = token.map_or(0, |token| token.epoch.0).max(replica.epoch.0);
+            replica.open_epoch(floor, reason)?;
+        }
+        let boot = Boot { boot: now.boot, version };
+        replica.write(&replica.home_scope(), vec![Fact::Boot(boot)])?;
+        Ok(replica)
+    }
+
+    /// This node as a writer.
+    pub fn actor(&self) -> Actor {
+        Actor { node: self.me.capability().node, epoch: self.epoch }
+    }
+
+    /// This node's store, if it has one.
+    pub fn own_store(&self) -> Option<StoreId> {
+        let capability = self.me.capability();
+        (capability.role == Role::Store).then_some(capability.store)
+    }
+
+    /// A handle for readers.
+    pub fn reader(&self) -> Arc<dyn Reader> {
+        self.reader.clone()
+    }
+
+    /// Appends facts of this node to its log of `scope`, and applies them.
+    pub fn write(&mut self, scope: &Scope, facts: Vec<Fact>) -> Result<Vec<Place>, CoreError> {
+        let number = self.own_log(scope)?;
+        let mut places = Vec::with_capacity(facts.len());
+        for fact in facts {
+            let item = Item::new(Entry { hlc: self.clock.tick(self.now.wall_ms), fact });
+            places.push(self.append_own(number, item)?);
+        }
+        if scope.lane() == Lane::Control {
+            self.token.urgent = true;
+            self.seal(number);
+        }
+        Ok(places)
+    }
+
+    /// [`Replica::write`] for many facts at once: they share rows of the database.
+    pub fn write_many(&mut self, scope: &Scope, facts: Vec<Fact>) -> Result<(), CoreError> {
+        let number = self.own_log(scope)?;
+        let tick = |replica: &mut Self, fact| Item::new(Entry { hlc: replica.clock.tick(replica.now.wall_ms), fact });
+        let items: Vec<_> = facts.into_iter().map(|fact| tick(self, fact)).collect();
+        for chunk in items.chunks(SEAL_ENTRIES_MAX as usize) {
+            self.seal(number);
+            let first = self.journal.log(number).expect("own log is open").head.seq + 1;
+            self.journal.append(&mut self.overlay, number, chunk);
+            for (seq, item) in (first..).zip(chunk) {
+                self.apply(Place { log: number, seq }, item)?;
+            }
+        }
+        self.counters.entries_written += items.len() as u64;
+        self.token.changed = true;
+        self.seal(number);
+        Ok(())
+    }
+
+    fn append_own(&mut self, number: LogNumber, item: Item) -> Result<Place, CoreError> {
+        self.journal.append(&mut self.overlay, number, std::slice::from_ref(&item));
+        let log = self.journal.log(number).expect("own log is open");
+        let place = Place { log: number, seq: log.head.seq };
+        let full = place.seq - log.sealed_seq() >= SEAL_ENTRIES_MAX || log.unsealed_bytes >= SEAL_BYTES_MAX;
+        self.unsealed_since.entry(number).or_insert(self.now.mono_ms);
+        self.counters.entries_written += 1;
+        self.token.changed = true;
+        self.apply(place, &item)?;
+        if full {
+            self.seal(number);
+        }
+        Ok(place)
+    }
+
+    /// Opens the next epoch: new logs, a new feed, no rights until contact.
+    pub fn open_epoch(&mut self, floor: u16, reason: EpochReason) -> Result<(), CoreError> {
+        self.seal_all();
+        let next = floor.checked_add(1).ok_or_else(|| CoreError::Mismatch("all epochs are used up".into()))?;
+        self.epoch = Epoch(next);
+        self.feed_epoch = self.rng.next_u32();
+        self.epoch_reason = reason;
+        self.rights_locked = reason != EpochReason::First;
+        self.token.urgent = true;
+        self.events.push(Event::EpochOpened(reason));
+        let home = self.home_scope();
+        self.own_log(&home)?;
+        Ok(())
+    }
+
+    /// Seals every log of this node that has unsealed entries. Before a stop, a day's end, or a parcel.
+    pub fn seal_all(&mut self) {
+        for number in std::mem::take(&mut self.unsealed_since).into_keys() {
+            self.seal(number);
+        }
+    }
+
+    /// Seals the logs whose oldest unsealed entry has waited long enough.
+    pub fn seal_due(&mut self) {
+        let due = self.now.mono_ms.saturating_sub(SEAL_AFTER_MS);
+        let waiting: Vec<_> = self.unsealed_since.iter().filter(|&(_, &since)| since <= due).map(|(&n, _)| n).collect();
+        for number in waiting {
+            self.seal(number);
+        }
+    }
+
+    /// When [`Replica::seal_due`] has something to do, on the monotonic clock.
+    pub fn seal_deadline(&self) -> Option<u64> {
+        self.unsealed_since.values().min().map(|since| since + SEAL_AFTER_MS)
+    }
+
+    /// Makes the batch durable and gives the continuity token if it must be written now.
+    pub fn commit(&mut self) -> Result<Option<Vec<u8>>, CoreError> {
+        self.journal.flush(&mut self.overlay);
+        if !self.overlay.writes().is_empty() {
+            for ((table, key), value) in std::mem::take(&mut self.lazy) {
+                self.overlay.put(table, key, value);
+            }
+            Meta::of(self).store(&mut self.overlay);
+            self.store.commit(self.overlay.writes())?;
+            self.counters.commits += 1;
+            self.overlay = Overlay::new(self.reader.snapshot()?);
+        }
+        Ok(self.due_token())
+    }
+
+    /// When the token wants to be written, on the monotonic clock.
+    pub fn token_deadline(&self) -> Option<u64> {
+        self.token.changed.then_some(self.token.written_ms + TOKEN_AFTER_MS)
+    }
+
+    /// Asks for the token to be written at the next commit.
+    pub fn want_token(&mut self) {
+        self.token.urgent = true;
+    }
+
+    /// Applies an entry that stands at `place` to the books, if its author was entitled to write it.
+    pub fn apply(&mut self, place: Place, item: &Item) -> Result<(), CoreError> {
+        let digest = item.digest();
+        if self.quarantined.contains(&digest) || !self.is_entitled(place, &item.entry) {
+            return Ok(());
+        }
+        // A crash leaves this batch half-applied: the caller drops the whole core and opens it again from disk.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.apply_entitled(place, item)));
+        outcome.unwrap_or(Err(CoreError::Poisoned(digest)))
+    }
+
+    /// Throws the books of `store` away and makes them again from the logs, in the order in which entries came in.
+    pub fn rebuild(&mut self, store: StoreId) -> Result<(), CoreError> {
+        books::clear(&mut self.overlay, store)?;
+        let scope = Scope::StoreStock(store);
+        let Some(feed) = self.journal.feed(&scope) else { return Ok(()) };
+        for (_, row) in feed_rows(&self.overlay, feed.number, 0, usize::MAX)? {
+            let FeedRow::Entries { log, first, last } = row else { continue };
+            for (seq, item) in entries(&self.overlay, log, first, last)? {
+                self.apply(Place { log, seq }, &item)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the next commit happens, for single values that changed.
+    pub(crate) fn touch(&mut self) {
+        Meta::of(self).store(&mut self.overlay);
+    }
+
+    /// Notes another node's time.
+    pub(crate) fn observe(&mut self, hlc: Hlc) {
+        if self.clock.observe(self.now.wall_ms, hlc) == Observed::Suspect {
+            if self.counters.times_suspect == 0 {
+                self.alarm(format!("a time far ahead of this node's clock was received: {} ms", hlc.ms()));
+            }
+            self.counters.times_suspect += 1;
+        }
+    }
+
+    /// Tells watchers that somebody must look.
+    pub(crate) fn alarm(&mut self, text: String) {
+        tracing::error!(alarm = %text, "alarm");
+        self.events.push(Event::Alarm(text));
+    }
+
+    /// True when nothing by `node` counts any more except up to the fence's cuts.
+    pub fn is_fenced(&self, node: NodeId) -> bool {
+        self.fences.contains_key(&node)
+    }
+
+    /// The scope where this node writes its starts.
+    pub(crate) fn home_scope(&self) -> Scope {
+        self.own_store().map_or(Scope::Control, Scope::StoreRights)
+    }
+
+    /// Own logs with entries that no seal covers.
+    pub(crate) fn seal(&mut self, number: LogNumber) {
+        self.unsealed_since.remove(&number);
+        let log = self.journal.log(number).expect("sealed logs are open");
+        if !log.has_unsealed() {
+            return;
+        }
+        let day = self.open_day_number();
+        let moment = Moment { boot: self.now.boot, mono_ms: self.now.mono_ms, wall_ms: self.now.wall_ms, day };
+        let seal = Seal::sign(&self.me.signer, self.me.tenant, &log.id, log.head, moment);
+        self.journal.put_seal(&mut self.overlay, number, seal);
+    }
+
+    fn open_day_number(&self) -> u32 {
+        let day = self.own_store().and_then(|store| days::last(&self.overlay, store).ok().flatten());
+        day.filter(|day| day.closed_ms == 0).map_or(0, |day| day.number)
+    }
+
+    fn own_log(&mut self, scope: &Scope) -> Result<LogNumber, CoreError> {
+        let id = LogId { actor: self.actor(), scope: scope.clone() };
+        if let Some((number, _)) = self.journal.find(&id) {
+            return Ok(number);
+        }
+        let previous = (0..self.epoch.0).rev().find_map(|epoch| {
+            let earlier = LogId { actor: Actor { epoch: Epoch(epoch), ..id.actor }, scope: scope.clone() };
+            self.journal.find(&earlier).map(|(_, log)| (Epoch(epoch), log.head.seq, log.head.hash))
+        });
+        let mut nonce = [0; 16];
+        self.rng.fill_bytes(&mut nonce);
+        let open = EpochOpen { nonce, reason: self.epoch_reason, previous, chain: self.me.chain.clone() };
+        let number = self.journal.open(id, self.me.signer.public(), self.me.capability().store.0, None);
+        let item = Item::new(Entry { hlc: self.clock.tick(self.now.wall_ms), fact: Fact::EpochOpen(open) });
+        self.journal.append(&mut self.overlay, number, std::slice::from_ref(&item));
+        for capability in &self.me.chain {
+            books::put_node(&mut self.overlay, capability);
+        }
+        self.token.changed = true;
+        if scope.lane() == Lane::Control {
+            self.token.urgent = true;
+        }
+        self.seal(number);
+        Ok(number)
+    }
+
+    fn is_entitled(&mut self, place: Place, entry: &Entry) -> bool {
+        let log = self.journal.log(place.log).expect("applied entries stand in known logs");
+        let (actor, scope, store) = (log.id.actor, log.id.scope.clone(), StoreId(log.author_store));
+        if let Some(fence) = self.fences.get(&actor.node)
+            && place.seq > fence.cut(actor.epoch, &scope)
+        {
+            return false;
+        }
+        if let Fact::Opaque(opaque) = &entry.fact {
+            self.counters.entries_unknown += 1;
+            if opaque.critical && self.counters.entries_unknown == 1 {
+                self.alarm(format!(
+                    "{scope} holds a critical entry of unknown kind {}: upgrade this node",
+                    opaque.kind
+                ));
+            }
+            return false;
+        }
+        let role = if store.0 == 0 { Role::Hub } else { Role::Store };
+        let writer = authority::writer(role, store, &scope);
+        let allowed = entry.fact.belongs_in(&scope)
+            && authority::may_write(writer, authority::area(&scope), entry.fact.kind())
+            && self.is_true(actor, &entry.fact);
+        if !allowed {
+            self.counters.entries_denied += 1;
+            self.alarm(format!("{actor} wrote kind {} in {scope}, which it may not", entry.fact.kind()));
+        }
+        allowed
+    }
+
+    /// Facts that carry signatures of their own are believed only if those hold.
+    fn is_true(&self, author: Actor, fact: &Fact) -> bool {
+        match fact {
+            Fact::Node(record) => {
+                record.capability.issuer == author.node && {
+                    let chain = self.chain_of(record.capability.clone());
+                    verify_chain(&self.me.root_key, self.me.tenant, &chain).is_ok()
+                }
+            }
+            Fact::Fork(proof) => books::node(&self.overlay, proof.log.actor.node)
+                .ok()
+                .flatten()
+                .is_some_and(|author| proof.verify(&author.log_key, self.me.tenant)),
+            Fact::EpochOpen(_)
+            | Fact::Boot(_)
+            | Fact::Fence(_)
+            | Fact::Store(_)
+            | Fact::Product(_)
+            | Fact::Recall(_)
+            | Fact::Price(_)
+            | Fact::Template(_)
+            | Fact::GoodsReceipt(_)
+            | Fact::Sale(_)
+            | Fact::CountScan(_)
+            | Fact::CountClose(_)
+            | Fact::DayOpen(_)
+            | Fact::DayClose(_)
+            | Fact::Adjustment(_)
+            | Fact::Opaque(_) => true,
+        }
+    }
+
+    /// A capability with its issuers above it, as far as they are known.
+    fn chain_of(&self, capability: Capability) -> Vec<Capability> {
+        let mut chain = vec![capability];
+        while chain[0].issuer != NodeId(0) && chain.len() <= CAPABILITY_CHAIN_MAX {
+            let Ok(Some(issuer)) = books::node(&self.overlay, chain[0].issuer) else { break };
+            chain.insert(0, issuer);
+        }
+        chain
+    }
+
+    fn apply_entitled(&mut self, place: Place, item: &Item) -> Result<(), CoreError> {
+        let log = self.journal.log(place.log).expect("applied entries stand in known logs");
+        let (actor, scope) = (log.id.actor, log.id.scope.clone());
+        let number = item.entry.fact.kind();
+        if cells::is_decision(number) {
+            cells::merge(&mut self.overlay, &mut self.journal, &scope, (actor, place.seq), item)?;
+        }
+        books::apply(&mut self.overlay, &Context { place, actor, scope: &scope }, item)?;
+        if let Fact::Fence(fence) = &item.entry.fact {
+            self.take_fence(fence.clone())?;
+        }
+        if let Fact::Fork(proof) = &item.entry.fact {
+            self.overlay.put(Table::Meta, fork_key(&proof.log), item.digest().0);
+        }
+        if number != kind::EPOCH_OPEN {
+            self.events.push(Event::Entry { scope, kind: number, place });
+        }
+        Ok(())
+    }
+
+    /// Entries beyond the cut lose their effect, also those that were applied before the fence came.
+    fn take_fence(&mut self, fence: Fence) -> Result<(), CoreError> {
+        let node = fence.node;
+        let beyond: BTreeSet<_> = self
+            .journal
+            .written_by(node)
+            .filter(|(_, log)| log.head.seq > fence.cut(log.id.actor.epoch, &log.id.scope))
+            .filter_map(|(_, log)| log.id.scope.store())
+            .collect();
+        self.fences.insert(node, fence);
+        self.alarm(format!("node {} is fenced", node.0));
+        for store in beyond {
+            self.rebuild(store)?;
+        }
+        Ok(())
+    }
+
+    fn load_guards(&mut self) -> Result<(), CoreError> {
+        let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+        for (key, _) in self.overlay.scan(Table::Quarantine, all, Direction::Forward, usize::MAX)? {
+            self.quarantined.insert(Digest(fixed(&key)?));
+        }
+        if let Some(control) = self.journal.feed(&Scope::Control) {
+            for entry in cells::winners(&self.overlay, control.number, kind::FENCE, &[])? {
+                if let Fact::Fence(fence) = entry.fact {
+                    self.fences.insert(fence.node, fence);
+                }
+            }
+        }
+        let unsealed: Vec<_> = self
+            .journal
+            .written_by(self.me.capability().node)
+            .filter(|(_, log)| log.has_unsealed())
+            .map(|(number, _)| number)
+            .collect();
+        self.unsealed_since.extend(unsealed.into_iter().map(|number| (number, self.now.mono_ms)));
+        Ok(())
+    }
+
+    fn due_token(&mut self) -> Option<Vec<u8>> {
+        let due = self.token.urgent || self.token_deadline().is_some_and(|at| at <= self.now.mono_ms);
+        if !due {
+            return None;
+        }
+        self.token = TokenState { urgent: false, changed: false, written_ms: self.now.mono_ms };
+        let actor = self.actor();
+        let heads = self
+            .journal
+            .written_by(actor.node)
+            .filter(|(_, log)| log.id.actor == actor)
+            .map(|(_, log)| (log.id.scope.clone(), log.head.seq, log.head.hash))
+            .collect();
+        let token = Token { tenant: self.me.tenant, node: actor.node, epoch: self.epoch, volume: self.volume, heads };
+        Some(token.to_bytes())
+    }
+}
+
+/// Single values of the database.
+struct Meta {
+    owner: Option<(TenantId, NodeId)>,
+    epoch: Option<Epoch>,
+    clock: Hlc,
+    feed_epoch: u32,
+    rights_locked: bool,
+}
+
+impl Meta {
+    fn of(replica: &Replica) -> Self {
+        Self {
+            owner: Some((replica.me.tenant, replica.me.capability().node)),
+            epoch: Some(replica.epoch),
+            clock: replica.clock.last(),
+            feed_epoch: replica.feed_epoch,
+            rights_locked: replica.rights_locked,
+        }
+    }
+
+    fn load(snapshot: &dyn Snapshot) -> Result<Self, CoreError> {
+        let get = |key: &str| snapshot.get(Table::Meta, key.as_bytes());
+        match get("format")?.as_deref() {
+            None | Some([FORMAT]) => {}
+            Some(_) => return Err(CoreError::Mismatch("it has a format of another version".into())),
+        }
+        let owner = match (get("tenant")?, get("node")?) {
+            (Some(tenant), Some(node)) => Some((TenantId(fixed(&tenant)?), NodeId(u32::from_be_bytes(fixed(&node)?)))),
+            (None, None) => None,
+            _ => return Err(damaged("owner").into()),
+        };
+        let number = |key: &str| -> Result<Option<u64>, StoreError> {
+            get(key)?.map(|bytes| Ok(u64::from_be_bytes(fixed(&bytes)?))).transpose()
+        };
+        Ok(Self {
+            owner,
+            epoch: number("epoch")?.map(|n| Epoch(n as u16)),
+            clock: Hlc::from_bits(number("clock")?.unwrap_or(0)),
+            feed_epoch: number("feed_epoch")?.unwrap_or(0) as u32,
+            rights_locked: number("rights_locked")?.is_some_and(|n| n == 1),
+        })
+    }
+
+    fn store(&self, overlay: &mut Overlay) {
+        overlay.put(Table::Meta, "format", [FORMAT]);
+        if let Some((tenant, node)) = self.owner {
+            overlay.put(Table::Meta, "tenant", tenant.0);
+            overlay.put(Table::Meta, "node", node.0.to_be_bytes());
+        }
+        let numbers = [
+            ("epoch", u64::from(self.epoch.map_or(0, |epoch| epoch.0))),
+            ("clock", self.clock.to_bits()),
+            ("feed_epoch", u64::from(self.feed_epoch)),
+            ("rights_locked", u64::from(self.rights_locked)),
+        ];
+        for (key, number) in numbers {
+            overlay.put(Table::Meta, key, number.to_be_bytes());
+        }
+    }
+}
+
+/// Version of the database's layout, the first byte of everything else that is stored.
+const FORMAT: u8 = 1;

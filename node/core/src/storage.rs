@@ -1,0 +1,145 @@
+//! Where a replica keeps its rows: ordered tables of bytes, a snapshot to read, one atomic batch to write.
+//!
+//! [`Store`] has two implementations: [`redb`] for nodes and for the simulator's disks, [`memory`] for large simulations.
+
+pub mod memory;
+pub mod redb;
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+/// The tables of a replica. The number is part of the file format.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Table {
+    /// Single values: format, tenant, epoch, clock floor.
+    Meta = 0,
+    /// Log number to the log's id and head.
+    Logs = 1,
+    /// (log number, first sequence number) to a run of entries.
+    Runs = 2,
+    /// (log number, sequence number) to a seal.
+    Seals = 3,
+    /// Scope number to scope.
+    Scopes = 4,
+    /// (scope number, position) to what was ingested there.
+    Feed = 5,
+    /// (scope number, field, entity, writer) to the newest value.
+    Cells = 6,
+    /// (scope number, position) to the cell that changed there last.
+    CellFeed = 7,
+    /// (peer, scope) to how far that peer's feed was taken.
+    Cursors = 8,
+    /// (peer, scope) to how far that peer has our feed durable.
+    Acked = 9,
+    /// (store, sku, unit) to stock on hand.
+    Accounts = 10,
+    /// (store, sku, unit, chunk) to older positions of the account.
+    Moves = 11,
+    /// (store, till, till's number) to the sale's place.
+    Sales = 12,
+    /// (store, till, series, sequence) to the sale's place.
+    Receipts = 13,
+    /// (store, day) to the day's takings.
+    Days = 14,
+    /// (store, session, scan) to a count's scan.
+    Scans = 15,
+    /// Barcode or item number to SKU.
+    Barcodes = 16,
+    /// Retry key to what it did.
+    Keys = 17,
+    /// Runs that wait for a prerequisite.
+    Parked = 18,
+    /// Entries whose application crashed.
+    Quarantine = 19,
+    /// Node to its capability.
+    Nodes = 20,
+}
+
+/// All tables, by number.
+pub const TABLES: [Table; 21] = [
+    Table::Meta,
+    Table::Logs,
+    Table::Runs,
+    Table::Seals,
+    Table::Scopes,
+    Table::Feed,
+    Table::Cells,
+    Table::CellFeed,
+    Table::Cursors,
+    Table::Acked,
+    Table::Accounts,
+    Table::Moves,
+    Table::Sales,
+    Table::Receipts,
+    Table::Days,
+    Table::Scans,
+    Table::Barcodes,
+    Table::Keys,
+    Table::Parked,
+    Table::Quarantine,
+    Table::Nodes,
+];
+
+/// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened
+/// and verified again. Never retry the commit.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("storage failed: {0}")]
+pub struct StoreError(pub String);
+
+/// A key and its value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// Which end of a range comes first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// Ascending keys.
+    Forward,
+    /// Descending keys.
+    Backward,
+}
+
+/// A consistent picture of the tables at one commit.
+pub trait Snapshot: Send + Sync {
+    /// The value of a key.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// At most `limit` rows with keys between the bounds.
+    fn scan(
+        &self,
+        table: Table,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError>;
+}
+
+/// Makes snapshots; may be used from any thread while the owner writes.
+pub trait Reader: Send + Sync {
+    /// A snapshot of the last commit.
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
+}
+
+/// The writable end. One owner.
+pub trait Store: Send {
+    /// A handle for readers.
+    fn reader(&self) -> Arc<dyn Reader>;
+
+    /// Makes all writes durable together, or none of them.
+    fn commit(&mut self, writes: &Writes) -> Result<(), StoreError>;
+}
+
+/// Rows to put (`Some`) or remove (`None`), in the order of tables and keys.
+pub type Writes = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
+
+/// The smallest key above every key that begins with `prefix`; unbounded if there is none.
+pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return Some(end);
+        }
+    }
+    None
+}

@@ -1,0 +1,645 @@
+//! Sync: the same protocol between store and hub, hub and cloud, store and store.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`frames`] | what is said, byte by byte |
+//! | [`link`] | one peer: what each side follows, what waits |
+//! | [`interest`] | which scopes lie between two nodes |
+//! | [`handshake`] | who is there, from where to go on, whether both know one history |
+//! | [`feed`] | what a peer gets next |
+//! | [`parcel`] | frames sealed for a neighbour to carry |
+//!
+//! This file dispatches: it gives each frame to the module that understands it, and each writable link its next frame.
+
+pub mod feed;
+pub mod frames;
+pub mod handshake;
+pub mod interest;
+pub mod link;
+pub mod parcel;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stockroom_crdt::capability::{Role, verify};
+use stockroom_crdt::entry::kind;
+use stockroom_crdt::ids::{NodeId, StoreId};
+use stockroom_crdt::scope::{Lane, Scope};
+
+use crate::authority::{Writer, area, may_write};
+use crate::books::{self, cells};
+use crate::ingest::{IngestError, PeerFault};
+use crate::input::{CoreError, LinkId, Output, Peer};
+use crate::limits::{
+    CREDIT_BYTES_MIN, FRAME_BYTES_GOAL, INTRODUCED_MAX, LINKS_MAX, PARCEL_AFTER_MS, PARCEL_BYTES_MAX, PARCEL_NEWS_MS,
+    PARCEL_RETRY_MS, PULSE_AFTER_MS,
+};
+use crate::replica::Replica;
+use crate::storage::{StoreError, Table};
+use frames::{CellsFrame, Entries, Frame, Parcel, Pulse};
+use link::{Link, Out, Path, Relation};
+
+/// All links of a node.
+#[derive(Default)]
+pub struct Sync {
+    links: BTreeMap<LinkId, Link>,
+    carried: parcel::Carried,
+    /// Links that may have something to send.
+    ready: BTreeSet<LinkId>,
+    /// When we last knew that we have everything of a store, on our wall clock.
+    fresh: BTreeMap<StoreId, u64>,
+    /// The link-without-a-connection to the hub, while there is no other.
+    courier: Courier,
+    next_virtual: u64,
+}
+
+/// A store's side of parcels.
+#[derive(Default)]
+struct Courier {
+    link: Option<LinkId>,
+    parent_lost_ms: Option<u64>,
+    sent_ms: Option<u64>,
+    answered_ms: u64,
+    number: u64,
+}
+
+impl Sync {
+    /// A peer is there: greet it.
+    pub fn link_up(&mut self, replica: &Replica, id: LinkId, peer: Peer) -> Result<Option<String>, CoreError> {
+        if self.links.len() >= LINKS_MAX {
+            return Ok(Some("too many links".into()));
+        }
+        if replica.is_fenced(peer.node) {
+            return Ok(Some("the peer is fenced".into()));
+        }
+        let mut link = Link::new(replica, peer, Path::Direct);
+        let hello = handshake::hello(replica, &mut link)?;
+        link.push(Lane::Control, hello);
+        self.links.insert(id, link);
+        self.ready.insert(id);
+        Ok(None)
+    }
+
+    /// A peer is gone.
+    pub fn link_down(&mut self, id: LinkId) -> Option<NodeId> {
+        self.ready.remove(&id);
+        self.links.remove(&id).map(|link| link.peer.node)
+    }
+
+    /// The link takes more.
+    pub fn writable(&mut self, id: LinkId, bytes: usize) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.credit = link.credit.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
+            self.ready.insert(id);
+        }
+    }
+
+    /// A frame came in.
+    pub fn frame(
+        &mut self,
+        replica: &mut Replica,
+        id: LinkId,
+        bytes: &[u8],
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), IngestError> {
+        let frame = Frame::decode(bytes).map_err(|error| PeerFault::Frame(error.to_string()))?;
+        self.dispatch(replica, id, frame, outputs)
+    }
+
+    fn dispatch(
+        &mut self,
+        replica: &mut Replica,
+        id: LinkId,
+        frame: Frame,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), IngestError> {
+        let Some(link) = self.links.get_mut(&id) else { return Ok(()) };
+        self.ready.insert(id);
+        let greeted =
+            link.hello.is_some() || matches!(frame, Frame::Hello(_) | Frame::Goodbye) || link.path != Path::Direct;
+        if !greeted {
+            return Err(PeerFault::Frame("before the handshake".into()).into());
+        }
+        match frame {
+            Frame::Hello(hello) => handshake::on_hello(replica, link, hello)?,
+            Frame::Held(heads) => {
+                handshake::on_held(replica, link, heads)?;
+                self.became_ready(replica, id)?;
+            }
+            Frame::Want(wants) => handshake::on_want(replica, link, wants)?,
+            Frame::Entries(entries) => self.on_entries(replica, id, entries)?,
+            Frame::Cells(cells) => on_cells(replica, link, cells)?,
+            Frame::Ack(acks) => on_ack(replica, link, acks),
+            Frame::Locate(log, points) => handshake::on_locate(replica, link, log, &points)?,
+            Frame::Located(log, seq) => handshake::on_located(replica, link, &log, seq)?,
+            Frame::Parcel(parcel) => self.on_parcel(replica, id, parcel, outputs)?,
+            Frame::Peers(peers) => {
+                if link.relation == Relation::Parent {
+                    outputs.push(Output::Introduced(peers));
+                }
+            }
+            Frame::Pulse(pulse) => self.on_pulse(replica, id, pulse)?,
+            Frame::Goodbye => {}
+        }
+        Ok(())
+    }
+
+    /// After a commit: everything that is durable now may be told. Looks at every link again.
+    pub fn committed(&mut self, replica: &Replica, control_changed: bool) -> Result<(), StoreError> {
+        if control_changed {
+            let ids: Vec<_> = self.links.keys().copied().collect();
+            for id in ids {
+                self.interest_changed(replica, id)?;
+            }
+        }
+        self.ready.extend(self.links.keys().copied());
+        Ok(())
+    }
+
+    /// The next frame to send, if any link can take one.
+    pub fn next_send(&mut self, replica: &mut Replica) -> Result<Option<(LinkId, Lane, Vec<u8>)>, CoreError> {
+        while let Some(&id) = self.ready.first() {
+            let link = self.links.get_mut(&id).expect("ready links exist");
+            if link.path != Path::Direct {
+                self.ready.remove(&id);
+                self.fill_parcel(replica, id)?;
+                continue;
+            }
+            match next_frame(replica, link)? {
+                Some((lane, bytes)) => return Ok(Some((id, lane, bytes))),
+                None => self.ready.remove(&id),
+            };
+        }
+        Ok(None)
+    }
+
+    /// Timers: pulses, parcels, feeds that waited to be sent together.
+    pub fn wake(&mut self, replica: &mut Replica) -> Result<(), CoreError> {
+        let now = replica.now.mono_ms;
+        for (&id, link) in &mut self.links {
+            if link.path == Path::Direct && link.is_ready() && now >= link.pulse_ms + PULSE_AFTER_MS {
+                link.pulse_ms = now;
+                pulse(replica, link);
+                self.ready.insert(id);
+            }
+            if link.outs.iter().any(|(scope, out)| out.since_ms.is_some_and(|since| now >= since + coalesce_ms(scope)))
+            {
+                self.ready.insert(id);
+            }
+        }
+        self.courier_wake(replica)
+    }
+
+    /// When [`Sync::wake`] has something to do, on the monotonic clock.
+    pub fn deadline(&self, replica: &Replica) -> Option<u64> {
+        let pulses =
+            self.links.values().filter(|l| l.path == Path::Direct && l.is_ready()).map(|l| l.pulse_ms + PULSE_AFTER_MS);
+        let feeds = self
+            .links
+            .values()
+            .filter(|link| link.credit >= CREDIT_BYTES_MIN && link.is_ready())
+            .flat_map(|link| link.outs.iter())
+            .filter_map(|(scope, out)| out.since_ms.map(|since| since + coalesce_ms(scope)));
+        pulses.chain(feeds).chain(self.courier_deadline(replica)).min()
+    }
+
+    /// Says goodbye on every link.
+    pub fn stop(&mut self) {
+        for (&id, link) in &mut self.links {
+            link.push(Lane::Control, Frame::Goodbye);
+            self.ready.insert(id);
+        }
+    }
+
+    /// The links, for status.
+    pub fn links(&self) -> impl Iterator<Item = (LinkId, &Link)> {
+        self.links.iter().map(|(&id, link)| (id, link))
+    }
+
+    /// When everything of a store was last known to be here, on our wall clock.
+    pub fn fresh(&self, store: StoreId) -> Option<u64> {
+        self.fresh.get(&store).copied()
+    }
+
+    /// How many parcels wait here for others.
+    pub fn carried(&self) -> usize {
+        self.carried.count()
+    }
+
+    /// A direct link to a hub above is up and greeted.
+    pub fn has_parent(&self) -> bool {
+        self.links.values().any(|l| l.path == Path::Direct && l.relation == Relation::Parent && l.is_ready())
+    }
+
+    /// Links of nodes that are not believed any more.
+    pub fn fenced(&self, replica: &Replica) -> Vec<LinkId> {
+        self.links.iter().filter(|(_, link)| replica.is_fenced(link.peer.node)).map(|(&id, _)| id).collect()
+    }
+
+    fn became_ready(&mut self, replica: &mut Replica, id: LinkId) -> Result<(), StoreError> {
+        let link = &self.links[&id];
+        let (node, relation, path) = (link.peer.node, link.relation, link.path);
+        if path == Path::Direct && relation == Relation::Parent {
+            self.drop_courier();
+        }
+        let waiting: Vec<_> = self.carried.take(node).collect();
+        let link = self.links.get_mut(&id).expect("looked up above");
+        for parcel in waiting {
+            link.push(Lane::Stock, Frame::Parcel(parcel));
+        }
+        if relation == Relation::Child {
+            self.introduce(replica)?;
+        }
+        Ok(())
+    }
+
+    /// A hub tells the stores of each group where the others are.
+    fn introduce(&mut self, replica: &Replica) -> Result<(), StoreError> {
+        let view = crate::view::View::new(&replica.overlay);
+        let mut groups: BTreeMap<Vec<u8>, Vec<(NodeId, String)>> = BTreeMap::new();
+        let mut group_of = BTreeMap::new();
+        for (&id, link) in self.links.iter().filter(|(_, l)| l.relation == Relation::Child && l.path == Path::Direct) {
+            let Some(record) = view.store(link.peer.store)?.filter(|record| !record.group.is_empty()) else { continue };
+            let group = record.group.as_str().as_bytes().to_vec();
+            if let Some(address) = &link.peer.address {
+                groups.entry(group.clone()).or_default().push((link.peer.node, address.clone()));
+            }
+            group_of.insert(id, group);
+        }
+        for (id, group) in group_of {
+            let link = self.links.get_mut(&id).expect("listed above");
+            let own = link.peer.node;
+            let others = groups.get(&group).into_iter().flatten().filter(|(node, _)| *node != own);
+            let others: Vec<_> = others.take(INTRODUCED_MAX).cloned().collect();
+            if !others.is_empty() {
+                link.push(Lane::Control, Frame::Peers(others));
+                self.ready.insert(id);
+            }
+        }
+        Ok(())
+    }
+
+    fn interest_changed(&mut self, replica: &Replica, id: LinkId) -> Result<(), StoreError> {
+        let link = self.links.get_mut(&id).expect("the caller listed it");
+        if link.hello.is_none() {
+            return Ok(());
+        }
+        let wants = handshake::new_wants(replica, link)?;
+        if !wants.is_empty() {
+            link.push(Lane::Control, Frame::Want(wants));
+        }
+        for (scope, out) in std::mem::take(&mut link.refused) {
+            if interest::may_see(replica, link, &scope)? {
+                link.outs.insert(scope, out);
+            } else {
+                link.refused.insert(scope, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_entries(&mut self, replica: &mut Replica, id: LinkId, entries: Entries) -> Result<(), IngestError> {
+        let link = self.links.get_mut(&id).expect("the caller looked it up");
+        let Entries { scope, feed_epoch, to, runs } = entries;
+        if !link.wanted.contains(&scope) || scope.is_shared() {
+            return Err(PeerFault::Interest.into());
+        }
+        let sender = link.peer.node;
+        for run in runs {
+            let own = run.log.actor.node == replica.actor().node;
+            let history = match replica.ingest(sender, run) {
+                Ok(history) => history,
+                // Both sides hold other histories of our log: the search for the common part is under way.
+                Err(IngestError::Peer(PeerFault::History)) if own => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            let seq = history.and_then(|number| replica.journal.log(number)).map_or(0, |log| log.head.seq);
+            if let (Some(number), Some(out)) = (history, link.outs.get_mut(&scope)) {
+                let sent = out.sent.entry(number).or_default();
+                *sent = (*sent).max(seq);
+            }
+        }
+        handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));
+        link.acks.insert(scope.clone(), to);
+        if let Some(store) = scope.store().filter(|&store| link.peer.store == store) {
+            self.note_fresh(replica, store);
+        }
+        Ok(())
+    }
+
+    fn on_pulse(&mut self, replica: &mut Replica, id: LinkId, pulse: Pulse) -> Result<(), IngestError> {
+        let link = self.links.get_mut(&id).expect("the caller looked it up");
+        link.clock_error_ms = pulse.wall_ms as i64 - replica.now.wall_ms as i64;
+        let (node, store) = (link.peer.node, link.peer.store);
+        let own = Scope::StoreStock(store);
+        for (scope, end) in pulse.ends {
+            if scope == own && handshake::cursor(replica, node, &scope)?.1 >= end {
+                self.note_fresh(replica, store);
+            }
+        }
+        Ok(())
+    }
+
+    fn note_fresh(&mut self, replica: &mut Replica, store: StoreId) {
+        self.fresh.insert(store, replica.now.wall_ms);
+        replica.lazy.insert((Table::Meta, fresh_key(store)), replica.now.wall_ms.to_be_bytes().to_vec());
+    }
+
+    fn on_parcel(
+        &mut self,
+        replica: &mut Replica,
+        id: LinkId,
+        parcel: Parcel,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), IngestError> {
+        if parcel::is_signed(replica, &parcel)? == Some(false) {
+            return Err(PeerFault::Frame("parcel: signature".into()).into());
+        }
+        if parcel.to != replica.actor().node {
+            let direct = |l: &&mut Link| l.peer.node == parcel.to && l.path == Path::Direct && l.is_ready();
+            match self.links.values_mut().find(|link| direct(link)) {
+                Some(link) => link.push(Lane::Stock, Frame::Parcel(parcel)),
+                None => self.carried.keep(parcel),
+            }
+            self.ready.extend(self.links.keys().copied());
+            return Ok(());
+        }
+        let Some(sender) = books::node(&replica.overlay, parcel.from)? else { return Ok(()) };
+        if replica.is_fenced(sender.node) || parcel::is_signed(replica, &parcel)? != Some(true) {
+            return Ok(());
+        }
+        let frames = match parcel::open(replica, &parcel) {
+            Ok(frames) => frames,
+            Err(fault) => {
+                // The carrier could not know; the sender's fault must not cost the carrier its link.
+                replica.alarm(format!("node {} sent a parcel that cannot be used: {fault}", parcel.from.0));
+                return Ok(());
+            }
+        };
+        let peer = Peer { node: sender.node, role: sender.role, store: sender.store, address: None };
+        let answer = sender.role == Role::Hub;
+        let virtual_id = if answer { self.courier.link } else { Some(self.open_virtual(replica, peer, id)?) };
+        let Some(virtual_id) = virtual_id else { return Ok(()) };
+        for frame in frames {
+            if let Err(error) = self.dispatch(replica, virtual_id, frame, outputs) {
+                match error {
+                    IngestError::Peer(fault) => {
+                        replica.alarm(format!("node {} sent a parcel that cannot be used: {fault}", parcel.from.0));
+                        self.links.remove(&virtual_id);
+                        self.ready.remove(&virtual_id);
+                        return Ok(());
+                    }
+                    IngestError::Core(_) => return Err(error),
+                }
+            }
+        }
+        if answer {
+            self.courier.sent_ms = None;
+            self.courier.answered_ms = replica.now.mono_ms;
+        } else if let Some(link) = self.links.get_mut(&virtual_id) {
+            link.held = true;
+        }
+        Ok(())
+    }
+
+    /// At a hub: a link without a connection, over which the answer is gathered after the commit.
+    fn open_virtual(&mut self, replica: &Replica, peer: Peer, carrier: LinkId) -> Result<LinkId, StoreError> {
+        self.next_virtual += 1;
+        let id = LinkId(VIRTUAL + self.next_virtual);
+        let mut link = Link::new(replica, peer, Path::Answer(carrier));
+        handshake::new_wants(replica, &mut link)?;
+        self.links.insert(id, link);
+        Ok(id)
+    }
+
+    /// Gathers what a link without a connection has to say into one parcel.
+    fn fill_parcel(&mut self, replica: &mut Replica, id: LinkId) -> Result<(), CoreError> {
+        let mut link = self.links.remove(&id).expect("the caller looked it up");
+        let carrier = match link.path {
+            Path::Answer(carrier) => Some(carrier),
+            Path::Courier | Path::Direct => self.neighbour(),
+        };
+        let is_courier = link.path == Path::Courier;
+        if is_courier && (self.courier.sent_ms.is_some() || carrier.is_none()) {
+            self.links.insert(id, link);
+            return Ok(());
+        }
+        let to = link.peer.node;
+        let frames = gather(replica, &mut link)?;
+        let news_due = self.courier.answered_ms + PARCEL_NEWS_MS <= replica.now.mono_ms;
+        let worth_sending = !is_courier || frames.len() > 1 || news_due;
+        if is_courier {
+            self.links.insert(id, link);
+        }
+        let Some(carrier) = carrier.filter(|carrier| worth_sending && self.links.contains_key(carrier)) else {
+            return Ok(());
+        };
+        self.courier.number = (self.courier.number + 1).max(replica.now.wall_ms);
+        if let Some(parcel) = parcel::seal(replica, to, self.courier.number, &frames)? {
+            self.links.get_mut(&carrier).expect("looked up above").push(Lane::Stock, Frame::Parcel(parcel));
+            self.ready.insert(carrier);
+            if is_courier {
+                self.courier.sent_ms = Some(replica.now.mono_ms);
+            }
+        }
+        Ok(())
+    }
+
+    fn neighbour(&self) -> Option<LinkId> {
+        let suits = |l: &Link| l.relation == Relation::Peer && l.path == Path::Direct && l.is_ready();
+        self.links.iter().find(|(_, link)| suits(link)).map(|(&id, _)| id)
+    }
+
+    fn courier_wake(&mut self, replica: &mut Replica) -> Result<(), CoreError> {
+        let now = replica.now.mono_ms;
+        if replica.own_store().is_none() || self.has_parent() {
+            self.courier.parent_lost_ms = None;
+            return Ok(());
+        }
+        let lost = *self.courier.parent_lost_ms.get_or_insert(now);
+        if now < lost + PARCEL_AFTER_MS || self.neighbour().is_none() {
+            return Ok(());
+        }
+        if self.courier.sent_ms.is_some_and(|sent| now >= sent + PARCEL_RETRY_MS) {
+            self.drop_courier();
+        }
+        let id = match self.courier.link {
+            Some(id) => id,
+            None => self.open_courier(replica)?,
+        };
+        self.ready.insert(id);
+        Ok(())
+    }
+
+    fn courier_deadline(&self, replica: &Replica) -> Option<u64> {
+        replica.own_store()?;
+        if self.has_parent() {
+            return None;
+        }
+        let Some(lost) = self.courier.parent_lost_ms else { return Some(replica.now.mono_ms) };
+        self.neighbour()?;
+        Some(match (self.courier.link, self.courier.sent_ms) {
+            (None, _) => lost + PARCEL_AFTER_MS,
+            (Some(_), Some(sent)) => sent + PARCEL_RETRY_MS,
+            (Some(_), None) => self.courier.answered_ms + PARCEL_NEWS_MS,
+        })
+    }
+
+    /// At a store: the hub above, reached through whoever carries. Starts where the hub's last acknowledgement stood.
+    fn open_courier(&mut self, replica: &Replica) -> Result<LinkId, CoreError> {
+        let me = replica.me.capability();
+        let peer = Peer { node: me.issuer, role: Role::Hub, store: StoreId(0), address: None };
+        self.next_virtual += 1;
+        let id = LinkId(VIRTUAL + self.next_virtual);
+        let mut link = Link::new(replica, peer, Path::Courier);
+        link.held = true;
+        for scope in [Scope::StoreRights(me.store), Scope::StoreStock(me.store)] {
+            let acked = handshake::acked(replica, me.issuer, &scope)?;
+            link.outs.insert(scope, Out { next: acked + 1, acked, ..Out::default() });
+        }
+        self.links.insert(id, link);
+        self.courier.link = Some(id);
+        self.courier.answered_ms = 0;
+        Ok(id)
+    }
+
+    fn drop_courier(&mut self) {
+        if let Some(id) = self.courier.link.take() {
+            self.links.remove(&id);
+            self.ready.remove(&id);
+        }
+        self.courier.sent_ms = None;
+    }
+}
+
+/// Everything that a link without a connection has to say, up to a parcel's size. A store begins with its handshake.
+fn gather(replica: &Replica, link: &mut Link) -> Result<Vec<Vec<u8>>, StoreError> {
+    let mut frames = Vec::new();
+    let mut room = PARCEL_BYTES_MAX - PARCEL_ROOM;
+    if link.path == Path::Courier {
+        link.wanted.clear();
+        let hello = handshake::hello(replica, link)?;
+        frames.push(hello.encode(link.kind_max()));
+    }
+    link.credit = room as i64;
+    while let Some((_, bytes)) = next_frame(replica, link)? {
+        room = room.saturating_sub(bytes.len());
+        frames.push(bytes);
+        link.credit = room as i64;
+    }
+    Ok(frames)
+}
+
+/// When everything of a store was last known to be here, as it is stored.
+pub fn fresh_key(store: StoreId) -> Vec<u8> {
+    [b"fresh/".as_slice(), &store.0.to_be_bytes()].concat()
+}
+
+fn on_ack(replica: &mut Replica, link: &mut Link, acks: Vec<(Scope, u64)>) {
+    for (scope, position) in acks {
+        let Some(out) = link.outs.get_mut(&scope) else { continue };
+        if position < out.next && position > out.acked {
+            out.acked = position;
+            if link.relation == Relation::Parent {
+                handshake::set_acked(replica, link.peer.node, &scope, position);
+            }
+        }
+    }
+}
+
+/// Newest values from a hub above us, with its signature as a witness.
+fn on_cells(replica: &mut Replica, link: &mut Link, frame: CellsFrame) -> Result<(), IngestError> {
+    if link.relation != Relation::Parent || !link.wanted.contains(&frame.scope) || !frame.scope.is_shared() {
+        return Err(PeerFault::Interest.into());
+    }
+    let witness = books::node(&replica.overlay, link.peer.node)?;
+    let signed = witness.is_some_and(|hub| verify(&hub.log_key, &frame.message(replica.me.tenant), &frame.signature));
+    if !signed {
+        return Err(PeerFault::Seal.into());
+    }
+    for ((writer, seq), item) in frame.stamps.iter().zip(&frame.items) {
+        let fact = &item.entry.fact;
+        let may = may_write(Writer::Hub, area(&frame.scope), fact.kind()) && fact.belongs_in(&frame.scope);
+        if !may || fact.kind() == kind::EPOCH_OPEN {
+            return Err(PeerFault::Scope.into());
+        }
+        replica.observe(item.entry.hlc);
+        cells::merge(&mut replica.overlay, &mut replica.journal, &frame.scope, (*writer, *seq), item)?;
+        replica.counters.entries_ingested += 1;
+    }
+    handshake::set_cursor(replica, link.peer.node, &frame.scope, (frame.feed_epoch, frame.to));
+    link.acks.insert(frame.scope, frame.to);
+    Ok(())
+}
+
+/// The next frame for one link: what is queued, then acknowledgements, then feeds by lane.
+fn next_frame(replica: &Replica, link: &mut Link) -> Result<Option<(Lane, Vec<u8>)>, StoreError> {
+    if link.credit < CREDIT_BYTES_MIN {
+        return Ok(None);
+    }
+    let kind_max = link.kind_max();
+    let frame = if let Some(queued) = link.queue.pop_front() {
+        Some(queued)
+    } else if !link.acks.is_empty() && link.hello.is_some() {
+        Some((Lane::Control, Frame::Ack(std::mem::take(&mut link.acks).into_iter().collect())))
+    } else if link.held {
+        next_feed_frame(replica, link)?
+    } else {
+        None
+    };
+    let Some((lane, frame)) = frame else { return Ok(None) };
+    let bytes = frame.encode(kind_max);
+    link.credit -= bytes.len() as i64;
+    Ok(Some((lane, bytes)))
+}
+
+fn next_feed_frame(replica: &Replica, link: &mut Link) -> Result<Option<(Lane, Frame)>, StoreError> {
+    let now = replica.now.mono_ms;
+    let goal = FRAME_BYTES_GOAL.min(usize::try_from(link.credit).unwrap_or(0));
+    for lane in Lane::ALL {
+        for (scope, out) in link.outs.iter_mut().filter(|(scope, _)| scope.lane() == lane) {
+            let Some(feed) = replica.journal.feed(scope).filter(|feed| out.next < feed.next && !out.paused) else {
+                out.since_ms = None;
+                continue;
+            };
+            let since = *out.since_ms.get_or_insert(now);
+            let waits = now < since + coalesce_ms(scope) && feed.next - out.next < COALESCE_ROWS;
+            if waits && link.path == Path::Direct {
+                continue;
+            }
+            if let Some(frame) = feed::next_frame(replica, scope, out, goal)? {
+                link.pulse_ms = now.saturating_sub(PULSE_AFTER_MS / 2);
+                return Ok(Some((lane, frame)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn pulse(replica: &Replica, link: &mut Link) {
+    let complete = link.outs.iter().filter_map(|(scope, out)| {
+        let end = replica.journal.feed(scope)?.next - 1;
+        (out.next > end && scope.store().is_some()).then(|| (scope.clone(), end))
+    });
+    let frame = Frame::Pulse(Pulse { wall_ms: replica.now.wall_ms, ends: complete.collect() });
+    link.push(Lane::Control, frame);
+}
+
+/// How long a feed waits for more to send together. Urgent lanes do not wait.
+fn coalesce_ms(scope: &Scope) -> u64 {
+    match scope.lane() {
+        Lane::Control | Lane::Orders => 0,
+        Lane::Stock | Lane::History | Lane::Catalog => COALESCE_MS,
+    }
+}
+
+/// Sales of half a second share a packet: at 20 a second this saves two thirds of the bytes.
+const COALESCE_MS: u64 = 500;
+
+/// Rows of a feed that do not wait.
+const COALESCE_ROWS: u64 = 64;
+
+/// Room in a parcel for its handshake and seal.
+const PARCEL_ROOM: usize = 16 * 1024;
+
+/// Numbers of links without a connection; the shell's count from 1.
+const VIRTUAL: u64 = 1 << 40;

@@ -1,0 +1,250 @@
+//! The handshake: who is there, what is followed from where, and whether both know one history.
+
+use std::collections::BTreeMap;
+
+use stockroom_crdt::chain::LogId;
+use stockroom_crdt::control::EpochReason;
+use stockroom_crdt::entry::kind;
+use stockroom_crdt::scope::{Lane, Scope};
+
+use super::frames::{Frame, HeadIn, Hello, PROTOCOL, Want};
+use super::interest;
+use super::link::{Link, Out, PeerHello, Relation};
+use crate::ingest::{IngestError, PeerFault};
+use crate::input::CoreError;
+use crate::journal::{LogNumber, fixed};
+use crate::limits::{HEADS_MAX, LOCATE_POINTS_MAX};
+use crate::replica::Replica;
+use crate::storage::{Snapshot, StoreError, Table};
+use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
+use stockroom_crdt::ids::NodeId;
+
+/// Our side of the handshake; remembers what was asked for.
+pub fn hello(replica: &Replica, link: &mut Link) -> Result<Frame, StoreError> {
+    let wants = new_wants(replica, link)?;
+    Ok(Frame::Hello(Hello {
+        protocol: PROTOCOL,
+        tenant: replica.me.tenant,
+        node: replica.actor().node,
+        epoch: replica.epoch,
+        feed_epoch: replica.feed_epoch,
+        kind_max: kind::ALL.into_iter().max().unwrap_or(0),
+        wall_ms: replica.now.wall_ms,
+        wants,
+    }))
+}
+
+/// Subscriptions that became sensible since the last time we asked.
+pub fn new_wants(replica: &Replica, link: &mut Link) -> Result<Vec<Want>, StoreError> {
+    let mut wants = Vec::new();
+    for scope in interest::wants(replica, link)? {
+        if !link.wanted.insert(scope.clone()) {
+            continue;
+        }
+        let cursor = cursor(replica, link.peer.node, &scope)?;
+        let mut known = if scope.is_shared() { Vec::new() } else { replica.journal.heads(&scope) };
+        known.truncate(HEADS_MAX);
+        wants.push(Want { scope, cursor, known });
+    }
+    Ok(wants)
+}
+
+/// The peer's side of the handshake.
+pub fn on_hello(replica: &Replica, link: &mut Link, hello: Hello) -> Result<(), IngestError> {
+    let fault = |text: &str| Err(PeerFault::Frame(text.into()).into());
+    if hello.protocol != PROTOCOL {
+        return fault("another version of the protocol");
+    }
+    if hello.tenant != replica.me.tenant || hello.node != link.peer.node || link.hello.is_some() {
+        return fault("handshake of somebody else");
+    }
+    link.clock_error_ms = hello.wall_ms as i64 - replica.now.wall_ms as i64;
+    link.hello = Some(PeerHello { epoch: hello.epoch, kind_max: hello.kind_max });
+    on_want(replica, link, hello.wants)?;
+    let mut heads = Vec::new();
+    for (_, log) in replica.journal.logs().filter(|(_, log)| log.id.actor.node == hello.node).take(HEADS_MAX) {
+        let hash = std::array::from_fn(|i| log.head.hash.0[i]);
+        heads.push(HeadIn { log: log.id.clone(), seq: log.head.seq, hash });
+    }
+    link.push(Lane::Control, Frame::Held(heads));
+    Ok(())
+}
+
+/// The peer follows feeds of ours.
+pub fn on_want(replica: &Replica, link: &mut Link, wants: Vec<Want>) -> Result<(), StoreError> {
+    for want in wants {
+        let acked = if want.cursor.0 == replica.feed_epoch { want.cursor.1 } else { 0 };
+        let known: BTreeMap<_, _> = want.known.into_iter().collect();
+        let out = Out { next: acked + 1, acked, known, ..Out::default() };
+        if interest::may_see(replica, link, &want.scope)? {
+            link.outs.insert(want.scope, out);
+        } else {
+            link.refused.insert(want.scope, out);
+        }
+    }
+    Ok(())
+}
+
+/// The peer tells how far it holds our logs. This is where a restored or cloned node learns what it is.
+pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Result<(), CoreError> {
+    let mut by_log: BTreeMap<LogId, Vec<HeadIn>> = BTreeMap::new();
+    for head in heads {
+        by_log.entry(head.log.clone()).or_default().push(head);
+    }
+    let mut verdict = None;
+    for (id, heads) in by_log {
+        if id.actor.node != replica.actor().node {
+            continue;
+        }
+        let current = id.actor.epoch >= replica.epoch;
+        let Some((number, log)) = replica.journal.find(&id) else {
+            // An epoch of ours that we know nothing of: the database is older than it, or was lost.
+            if current {
+                verdict = Some((id.actor.epoch.0, EpochReason::HubAhead));
+            }
+            continue;
+        };
+        let own = log.head.seq;
+        let common = common_seq(replica, number, heads.iter().map(|head| (head.seq, head.hash)))?;
+        let ahead = heads.iter().any(|head| head.seq > own);
+        if let Some(common) = common
+            && let Some(out) = link.outs.get_mut(&id.scope)
+        {
+            out.sent.insert(number, common);
+        }
+        if common.is_some() && !ahead {
+            continue;
+        }
+        if current {
+            let reason = if ahead { EpochReason::HubAhead } else { EpochReason::Forked };
+            verdict = Some((id.actor.epoch.0, reason));
+        }
+        if common.is_none() {
+            if let Some(out) = link.outs.get_mut(&id.scope) {
+                out.paused = true;
+            }
+            link.push(Lane::Control, locate(replica, &id, number, own)?);
+        }
+    }
+    if let Some((epoch, reason)) = verdict {
+        replica.alarm(format!("this node's history is not the one that its peer knows: {}", reason.as_str()));
+        replica.open_epoch(epoch.max(replica.epoch.0), reason)?;
+    } else if link.relation == Relation::Parent && replica.rights_locked {
+        replica.rights_locked = false;
+        replica.touch();
+    }
+    link.held = true;
+    Ok(())
+}
+
+/// The peer looks for the last entry of its log that we hold alike.
+pub fn on_locate(replica: &Replica, link: &mut Link, id: LogId, points: &[(u64, [u8; 8])]) -> Result<(), IngestError> {
+    if id.actor.node != link.peer.node {
+        return Err(PeerFault::Interest.into());
+    }
+    let histories: Vec<_> = replica
+        .journal
+        .find(&id)
+        .map(|(number, _)| number)
+        .into_iter()
+        .chain(replica.journal.branches(&id).map(|(number, _)| number))
+        .collect();
+    let mut best = 0;
+    for number in &histories {
+        best = best.max(common_seq(replica, *number, points.iter().copied())?.unwrap_or(0));
+    }
+    if let Some(out) = link.outs.get_mut(&id.scope) {
+        for number in histories {
+            out.sent.insert(number, best);
+        }
+        out.next = 1;
+    }
+    link.push(Lane::Control, Frame::Located(id, best));
+    Ok(())
+}
+
+/// The answer: send our history from there on.
+pub fn on_located(replica: &Replica, link: &mut Link, id: &LogId, seq: u64) -> Result<(), IngestError> {
+    let Some((number, log)) = replica.journal.find(id) else { return Err(PeerFault::Frame("located".into()).into()) };
+    if id.actor.node != replica.actor().node || seq > log.head.seq {
+        return Err(PeerFault::Frame("located".into()).into());
+    }
+    if let Some(out) = link.outs.get_mut(&id.scope) {
+        out.sent.insert(number, seq);
+        (out.next, out.paused) = (1, false);
+    }
+    Ok(())
+}
+
+/// How far we took a peer's feed.
+pub fn cursor(replica: &Replica, peer: NodeId, scope: &Scope) -> Result<(u32, u64), StoreError> {
+    let Some(value) = replica.overlay.get(Table::Cursors, &cursor_key(peer, scope))? else { return Ok((0, 0)) };
+    let mut reader = RowReader::new(&value);
+    let feed_epoch = reader.u32(col::B).map_err(crate::journal::damaged)?;
+    Ok((feed_epoch, reader.uint(col::POSITION).map_err(crate::journal::damaged)?))
+}
+
+/// Remembers how far we took a peer's feed, in the commit that holds what came.
+pub fn set_cursor(replica: &mut Replica, peer: NodeId, scope: &Scope, cursor: (u32, u64)) {
+    let value = Rows::of(|sink| {
+        sink.uint(col::B, u64::from(cursor.0));
+        sink.uint(col::POSITION, cursor.1);
+    });
+    replica.overlay.put(Table::Cursors, cursor_key(peer, scope), value);
+}
+
+/// How far a peer has our feed of `scope` durable, as far as we remember.
+pub fn acked(replica: &Replica, peer: NodeId, scope: &Scope) -> Result<u64, StoreError> {
+    let key = cursor_key(peer, scope);
+    let value = match replica.lazy.get(&(Table::Acked, key.clone())) {
+        Some(value) => Some(value.clone()),
+        None => replica.overlay.get(Table::Acked, &key)?,
+    };
+    let Some(value) = value else { return Ok(0) };
+    let (feed_epoch, position) = value.split_at_checked(4).ok_or_else(|| crate::journal::damaged("ack"))?;
+    let same = u32::from_be_bytes(fixed(feed_epoch)?) == replica.feed_epoch;
+    Ok(if same { u64::from_be_bytes(fixed(position)?) } else { 0 })
+}
+
+/// Remembers it, at the next commit that happens anyway.
+pub fn set_acked(replica: &mut Replica, peer: NodeId, scope: &Scope, position: u64) {
+    let value = [replica.feed_epoch.to_be_bytes().as_slice(), &position.to_be_bytes()].concat();
+    replica.lazy.insert((Table::Acked, cursor_key(peer, scope)), value);
+}
+
+fn cursor_key(peer: NodeId, scope: &Scope) -> Vec<u8> {
+    [peer.0.to_be_bytes().as_slice(), &scope.to_bytes()].concat()
+}
+
+/// The largest of the given positions at which our history has the given hash.
+fn common_seq(
+    replica: &Replica,
+    number: LogNumber,
+    points: impl Iterator<Item = (u64, [u8; 8])>,
+) -> Result<Option<u64>, StoreError> {
+    let mut best = None;
+    for (seq, hash) in points {
+        let held = replica.journal.hash_at(&replica.overlay, number, seq)?;
+        if held.is_some_and(|held| held.0[..8] == hash) {
+            best = best.max(Some(seq));
+        }
+    }
+    Ok(best)
+}
+
+/// Our hashes at the head and at exponentially growing distances before it.
+fn locate(replica: &Replica, id: &LogId, number: LogNumber, head: u64) -> Result<Frame, StoreError> {
+    let mut points = Vec::new();
+    let (mut seq, mut step) = (head, 1);
+    while points.len() < LOCATE_POINTS_MAX {
+        if let Some(hash) = replica.journal.hash_at(&replica.overlay, number, seq)? {
+            points.push((seq, std::array::from_fn(|i| hash.0[i])));
+        }
+        if seq == 0 {
+            break;
+        }
+        seq = seq.saturating_sub(step);
+        step *= 2;
+    }
+    Ok(Frame::Locate(id.clone(), points))
+}

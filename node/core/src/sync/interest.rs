@@ -1,0 +1,71 @@
+//! Interest: which scopes lie between two nodes. Both ends compute it for themselves; the sender's view decides.
+
+use std::collections::BTreeSet;
+
+use stockroom_crdt::capability::Role;
+use stockroom_crdt::control::StoreRecord;
+use stockroom_crdt::ids::StoreId;
+use stockroom_crdt::scope::Scope;
+
+use super::link::{Link, Relation};
+use crate::replica::Replica;
+use crate::storage::StoreError;
+use crate::view::View;
+
+/// What this node follows of a peer.
+pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreError> {
+    let view = View::new(&replica.overlay);
+    let mut out = BTreeSet::new();
+    match (link.relation, replica.own_store()) {
+        (Relation::Parent, Some(own)) => {
+            out.extend([Scope::Control, Scope::Catalog]);
+            out.extend(of_store(own));
+            out.extend(view.store(own)?.map(|record| Scope::Prices(record.book)));
+        }
+        (Relation::Parent, None) => {
+            out.extend([Scope::Control, Scope::Catalog]);
+            out.extend(view.stores()?.into_iter().map(|record| Scope::Prices(record.book)));
+        }
+        (Relation::Child, _) if link.peer.role == Role::Store => out.extend(of_store(link.peer.store)),
+        (Relation::Child, _) => out.extend(view.stores()?.into_iter().flat_map(|record| of_store(record.store))),
+        (Relation::Peer, own) => {
+            out.insert(Scope::Control);
+            let own = own.and_then(|own| view.store(own).transpose()).transpose()?;
+            let theirs = view.store(link.peer.store)?;
+            if shares(own.as_ref(), theirs.as_ref()) {
+                out.insert(Scope::StoreStock(link.peer.store));
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Whether a peer may see a scope of ours.
+pub fn may_see(replica: &Replica, link: &Link, scope: &Scope) -> Result<bool, StoreError> {
+    let view = View::new(&replica.overlay);
+    Ok(match link.relation {
+        Relation::Parent => scope.store().is_some(),
+        Relation::Child => match scope.store() {
+            Some(store) => link.peer.role == Role::Hub || store == link.peer.store,
+            None => matches!(scope, Scope::Control | Scope::Catalog | Scope::Prices(_)),
+        },
+        Relation::Peer => {
+            let own = replica.own_store();
+            *scope == Scope::Control
+                || (own.map(Scope::StoreStock).as_ref() == Some(scope) && {
+                    let own = own.and_then(|own| view.store(own).transpose()).transpose()?;
+                    shares(own.as_ref(), view.store(link.peer.store)?.as_ref())
+                })
+        }
+    })
+}
+
+/// The scopes of a store that exist so far.
+fn of_store(store: StoreId) -> [Scope; 2] {
+    [Scope::StoreRights(store), Scope::StoreStock(store)]
+}
+
+/// Stores of one non-empty group let each other read their stock.
+fn shares(one: Option<&StoreRecord>, other: Option<&StoreRecord>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| !one.group.is_empty() && one.group == other.group)
+}

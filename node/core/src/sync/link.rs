@@ -1,0 +1,145 @@
+//! One link: who is there, what each side follows, what waits to be sent.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use stockroom_crdt::capability::Role;
+use stockroom_crdt::ids::{Actor, Epoch};
+use stockroom_crdt::scope::{Lane, Scope};
+
+use super::frames::Frame;
+use crate::input::{LinkId, Peer};
+use crate::journal::LogNumber;
+use crate::replica::Replica;
+
+/// What the peer is to this node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Relation {
+    /// The hub above.
+    Parent,
+    /// A store or hub below.
+    Child,
+    /// Another store.
+    Peer,
+}
+
+/// Whether frames travel on a connection or in parcels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Path {
+    /// A connection.
+    Direct,
+    /// Parcels to a hub that a neighbour carries; frames are gathered until one is full.
+    Courier,
+    /// The answer to a parcel, to go back over the link that brought it.
+    Answer(LinkId),
+}
+
+/// One link's state.
+pub struct Link {
+    /// Who is there.
+    pub peer: Peer,
+    /// What it is to us.
+    pub relation: Relation,
+    /// How frames travel.
+    pub path: Path,
+    /// What its handshake said.
+    pub hello: Option<PeerHello>,
+    /// It told us how far it holds our logs, so our feeds may start.
+    pub held: bool,
+    /// Bytes that the link takes now. A frame may overdraw it.
+    pub credit: i64,
+    /// Frames that are ready, outside of feeds.
+    pub queue: VecDeque<(Lane, Frame)>,
+    /// Feeds that the peer follows.
+    pub outs: BTreeMap<Scope, Out>,
+    /// Subscriptions that it is not entitled to, or not yet.
+    pub refused: BTreeMap<Scope, Out>,
+    /// What we subscribed to.
+    pub wanted: BTreeSet<Scope>,
+    /// Positions that became durable here and are not acknowledged yet.
+    pub acks: BTreeMap<Scope, u64>,
+    /// When we last told that there is nothing new.
+    pub pulse_ms: u64,
+    /// Their wall clock minus ours when it was last heard, milliseconds; includes up to a round trip.
+    pub clock_error_ms: i64,
+}
+
+/// What a peer's handshake said.
+#[derive(Clone, Debug)]
+pub struct PeerHello {
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// The newest kind of fact that it knows.
+    pub kind_max: u16,
+}
+
+/// One feed of ours, as one peer follows it.
+#[derive(Clone, Debug, Default)]
+pub struct Out {
+    /// The next position to send.
+    pub next: u64,
+    /// The last position that is durable there.
+    pub acked: u64,
+    /// How far each log was sent.
+    pub sent: BTreeMap<LogNumber, u64>,
+    /// How far the peer said that it holds logs.
+    pub known: BTreeMap<Actor, u64>,
+    /// Since when something waits, on the monotonic clock.
+    pub since_ms: Option<u64>,
+    /// A common position is being looked for.
+    pub paused: bool,
+}
+
+impl Link {
+    /// A link to `peer` on which nothing was said yet.
+    pub fn new(replica: &Replica, peer: Peer, path: Path) -> Self {
+        Self {
+            relation: relation(replica, &peer),
+            peer,
+            path,
+            hello: None,
+            held: false,
+            credit: 0,
+            queue: VecDeque::new(),
+            outs: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+            acks: BTreeMap::new(),
+            pulse_ms: replica.now.mono_ms,
+            clock_error_ms: 0,
+        }
+    }
+
+    /// Both sides know each other, and feeds flow.
+    pub fn is_ready(&self) -> bool {
+        self.hello.is_some() && self.held
+    }
+
+    /// The newest kind of fact that the peer knows.
+    pub fn kind_max(&self) -> u16 {
+        self.hello.as_ref().map_or(u16::MAX, |hello| hello.kind_max)
+    }
+
+    /// Queues a frame in front of the feeds.
+    pub fn push(&mut self, lane: Lane, frame: Frame) {
+        self.queue.push_back((lane, frame));
+    }
+
+    /// True when the peer has everything durable.
+    pub fn is_drained(&self, replica: &Replica) -> bool {
+        self.outs.iter().all(|(scope, out)| {
+            let end = replica.journal.feed(scope).map_or(0, |feed| feed.next - 1);
+            out.acked >= end
+        })
+    }
+}
+
+fn relation(replica: &Replica, peer: &Peer) -> Relation {
+    let me = replica.me.capability();
+    match (me.role, peer.role) {
+        (Role::Store, Role::Hub) => Relation::Parent,
+        (Role::Hub, Role::Store) => Relation::Child,
+        (Role::Store, Role::Store) => Relation::Peer,
+        (Role::Hub, Role::Hub) if replica.me.chain.iter().any(|link| link.node == peer.node) => Relation::Parent,
+        (Role::Hub, Role::Hub) => Relation::Child,
+    }
+}

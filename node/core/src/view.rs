@@ -1,0 +1,294 @@
+//! Reading: the same questions over a committed snapshot or over the batch in progress. Never waits for a commit.
+
+use stockroom_crdt::control::StoreRecord;
+use stockroom_crdt::entry::{Entry, Fact, kind};
+use stockroom_crdt::gtin::{Embedded, Gtin, GtinError, Template};
+use stockroom_crdt::ids::{Actor, Code, Sku, StoreId, TillId};
+use stockroom_crdt::money::Unit;
+use stockroom_crdt::price::Price;
+use stockroom_crdt::product::{Product, Recall};
+use stockroom_crdt::sale::ReceiptNumber;
+use stockroom_crdt::scope::Scope;
+use stockroom_crdt::stock::{Effect, Position};
+
+use crate::books::account::{self, Account};
+use crate::books::days::{self, Day};
+use crate::books::{cells, sales};
+use crate::journal::{Place, damaged, entry_at};
+use crate::overlay::scan_prefix;
+use crate::storage::{Direction, Snapshot, StoreError, Table};
+
+/// Questions to a snapshot.
+pub struct View<'a, S: Snapshot + ?Sized> {
+    snapshot: &'a S,
+}
+
+/// What a scanned code means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scanned {
+    /// The product.
+    pub sku: Sku,
+    /// Units that one scan stands for: pieces of a pack, or grams from the code.
+    pub quantity: i64,
+    /// The price of this package, if the code carries one.
+    pub price: Option<i64>,
+}
+
+/// Why a scanned code means nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScanError {
+    /// Not a code.
+    #[error(transparent)]
+    Code(#[from] GtinError),
+    /// A code that no product has.
+    #[error("no product has this code")]
+    Unknown,
+    /// Several products have it.
+    #[error("several products have this code")]
+    Ambiguous,
+}
+
+/// One entry behind a figure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryLine {
+    /// Who wrote it, and where in its log.
+    pub position: Position,
+    /// Where it stands here.
+    pub place: Place,
+    /// What it did.
+    pub effect: Effect,
+    /// The count on which the figure rests includes it already.
+    pub covered: bool,
+}
+
+impl<'a, S: Snapshot + ?Sized> View<'a, S> {
+    /// Asks `snapshot`.
+    pub fn new(snapshot: &'a S) -> Self {
+        Self { snapshot }
+    }
+
+    /// What the chain knows of a store.
+    pub fn store(&self, store: StoreId) -> Result<Option<StoreRecord>, StoreError> {
+        let entity = stockroom_crdt::codec::Rows::of(|sink| {
+            stockroom_crdt::codec::Sink::uint(sink, stockroom_crdt::codec::col::KEY, u64::from(store.0));
+        });
+        Ok(match self.decision(&Scope::Control, kind::STORE, &entity)? {
+            Some(Fact::Store(record)) => Some(record),
+            _ => None,
+        })
+    }
+
+    /// All stores of the chain, as far as they are known here.
+    pub fn stores(&self) -> Result<Vec<StoreRecord>, StoreError> {
+        let records = self.decisions(&Scope::Control, kind::STORE)?.into_iter().filter_map(|fact| match fact {
+            Fact::Store(record) => Some(record),
+            _ => None,
+        });
+        let mut records: Vec<_> = records.collect();
+        records.sort_by_key(|record| record.store);
+        Ok(records)
+    }
+
+    /// A product.
+    pub fn product(&self, sku: &Sku) -> Result<Option<Product>, StoreError> {
+        Ok(match self.decision(&Scope::Catalog, kind::PRODUCT, sku.as_str().as_bytes())? {
+            Some(Fact::Product(product)) => Some(product),
+            _ => None,
+        })
+    }
+
+    /// At most `limit` products with a SKU after `after`, in the order of their SKUs.
+    pub fn products(&self, after: Option<&Sku>, limit: usize) -> Result<Vec<Product>, StoreError> {
+        let Some(number) = cells::scope_number(self.snapshot, &Scope::Catalog)? else { return Ok(Vec::new()) };
+        let prefix = [number.to_be_bytes().as_slice(), &kind::PRODUCT.to_be_bytes()].concat();
+        // A SKU never contains a byte of 0xff, so this lies behind all writers of `after` and before the next SKU.
+        let from = match after {
+            Some(sku) => [prefix.as_slice(), sku.as_str().as_bytes(), &[0xff; 7]].concat(),
+            None => prefix.clone(),
+        };
+        let end = crate::storage::prefix_end(&prefix).unwrap_or_default();
+        let range = (std::ops::Bound::Included(from.as_slice()), std::ops::Bound::Excluded(end.as_slice()));
+        let mut products: Vec<Product> = Vec::new();
+        for (_, value) in self.snapshot.scan(Table::Cells, range, Direction::Forward, limit)? {
+            let entry = Entry::from_bytes(&cells::decode(&value)?.bytes).map_err(damaged)?;
+            if let Fact::Product(product) = entry.fact
+                && products.last().is_none_or(|last| last.sku != product.sku)
+            {
+                products.extend(self.product(&product.sku)?);
+            }
+        }
+        products.sort_by(|a, b| a.sku.cmp(&b.sku));
+        Ok(products)
+    }
+
+    /// The recall of a product, active or lifted.
+    pub fn recall(&self, sku: &Sku) -> Result<Option<Recall>, StoreError> {
+        Ok(match self.decision(&Scope::Catalog, kind::RECALL, sku.as_str().as_bytes())? {
+            Some(Fact::Recall(recall)) => Some(recall),
+            _ => None,
+        })
+    }
+
+    /// The price of a product in a book at a time: the one with the latest start that is not after it.
+    pub fn price(&self, book: &Code, sku: &Sku, at_ms: u64) -> Result<Option<Price>, StoreError> {
+        let Some(number) = cells::scope_number(self.snapshot, &Scope::Prices(book.clone()))? else { return Ok(None) };
+        let entity = Price::entity_of(sku, 0);
+        let entity = &entity[..entity.len() - 8];
+        let prices = cells::winners(self.snapshot, number, kind::PRICE, entity)?.into_iter();
+        let started = prices.filter_map(|entry| match entry.fact {
+            Fact::Price(price) if price.from_ms <= at_ms => Some(price),
+            _ => None,
+        });
+        Ok(started.max_by_key(|price| price.from_ms).filter(|price| price.minor.is_some()))
+    }
+
+    /// The price of a product at a store, in minor units.
+    pub fn price_at_store(&self, store: StoreId, sku: &Sku, at_ms: u64) -> Result<Option<i64>, StoreError> {
+        let Some(record) = self.store(store)? else { return Ok(None) };
+        Ok(self.price(&record.book, sku, at_ms)?.and_then(|price| price.minor))
+    }
+
+    /// What a scanned barcode means here.
+    pub fn scan(&self, text: &str) -> Result<Result<Scanned, ScanError>, StoreError> {
+        let gtin = match Gtin::parse(text) {
+            Ok(gtin) => gtin,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        match self.coded(b'g', gtin.number())?.as_slice() {
+            [] => self.scan_in_store(gtin),
+            [(sku, pack)] => Ok(Ok(Scanned { sku: sku.clone(), quantity: i64::from(*pack), price: None })),
+            _ => Ok(Err(ScanError::Ambiguous)),
+        }
+    }
+
+    /// Stock on hand of an account.
+    pub fn account(&self, store: StoreId, sku: &Sku, unit: Unit) -> Result<Option<Account>, StoreError> {
+        account::load(self.snapshot, &account::key(store, sku, unit))
+    }
+
+    /// At most `limit` accounts of a store after a SKU.
+    pub fn accounts(
+        &self,
+        store: StoreId,
+        after: Option<&Sku>,
+        limit: usize,
+    ) -> Result<Vec<(Sku, Unit, Account)>, StoreError> {
+        let from = match after {
+            Some(sku) => [account::key(store, sku, Unit::Gram).as_slice(), &[0xff]].concat(),
+            None => store.0.to_be_bytes().to_vec(),
+        };
+        let end = crate::storage::prefix_end(&store.0.to_be_bytes()).unwrap_or_else(|| vec![0xff; 64]);
+        let range = (std::ops::Bound::Included(from.as_slice()), std::ops::Bound::Excluded(end.as_slice()));
+        let rows = self.snapshot.scan(Table::Accounts, range, Direction::Forward, limit)?;
+        let mut out = Vec::with_capacity(rows.len());
+        for (key, _) in rows {
+            let (_, sku, unit) = account::parse_key(&key)?;
+            let account = account::load(self.snapshot, &key)?.unwrap_or_default();
+            out.push((sku, unit, account));
+        }
+        Ok(out)
+    }
+
+    /// Every entry that makes an account's figure what it is, in the order in which they came in.
+    pub fn history(&self, store: StoreId, sku: &Sku, unit: Unit) -> Result<Vec<HistoryLine>, StoreError> {
+        let key = account::key(store, sku, unit);
+        let Some(held) = account::load(self.snapshot, &key)? else { return Ok(Vec::new()) };
+        let mut out = Vec::new();
+        for (actor, place) in account::places(self.snapshot, &key, &held)? {
+            for (position, effect) in account::effects_at(self.snapshot, (actor, place), (sku, unit))? {
+                let covered = match (&held.base, &effect) {
+                    (Some((at, counted)), Effect::Move(_)) => counted.covers(*at, position),
+                    (Some((at, _)), Effect::Count(_)) => *at != position,
+                    (None, _) => false,
+                };
+                out.push(HistoryLine { position, place, effect, covered });
+            }
+        }
+        Ok(out)
+    }
+
+    /// The business days of a store, oldest first.
+    pub fn days(&self, store: StoreId) -> Result<Vec<Day>, StoreError> {
+        days::all(self.snapshot, store)
+    }
+
+    /// The newest business day of a store.
+    pub fn last_day(&self, store: StoreId) -> Result<Option<Day>, StoreError> {
+        days::last(self.snapshot, store)
+    }
+
+    /// Where the sale stands that a till numbered `till_seq`.
+    pub fn sale_by_till(&self, store: StoreId, till: TillId, till_seq: u64) -> Result<Option<Place>, StoreError> {
+        sales::by_till(self.snapshot, store, till, till_seq)
+    }
+
+    /// Where the sale with a receipt number stands.
+    pub fn sale_by_receipt(&self, store: StoreId, number: ReceiptNumber) -> Result<Option<Place>, StoreError> {
+        sales::by_receipt(self.snapshot, store, number)
+    }
+
+    /// True when a receipt was taken back as a whole.
+    pub fn is_voided(&self, store: StoreId, number: ReceiptNumber) -> Result<bool, StoreError> {
+        sales::is_voided(self.snapshot, store, number)
+    }
+
+    /// The entry at a place.
+    pub fn entry(&self, place: Place) -> Result<Option<Entry>, StoreError> {
+        Ok(entry_at(self.snapshot, place)?.map(|item| item.entry))
+    }
+
+    /// Everything a store's newest count, sales and receipts ever wrote, as (actor, place), for exports and oracles.
+    pub fn receipts(&self, store: StoreId) -> Result<Vec<Place>, StoreError> {
+        let rows = scan_prefix(self.snapshot, Table::Receipts, &store.0.to_be_bytes(), usize::MAX)?;
+        rows.iter().map(|(_, value)| sales::decode(value)).collect()
+    }
+
+    fn scan_in_store(&self, gtin: Gtin) -> Result<Result<Scanned, ScanError>, StoreError> {
+        if !gtin.is_in_store() {
+            return Ok(Err(ScanError::Unknown));
+        }
+        let prefix = (gtin.number() / 100_000_000_000) as u8;
+        let template = match self.decision(&Scope::Catalog, kind::TEMPLATE, &[prefix])? {
+            Some(Fact::Template(template)) => template,
+            _ => return Ok(Err(ScanError::Unknown)),
+        };
+        let Some((item, value)) = template.split(gtin) else { return Ok(Err(ScanError::Unknown)) };
+        Ok(match self.coded(b'i', u64::from(item))?.as_slice() {
+            [] => Err(ScanError::Unknown),
+            [(sku, _)] => Ok(embedded(&template, sku.clone(), value)),
+            _ => Err(ScanError::Ambiguous),
+        })
+    }
+
+    fn coded(&self, index: u8, number: u64) -> Result<Vec<(Sku, u32)>, StoreError> {
+        let prefix = [&[index], number.to_be_bytes().as_slice()].concat();
+        let rows = scan_prefix(self.snapshot, Table::Barcodes, &prefix, 2)?;
+        let read = |(key, value): (Vec<u8>, Vec<u8>)| {
+            let text = std::str::from_utf8(&key[prefix.len()..]).map_err(damaged)?;
+            Ok((Sku::parse(text).map_err(damaged)?, u32::from_be_bytes(crate::journal::fixed(&value)?)))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    fn decision(&self, scope: &Scope, field: u16, entity: &[u8]) -> Result<Option<Fact>, StoreError> {
+        let Some(number) = cells::scope_number(self.snapshot, scope)? else { return Ok(None) };
+        Ok(cells::winner(self.snapshot, number, field, entity)?.map(|entry| entry.fact))
+    }
+
+    fn decisions(&self, scope: &Scope, field: u16) -> Result<Vec<Fact>, StoreError> {
+        let Some(number) = cells::scope_number(self.snapshot, scope)? else { return Ok(Vec::new()) };
+        Ok(cells::winners(self.snapshot, number, field, &[])?.into_iter().map(|entry| entry.fact).collect())
+    }
+}
+
+/// The author of an account's base count, for answers.
+pub fn base_of(account: &Account) -> Option<(Actor, u64)> {
+    account.base.as_ref().map(|(at, _)| (at.actor, at.seq))
+}
+
+fn embedded(template: &Template, sku: Sku, value: i64) -> Scanned {
+    match template.embedded {
+        Embedded::Weight => Scanned { sku, quantity: value, price: None },
+        Embedded::Price => Scanned { sku, quantity: 1, price: Some(value) },
+    }
+}

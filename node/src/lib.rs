@@ -1,0 +1,1 @@
+//! The node in the back room.
