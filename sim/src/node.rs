@@ -3,11 +3,12 @@
 use stockroom_core::continuity::Evidence;
 use stockroom_core::core::{Config, Core, Identity};
 use stockroom_core::input::CoreError;
-use stockroom_core::storage::memory::MemoryStore;
 use stockroom_core::sync::parcel::seal_key;
 use stockroom_core::time::Now;
 use stockroom_crdt::capability::{Capability, Role, Signer};
 use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId, TenantId};
+
+use crate::disk::Disk;
 
 /// Keys of a node, derived from a number, so that a world is reproducible.
 #[derive(Clone)]
@@ -41,13 +42,15 @@ pub struct SimNode {
     /// From the root to it.
     pub chain: Vec<Capability>,
     /// Its disk.
-    pub disk: MemoryStore,
+    pub disk: Disk,
     /// Its continuity token, outside of the disk.
     pub token: Option<Vec<u8>>,
     /// Where its disk is mounted.
     pub volume: Digest,
     /// The next start finds a restored database.
     pub restored: bool,
+    /// An entry that the next start keeps without effect, because applying it crashed.
+    pub quarantine: Option<Digest>,
     /// Its core, while it runs.
     pub core: Option<Core>,
     /// When it started, on the world's clock.
@@ -67,10 +70,11 @@ impl SimNode {
         Self {
             keys,
             chain,
-            disk: MemoryStore::default(),
+            disk: Disk::default(),
             token: None,
             volume: Digest::of(&[b"volume", &node.to_be_bytes()]),
             restored: false,
+            quarantine: None,
             core: None,
             started_ms: 0,
             boot: 0,
@@ -110,11 +114,17 @@ impl SimNode {
         };
         let evidence = Evidence { token: self.token.clone(), volume: self.volume, restored: self.restored };
         let version = Code::parse("sim").expect("a short word");
-        let config = Config { identity, evidence, seed, version, quarantine: None };
+        let config = Config { identity, evidence, seed, version, quarantine: self.quarantine };
         let now = self.now(world_ms);
-        self.core = Some(Core::open(config, Box::new(self.disk.clone()), now)?);
+        self.core = Some(Core::open(config, self.disk.open()?, now)?);
         self.restored = false;
         Ok(())
+    }
+
+    /// The power goes: the core is gone, the disk keeps what was durable.
+    pub fn stop(&mut self) {
+        self.disk.cut();
+        self.core = None;
     }
 
     /// What its clocks show.

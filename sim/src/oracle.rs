@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use stockroom_core::books::days::Day;
-use stockroom_core::storage::Snapshot;
+use stockroom_core::storage::{Direction, Snapshot, TABLES, Table};
 use stockroom_core::view::View;
 use stockroom_crdt::entry::Fact;
-use stockroom_crdt::ids::StoreId;
+use stockroom_crdt::ids::{StoreId, TillId};
 use stockroom_crdt::sale::{ReceiptNumber, Sale};
 
 /// What the books of one store say: figures that every replica with the same entries must share.
@@ -37,6 +37,22 @@ pub fn books(snapshot: &dyn Snapshot, store: StoreId) -> StoreBooks {
     StoreBooks { stock: stock.collect(), days: view.days(store).expect("readable"), sales: sales.collect() }
 }
 
+/// The figures of a store that do not depend on which branch of a fork came first: stock and takings.
+pub fn figures(snapshot: &dyn Snapshot, store: StoreId) -> (BTreeMap<String, (i64, u64, bool)>, Vec<Day>) {
+    let all = books(snapshot, store);
+    (all.stock, all.days)
+}
+
+/// The sale that a till numbered `till_seq`, if it is there.
+pub fn sale(snapshot: &dyn Snapshot, store: StoreId, till: TillId, till_seq: u64) -> Option<Sale> {
+    let view = View::new(snapshot);
+    let place = view.sale_by_till(store, till, till_seq).expect("readable")?;
+    match view.entry(place).expect("readable")?.fact {
+        Fact::Sale(sale) => Some(sale),
+        _ => None,
+    }
+}
+
 /// Receipt sequences per (till, series) that are missing between the first and the last.
 pub fn gaps(books: &StoreBooks) -> Vec<ReceiptNumber> {
     let mut last: BTreeMap<(u32, u16), u64> = BTreeMap::new();
@@ -46,4 +62,18 @@ pub fn gaps(books: &StoreBooks) -> Vec<ReceiptNumber> {
         missing.extend((before + 1..number.sequence).map(|sequence| ReceiptNumber { sequence, ..*number }));
     }
     missing
+}
+
+/// Every row that a node committed, except how far it follows its peers: what a refused frame must leave as it was.
+pub fn rows(snapshot: &dyn Snapshot) -> BTreeMap<(Table, Vec<u8>), Vec<u8>> {
+    let mut out = BTreeMap::new();
+    let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+    for table in TABLES.into_iter().filter(|table| !matches!(table, Table::Cursors | Table::Acked)) {
+        let rows = snapshot.scan(table, all, Direction::Forward, usize::MAX).expect("readable");
+        let kept = rows
+            .into_iter()
+            .filter(|(key, _)| table != Table::Meta || (key != b"clock" && !key.starts_with(b"fresh/")));
+        out.extend(kept.map(|(key, value)| ((table, key), value)));
+    }
+    out
 }

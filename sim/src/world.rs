@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use stockroom_core::input::{
-    Answer, Command, EnrolRequest, Event, Input, LinkId, Output, Peer, Refusal, RequestId, TokenRequest,
+    Answer, Command, EnrolRequest, Event, Input, LinkId, Output, Peer, Refusal, RequestId, RetryKey, SellLine,
+    SellRequest, TokenRequest,
 };
 use stockroom_core::status::Status;
 use stockroom_core::storage::Snapshot;
 use stockroom_crdt::capability::Signer;
-use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId, TenantId};
-use stockroom_crdt::money::Currency;
+use stockroom_crdt::ids::{Code, Digest, NodeId, Sku, StoreId, TenantId, TillId};
+use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::product::Product;
+use stockroom_crdt::sale::{Tender, TenderKind};
 
 use crate::node::{Keys, SimNode};
 
@@ -27,11 +30,17 @@ pub struct World {
     pub closed: Vec<(u64, u32, String)>,
     /// Bytes and frames delivered.
     pub traffic: Traffic,
+    /// Every frame that a node sent, while `recording`.
+    pub sent: Vec<Sent>,
+    /// Whether frames are kept in `sent`.
+    pub recording: bool,
     seed: u64,
     rng: ChaCha8Rng,
     queue: BTreeMap<(u64, u64), Delivery>,
     queued: u64,
     connections: BTreeMap<u64, Connection>,
+    /// Pairs that dial each other again after one of them closed the link.
+    wanted: BTreeSet<(u32, u32)>,
     next_link: u64,
     replies: BTreeMap<u64, Result<Answer, Refusal>>,
     latency_ms: u64,
@@ -47,6 +56,19 @@ pub struct Traffic {
     pub bytes: u64,
 }
 
+/// A frame on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Who sent it.
+    pub from: u32,
+    /// To whom; [`PUPPET`] for a puppet.
+    pub to: u32,
+    /// On which link.
+    pub link: u64,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// A connection, named alike at both ends.
 #[derive(Clone, Copy)]
 struct Connection {
@@ -55,6 +77,7 @@ struct Connection {
 }
 
 enum Delivery {
+    Dial { a: u32, b: u32 },
     Frame { to: u32, link: u64, bytes: Vec<u8> },
     Credit { to: u32, link: u64, bytes: usize },
 }
@@ -73,11 +96,14 @@ impl World {
             events: Vec::new(),
             closed: Vec::new(),
             traffic: Traffic::default(),
+            sent: Vec::new(),
+            recording: false,
             seed,
             rng: ChaCha8Rng::seed_from_u64(seed),
             queue: BTreeMap::new(),
             queued: 0,
             connections: BTreeMap::new(),
+            wanted: BTreeSet::new(),
             next_link: 1,
             replies: BTreeMap::new(),
             latency_ms: 20,
@@ -149,7 +175,7 @@ impl World {
     /// Stops a node without warning; its connections are gone, its disk keeps what was committed.
     pub fn crash(&mut self, id: u32) {
         let links: Vec<_> = self.links_of(id);
-        self.node_mut(id).core = None;
+        self.node_mut(id).stop();
         for link in links {
             self.disconnect(link);
         }
@@ -157,21 +183,34 @@ impl World {
 
     /// Connects two running nodes, if they are not connected.
     pub fn connect(&mut self, a: u32, b: u32) {
+        self.wanted.insert((a.min(b), a.max(b)));
         if self.find(a, b).is_some() {
             return;
         }
+        let link = self.add_connection(a, b);
+        for (me, other) in [(a, b), (b, a)] {
+            let peer = self.peer(other);
+            self.input(me, Input::LinkUp(link, peer));
+            self.input(me, Input::Writable(link, WINDOW_BYTES));
+        }
+    }
+
+    /// A number for a new connection.
+    pub(crate) fn add_connection(&mut self, a: u32, b: u32) -> LinkId {
         let link = self.next_link;
         self.next_link += 1;
         self.connections.insert(link, Connection { a, b });
-        for (me, other) in [(a, b), (b, a)] {
-            let peer = self.peer(other);
-            self.input(me, Input::LinkUp(LinkId(link), peer));
-            self.input(me, Input::Writable(LinkId(link), WINDOW_BYTES));
-        }
+        LinkId(link)
+    }
+
+    /// Cuts a link by its number.
+    pub fn hang_up(&mut self, link: LinkId) {
+        self.disconnect(link.0);
     }
 
     /// Cuts the connection between two nodes, with what is on its way.
     pub fn cut(&mut self, a: u32, b: u32) {
+        self.wanted.remove(&(a.min(b), a.max(b)));
         if let Some(link) = self.find(a, b) {
             self.disconnect(link);
         }
@@ -185,10 +224,63 @@ impl World {
         self.replies.remove(&request).expect("a command is answered after its commit")
     }
 
+    /// Puts products into the hub's catalogue.
+    pub fn put_products(&mut self, products: &[(&str, Unit)]) {
+        let product = |&(sku, unit): &(&str, Unit)| Product {
+            sku: Sku::parse(sku).expect("a test names a SKU"),
+            name: sku.into(),
+            unit,
+            barcodes: Vec::new(),
+            item_number: 0,
+            tax_code: Code::default(),
+            department: Code::default(),
+            owner: Code::default(),
+            age_min: 0,
+            excluded: 0,
+            discontinued: false,
+        };
+        self.next_link += 1;
+        let key = Digest::of(&[b"products", &self.next_link.to_be_bytes()]);
+        let products = products.iter().map(product).collect();
+        self.command(1, Command::Products(RetryKey { key, body: key }, products)).expect("a hub keeps the catalogue");
+    }
+
+    /// Rings up a plain sale for 100 minor units apiece, paid in cash.
+    pub fn sell(&mut self, id: u32, till: u32, n: u64, lines: &[(&str, i64)]) -> Result<Answer, Refusal> {
+        let line = |&(sku, quantity): &(&str, i64)| SellLine {
+            sku: Sku::parse(sku).expect("a test names a SKU"),
+            unit: None,
+            quantity,
+            unit_price: Some(100),
+            discount: 0,
+            discount_reason: Code::default(),
+            tax: None,
+            lot: Code::default(),
+            original: None,
+        };
+        let amount = lines.iter().map(|(_, quantity)| 100 * quantity).sum();
+        let request = SellRequest {
+            till: TillId(till),
+            till_seq: n,
+            body: Digest::of(&[&n.to_be_bytes(), &format!("{lines:?}").into_bytes()]),
+            rung_ms: None,
+            currency: Currency::parse("EUR"),
+            cashier: Code::default(),
+            approver: Code::default(),
+            seller: Code::default(),
+            foreign_key: Code::default(),
+            fiscal: Vec::new(),
+            lines: lines.iter().map(line).collect(),
+            cash_rounding: 0,
+            tenders: vec![Tender { kind: TenderKind::Cash, amount, reference: Code::default() }],
+        };
+        self.command(id, Command::Sell(request))
+    }
+
     /// Gives a node any input, commits, and carries its outputs out.
     pub fn input(&mut self, id: u32, input: Input) {
         let now_ms = self.now_ms;
-        let node = self.node_mut(id);
+        let Some(node) = self.nodes.get_mut(&id) else { return };
         let now = node.now(now_ms);
         let Some(core) = &mut node.core else { return };
         let done = core.handle(now, input).and_then(|()| core.commit(now));
@@ -259,6 +351,12 @@ impl World {
 
     fn deliver(&mut self, delivery: Delivery) {
         match delivery {
+            Delivery::Dial { a, b } => {
+                let up = |id: &u32| self.nodes.get(id).is_some_and(|node| node.core.is_some());
+                if up(&a) && up(&b) && self.wanted.contains(&(a.min(b), a.max(b))) {
+                    self.connect(a, b);
+                }
+            }
             Delivery::Frame { to, link, bytes } => {
                 let Some(connection) = self.connections.get(&link).copied() else { return };
                 let from = if connection.a == to { connection.b } else { connection.a };
@@ -289,11 +387,17 @@ impl World {
                 Output::Send(link, _, bytes) => {
                     let Some(connection) = self.connections.get(&link.0) else { continue };
                     let to = if connection.a == id { connection.b } else { connection.a };
+                    if self.recording {
+                        self.sent.push(Sent { from: id, to, link: link.0, bytes: bytes.clone() });
+                    }
                     self.later(Delivery::Frame { to, link: link.0, bytes });
                 }
                 Output::Close(link, why) => {
                     self.closed.push((self.now_ms, id, why));
-                    self.disconnect(link.0);
+                    if let Some(connection) = self.connections.get(&link.0).copied() {
+                        self.disconnect(link.0);
+                        self.later_ms(REDIAL_MS, Delivery::Dial { a: connection.a, b: connection.b });
+                    }
                 }
                 Output::Event(event) => self.events.push((self.now_ms, id, event)),
                 Output::Introduced(_) => {}
@@ -302,8 +406,12 @@ impl World {
     }
 
     fn later(&mut self, delivery: Delivery) {
+        self.later_ms(self.latency_ms, delivery);
+    }
+
+    fn later_ms(&mut self, ms: u64, delivery: Delivery) {
         self.queued += 1;
-        self.queue.insert((self.now_ms + self.latency_ms, self.queued), delivery);
+        self.queue.insert((self.now_ms + ms, self.queued), delivery);
     }
 
     fn disconnect(&mut self, link: u64) {
@@ -322,7 +430,8 @@ impl World {
         self.connections.iter().filter(|(_, c)| c.a == id || c.b == id).map(|(&link, _)| link).collect()
     }
 
-    fn peer(&self, id: u32) -> Peer {
+    /// A node as a peer's certificate shows it.
+    pub(crate) fn peer(&self, id: u32) -> Peer {
         let capability = self.nodes[&id].chain.last().expect("chains are not empty");
         let address = Some(format!("sim:{id}"));
         Peer { node: NodeId(id), role: capability.role, store: capability.store, address }
@@ -333,8 +442,14 @@ impl World {
     }
 }
 
+/// The other end of a link to a puppet. No node has this id.
+pub const PUPPET: u32 = 0;
+
 /// A Monday morning in 2026.
 const START_MS: u64 = 1_767_600_000_000;
+
+/// After how long a closed link is dialled again.
+const REDIAL_MS: u64 = 1_000;
 
 /// What a simulated link takes before the first acknowledgement.
 const WINDOW_BYTES: usize = 256 * 1024;

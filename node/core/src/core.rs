@@ -95,11 +95,18 @@ impl Core {
         self.replica.now = now;
         let events = std::mem::take(&mut self.replica.events);
         let control_changed = events.iter().any(concerns_links);
+        let reopened = events.iter().any(|event| matches!(event, Event::EpochOpened(_)));
         let token = self.replica.commit()?;
         self.sync.committed(&self.replica, control_changed)?;
         self.outputs.extend(token.map(Output::Token));
         self.outputs.extend(self.pending.drain(..));
         self.outputs.extend(events.into_iter().map(Output::Event));
+        if reopened {
+            // Cursors into the old feed mean nothing any more: everybody greets us anew.
+            for id in self.sync.drop_all() {
+                self.outputs.push_back(Output::Close(id, "a new epoch was opened".into()));
+            }
+        }
         if control_changed {
             let fenced = self.sync.fenced(&self.replica);
             self.outputs.extend(fenced.into_iter().map(|id| Output::Close(id, "the peer is fenced".into())));
@@ -189,7 +196,6 @@ impl Core {
 fn concerns_links(event: &Event) -> bool {
     match event {
         Event::Entry { kind, .. } => matches!(*kind, kind::STORE | kind::NODE | kind::FENCE),
-        Event::EpochOpened(_) => true,
-        Event::Connected(_) | Event::Disconnected(_) | Event::Alarm(_) => false,
+        Event::EpochOpened(_) | Event::Connected(_) | Event::Disconnected(_) | Event::Alarm(_) => false,
     }
 }

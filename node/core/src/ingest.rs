@@ -101,7 +101,7 @@ impl Replica {
             }
             self.open_remote(&run)?;
         }
-        let Some((number, before)) = self.history_before(&run)? else {
+        let Some((number, common, hash)) = self.history_of(&run)? else {
             let (_, main) = self.journal.find(&run.log).expect("found or opened above");
             if run.first <= main.head.seq + 1 {
                 return Err(PeerFault::History.into());
@@ -110,56 +110,69 @@ impl Replica {
             return Ok(None);
         };
         let head = self.journal.log(number).expect("histories are open").head;
-        let mut hash = before;
-        let mut hashes = Vec::with_capacity(run.items.len());
-        for item in &run.items {
-            hash = advance_by_digest(hash, item.digest());
-            hashes.push(hash);
-        }
-        let end = Head { seq: run.first - 1 + hashes.len() as u64, hash };
+        let end = Head { seq: run.first - 1 + run.items.len() as u64, hash };
         let by_author = run.log.actor.node == sender;
-        self.check_seal(number, &run, end, by_author)?;
-        let mut common = run.first - 1;
-        for (seq, hash) in (run.first..=head.seq).zip(&hashes) {
-            if self.journal.hash_at(&self.overlay, number, seq)? != Some(*hash) {
-                break;
-            }
-            common = seq;
-        }
+        let adopted = run.seal.is_none() && self.may_adopt(sender, &run.log);
+        self.check_seal(number, &run, end, by_author || adopted)?;
         let number = if common < end.seq.min(head.seq) { self.open_branch(number, common)? } else { number };
         let held = self.journal.log(number).expect("histories are open").head.seq;
         let skip = (held + 1).saturating_sub(run.first) as usize;
         self.take(number, run.items.get(skip..).unwrap_or_default(), run.seal.clone())?;
+        if adopted {
+            self.alarm(format!(
+                "entries {}..={} of {} came back from the hub and are signed anew",
+                run.first, end.seq, run.log.scope
+            ));
+            self.seal(number);
+        }
         self.prove(number)?;
         self.unpark(&run.log)?;
         Ok(Some(number))
     }
 
-    /// The history of a log that the run continues, and its hash there.
-    fn history_before(&self, run: &RunIn) -> Result<Option<(LogNumber, Digest)>, StoreError> {
+    /// After a restore, the hub gives back what this node had sent it but not sealed yet: at most a second of sales. Only
+    /// their author can sign them, so it takes its own hub's word for them. This is the one place where a node signs what
+    /// another says; without it, sales that tills were promised would be missing from the store's own books.
+    fn may_adopt(&self, sender: NodeId, log: &LogId) -> bool {
+        log.actor.node == self.actor().node && log.actor.epoch < self.epoch && sender == self.me.capability().issuer
+    }
+
+    /// The history of a log that the run continues: the one with which it shares most. Gives the last position that they
+    /// share, and the hash after the run.
+    fn history_of(&self, run: &RunIn) -> Result<Option<(LogNumber, u64, Digest)>, StoreError> {
         let main = self.journal.find(&run.log).map(|(number, _)| number);
         let branches = self.journal.branches(&run.log).map(|(number, _)| number);
-        let mut found = None;
+        let mut best = None;
         for number in main.into_iter().chain(branches) {
-            let Some(hash) = self.journal.hash_at(&self.overlay, number, run.first - 1)? else { continue };
-            if hash.0[..8] != run.before {
+            let Some(before) = self.journal.hash_at(&self.overlay, number, run.first - 1)? else { continue };
+            if before.0[..8] != run.before {
                 continue;
             }
-            // Histories share what lies before their fork: the one that ends here, or goes on alike, is meant.
-            let head = self.journal.log(number).expect("histories are open").head.seq;
-            let goes_on = match run.items.first() {
-                Some(item) if head >= run.first => {
-                    let next = advance_by_digest(hash, item.digest());
-                    self.journal.hash_at(&self.overlay, number, run.first)? == Some(next)
-                }
-                _ => true,
-            };
-            if goes_on {
-                return Ok(Some((number, hash)));
+            let mut hashes = vec![before];
+            for item in &run.items {
+                hashes.push(advance_by_digest(hashes[hashes.len() - 1], item.digest()));
             }
-            found = found.or(Some((number, hash)));
+            let common = self.shared(number, run.first - 1, &hashes)?;
+            if best.is_none_or(|(_, held, _)| common > held) {
+                best = Some((number, common, hashes[hashes.len() - 1]));
+            }
         }
-        Ok(found)
+        Ok(best)
+    }
+
+    /// The last position at which a history has the given hashes; the first of them stands at `first` and is known to be alike.
+    fn shared(&self, number: LogNumber, first: u64, hashes: &[Digest]) -> Result<u64, StoreError> {
+        let head = self.journal.log(number).expect("histories are open").head.seq;
+        let overlap = head.min(first + hashes.len() as u64 - 1);
+        if self.journal.hash_at(&self.overlay, number, overlap)? == Some(hashes[(overlap - first) as usize]) {
+            return Ok(overlap);
+        }
+        for (seq, hash) in (first..=overlap).zip(hashes) {
+            if self.journal.hash_at(&self.overlay, number, seq)? != Some(*hash) {
+                return Ok(seq - 1);
+            }
+        }
+        Ok(overlap)
     }
 
     fn check_seal(&self, number: LogNumber, run: &RunIn, end: Head, by_author: bool) -> Result<(), IngestError> {
@@ -203,6 +216,9 @@ impl Replica {
         }
         // The opening itself must be signed before anything of the log is kept.
         let genesis = run.log.genesis(self.me.tenant);
+        if genesis.0[..8] != run.before {
+            return Err(PeerFault::History.into());
+        }
         let end = run.items.iter().fold(genesis, |hash, item| advance_by_digest(hash, item.digest()));
         let signed = run.seal.as_ref().is_some_and(|seal| {
             seal.seq == run.items.len() as u64 && seal.verify(&capability.log_key, self.me.tenant, &run.log, end)

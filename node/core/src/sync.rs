@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stockroom_crdt::capability::{Role, verify};
 use stockroom_crdt::entry::kind;
-use stockroom_crdt::ids::{NodeId, StoreId};
+use stockroom_crdt::ids::{Epoch, NodeId, StoreId};
 use stockroom_crdt::scope::{Lane, Scope};
 
 use crate::authority::{Writer, area, may_write};
@@ -85,6 +85,14 @@ impl Sync {
         self.links.remove(&id).map(|link| link.peer.node)
     }
 
+    /// Every link is gone. Gives those with a connection, to be closed.
+    pub fn drop_all(&mut self) -> Vec<LinkId> {
+        self.ready.clear();
+        self.courier = Courier { number: self.courier.number, ..Courier::default() };
+        let links = std::mem::take(&mut self.links);
+        links.into_iter().filter(|(_, link)| link.path == Path::Direct).map(|(id, _)| id).collect()
+    }
+
     /// The link takes more.
     pub fn writable(&mut self, id: LinkId, bytes: usize) {
         if let Some(link) = self.links.get_mut(&id) {
@@ -129,7 +137,7 @@ impl Sync {
             Frame::Entries(entries) => self.on_entries(replica, id, entries)?,
             Frame::Cells(cells) => on_cells(replica, link, cells)?,
             Frame::Ack(acks) => on_ack(replica, link, acks),
-            Frame::Locate(log, points) => handshake::on_locate(replica, link, log, &points)?,
+            Frame::Locate(locate) => handshake::on_locate(replica, link, locate)?,
             Frame::Located(log, seq) => handshake::on_located(replica, link, &log, seq)?,
             Frame::Parcel(parcel) => self.on_parcel(replica, id, parcel, outputs)?,
             Frame::Peers(peers) => {
@@ -306,16 +314,16 @@ impl Sync {
         let sender = link.peer.node;
         for run in runs {
             let own = run.log.actor.node == replica.actor().node;
+            let held_there = run.first.saturating_sub(1).saturating_add(run.items.len() as u64);
             let history = match replica.ingest(sender, run) {
                 Ok(history) => history,
                 // Both sides hold other histories of our log: the search for the common part is under way.
                 Err(IngestError::Peer(PeerFault::History)) if own => return Ok(()),
                 Err(error) => return Err(error),
             };
-            let seq = history.and_then(|number| replica.journal.log(number)).map_or(0, |log| log.head.seq);
             if let (Some(number), Some(out)) = (history, link.outs.get_mut(&scope)) {
                 let sent = out.sent.entry(number).or_default();
-                *sent = (*sent).max(seq);
+                *sent = (*sent).max(held_there);
             }
         }
         handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));
@@ -594,6 +602,7 @@ fn next_frame(replica: &Replica, link: &mut Link) -> Result<Option<(Lane, Vec<u8
 
 fn next_feed_frame(replica: &Replica, link: &mut Link) -> Result<Option<(Lane, Frame)>, StoreError> {
     let now = replica.now.mono_ms;
+    let follower = (link.peer.node, link.hello.as_ref().map_or(Epoch(0), |hello| hello.epoch));
     let goal = FRAME_BYTES_GOAL.min(usize::try_from(link.credit).unwrap_or(0));
     for lane in Lane::ALL {
         for (scope, out) in link.outs.iter_mut().filter(|(scope, _)| scope.lane() == lane) {
@@ -606,7 +615,7 @@ fn next_feed_frame(replica: &Replica, link: &mut Link) -> Result<Option<(Lane, F
             if waits && link.path == Path::Direct {
                 continue;
             }
-            if let Some(frame) = feed::next_frame(replica, scope, out, goal)? {
+            if let Some(frame) = feed::next_frame(replica, follower, scope, out, goal)? {
                 link.pulse_ms = now.saturating_sub(PULSE_AFTER_MS / 2);
                 return Ok(Some((lane, frame)));
             }

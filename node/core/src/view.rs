@@ -1,9 +1,13 @@
 //! Reading: the same questions over a committed snapshot or over the batch in progress. Never waits for a commit.
 
-use stockroom_crdt::control::StoreRecord;
+use std::collections::BTreeMap;
+
+use stockroom_crdt::capability::Capability;
+use stockroom_crdt::codec::RowReader;
+use stockroom_crdt::control::{Fence, StoreRecord};
 use stockroom_crdt::entry::{Entry, Fact, kind};
 use stockroom_crdt::gtin::{Embedded, Gtin, GtinError, Template};
-use stockroom_crdt::ids::{Actor, Code, Sku, StoreId, TillId};
+use stockroom_crdt::ids::{Actor, Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::price::Price;
 use stockroom_crdt::product::{Product, Recall};
@@ -13,9 +17,10 @@ use stockroom_crdt::stock::{Effect, Position};
 
 use crate::books::account::{self, Account};
 use crate::books::days::{self, Day};
+use crate::books::scans::{self, Scan};
 use crate::books::{cells, sales};
 use crate::journal::{Place, damaged, entry_at};
-use crate::overlay::scan_prefix;
+use crate::overlay::{last_of_prefix, scan_prefix};
 use crate::storage::{Direction, Snapshot, StoreError, Table};
 
 /// Questions to a snapshot.
@@ -101,24 +106,28 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
     pub fn products(&self, after: Option<&Sku>, limit: usize) -> Result<Vec<Product>, StoreError> {
         let Some(number) = cells::scope_number(self.snapshot, &Scope::Catalog)? else { return Ok(Vec::new()) };
         let prefix = [number.to_be_bytes().as_slice(), &kind::PRODUCT.to_be_bytes()].concat();
-        // A SKU never contains a byte of 0xff, so this lies behind all writers of `after` and before the next SKU.
-        let from = match after {
-            Some(sku) => [prefix.as_slice(), sku.as_str().as_bytes(), &[0xff; 7]].concat(),
-            None => prefix.clone(),
-        };
         let end = crate::storage::prefix_end(&prefix).unwrap_or_default();
-        let range = (std::ops::Bound::Included(from.as_slice()), std::ops::Bound::Excluded(end.as_slice()));
-        let mut products: Vec<Product> = Vec::new();
-        for (_, value) in self.snapshot.scan(Table::Cells, range, Direction::Forward, limit)? {
-            let entry = Entry::from_bytes(&cells::decode(&value)?.bytes).map_err(damaged)?;
-            if let Fact::Product(product) = entry.fact
-                && products.last().is_none_or(|last| last.sku != product.sku)
-            {
-                products.extend(self.product(&product.sku)?);
+        let mut from = [prefix.as_slice(), after.map_or(&[], |sku| sku.as_str().as_bytes())].concat();
+        let mut products: BTreeMap<Sku, Product> = BTreeMap::new();
+        // A SKU that begins like another stands right behind the writers of that one, so whole pages are read and compared.
+        loop {
+            let range = (std::ops::Bound::Excluded(from.as_slice()), std::ops::Bound::Excluded(end.as_slice()));
+            let rows = self.snapshot.scan(Table::Cells, range, Direction::Forward, limit.max(1))?;
+            let Some((last, _)) = rows.last() else { break };
+            from = last.clone();
+            for (_, value) in &rows {
+                let entry = Entry::from_bytes(&cells::decode(value)?.bytes).map_err(damaged)?;
+                if let Fact::Product(product) = entry.fact {
+                    if after.is_none_or(|after| product.sku > *after) && !products.contains_key(&product.sku) {
+                        products.extend(self.product(&product.sku)?.map(|product| (product.sku.clone(), product)));
+                    }
+                }
+            }
+            if products.len() >= limit {
+                break;
             }
         }
-        products.sort_by(|a, b| a.sku.cmp(&b.sku));
-        Ok(products)
+        Ok(products.into_values().take(limit).collect())
     }
 
     /// The recall of a product, active or lifted.
@@ -140,6 +149,16 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
             _ => None,
         });
         Ok(started.max_by_key(|price| price.from_ms).filter(|price| price.minor.is_some()))
+    }
+
+    /// Every price of a product in a book, by its start, those that have ended and those to come included.
+    pub fn prices(&self, book: &Code, sku: &Sku) -> Result<Vec<Price>, StoreError> {
+        let Some(number) = cells::scope_number(self.snapshot, &Scope::Prices(book.clone()))? else {
+            return Ok(Vec::new());
+        };
+        let entity = Price::entity_of(sku, 0);
+        let entries = cells::winners(self.snapshot, number, kind::PRICE, &entity[..entity.len() - 8])?.into_iter();
+        Ok(entries.filter_map(|entry| if let Fact::Price(price) = entry.fact { Some(price) } else { None }).collect())
     }
 
     /// The price of a product at a store, in minor units.
@@ -230,6 +249,58 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
     /// True when a receipt was taken back as a whole.
     pub fn is_voided(&self, store: StoreId, number: ReceiptNumber) -> Result<bool, StoreError> {
         sales::is_voided(self.snapshot, store, number)
+    }
+
+    /// The highest number that a till gave to a sale or void of its own.
+    pub fn last_till_seq(&self, store: StoreId, till: TillId) -> Result<Option<u64>, StoreError> {
+        let prefix = [store.0.to_be_bytes(), till.0.to_be_bytes()].concat();
+        let mut end = crate::storage::prefix_end(&prefix).unwrap_or_else(|| vec![0xff; 64]);
+        // Marks of voided receipts share the prefix and have longer keys.
+        loop {
+            let range = (std::ops::Bound::Included(prefix.as_slice()), std::ops::Bound::Excluded(end.as_slice()));
+            let rows = self.snapshot.scan(Table::Sales, range, Direction::Backward, crate::limits::PAGE_MAX)?;
+            if let Some((key, _)) = rows.iter().find(|(key, _)| key.len() == prefix.len() + 8) {
+                return Ok(Some(u64::from_be_bytes(crate::journal::fixed(&key[prefix.len()..])?)));
+            }
+            let Some((last, _)) = rows.into_iter().next_back() else { return Ok(None) };
+            end = last;
+        }
+    }
+
+    /// Where the receipt stands that a till gave out last.
+    pub fn last_receipt(&self, store: StoreId, till: TillId) -> Result<Option<Place>, StoreError> {
+        let prefix = [store.0.to_be_bytes(), till.0.to_be_bytes()].concat();
+        let row = last_of_prefix(self.snapshot, Table::Receipts, &prefix)?;
+        row.map(|(_, value)| sales::decode(&value)).transpose()
+    }
+
+    /// The scans of a count session, and whether it is closed; a closed session's scans are summed up in its closing.
+    pub fn count_session(&self, store: StoreId, session: u64) -> Result<(bool, Vec<Scan>), StoreError> {
+        let closed = scans::is_closed(self.snapshot, store, session)?;
+        Ok((closed, if closed { Vec::new() } else { scans::of_session(self.snapshot, store, session)? }))
+    }
+
+    /// How many accounts of goods a store has.
+    pub fn account_count(&self, store: StoreId) -> Result<usize, StoreError> {
+        Ok(scan_prefix(self.snapshot, Table::Accounts, &store.0.to_be_bytes(), usize::MAX)?.len())
+    }
+
+    /// Every node that was ever enrolled, by its id.
+    pub fn nodes(&self) -> Result<Vec<Capability>, StoreError> {
+        let rows = scan_prefix(self.snapshot, Table::Nodes, &[], usize::MAX)?;
+        rows.iter().map(|(_, value)| Capability::decode(&mut RowReader::new(value)).map_err(damaged)).collect()
+    }
+
+    /// Nodes that are no longer believed.
+    pub fn fences(&self) -> Result<Vec<Fence>, StoreError> {
+        let facts = self.decisions(&Scope::Control, kind::FENCE)?.into_iter();
+        Ok(facts.filter_map(|fact| if let Fact::Fence(fence) = fact { Some(fence) } else { None }).collect())
+    }
+
+    /// SHA-256 of the request that used a retry key, if one did: a further try will be a replay or a mismatch.
+    pub fn retried(&self, key: Digest) -> Result<Option<Digest>, StoreError> {
+        let value = self.snapshot.get(Table::Keys, &key.0)?;
+        value.map(|value| Ok(Digest(crate::journal::fixed(value.get(..32).unwrap_or_default())?))).transpose()
     }
 
     /// The entry at a place.

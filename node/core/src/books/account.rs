@@ -45,7 +45,9 @@ pub fn apply(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, entry
                 let base = account.base.as_ref().map(|(at, counted)| (*at, counted));
                 account.on_hand.add(base, position, &movement);
             }
-            Effect::Count(counted) => count(overlay, &key, &mut account, position, (&sku, unit, counted))?,
+            Effect::Count(counted) => {
+                count(overlay, &key, &mut account, (position, context.place), (&sku, unit, counted))?;
+            }
         }
         overlay.put(Table::Accounts, key, encode(&account));
     }
@@ -103,17 +105,18 @@ fn count(
     overlay: &Overlay,
     key: &[u8],
     account: &mut Account,
-    position: Position,
+    at: (Position, Place),
     counted: (&Sku, Unit, Counted),
 ) -> Result<(), StoreError> {
-    let (sku, unit, counted) = counted;
+    let ((position, count_place), (sku, unit, counted)) = (at, counted);
     if account.base.as_ref().is_some_and(|(at, held)| rank(*at, held) >= rank(position, &counted)) {
         return Ok(());
     }
     let mut all = Vec::new();
     for place in places(overlay, key, account)? {
         let at = Position { actor: place.0, seq: place.1.seq };
-        if at == position {
+        // By place, not by position: both branches of a fork have an entry at each position.
+        if place.1 == count_place {
             all.push((position, Effect::Count(counted.clone())));
         } else if !counted.covers(position, at) {
             let moves = effects_at(overlay, place, (sku, unit))?;

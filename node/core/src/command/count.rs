@@ -46,20 +46,23 @@ pub fn close(replica: &mut Replica, session: u64, staff: Code) -> Result<Place, 
 }
 
 fn sum(replica: &Replica, store: StoreId, group: &[Scan]) -> Result<CountLine, Failed> {
-    let first = group.iter().map(|scan| scan.place.seq).min().unwrap_or(0);
-    let last = group.iter().max_by_key(|scan| scan.place.seq).expect("groups are not empty");
+    let me = replica.actor();
+    // A session may have begun before this epoch. Its older scans have no position in the closing log: they cut nothing there.
+    let position = |scan: &Scan| (replica.journal.log(scan.place.log).map(|log| log.id.actor), scan.place.seq);
+    let first = group.iter().map(position).min().unwrap_or((None, 0));
+    let last = group.iter().max_by_key(|scan| position(scan)).expect("groups are not empty");
     let (sku, unit) = (last.scan.sku.clone(), last.scan.unit);
+    let cut = if position(last).0 == Some(me) { last.place.seq } else { 0 };
     let key = account::key(store, &sku, unit);
     let moved_between = match account::load(&replica.overlay, &key)? {
-        Some(account) => {
-            let places = account::places(&replica.overlay, &key, &account)?;
-            places.iter().any(|(_, place)| place.log == last.place.log && (first..last.place.seq).contains(&place.seq))
-        }
+        Some(account) => account::places(&replica.overlay, &key, &account)?.iter().any(|&(actor, place)| {
+            actor.node == me.node && (Some(actor), place.seq) > first && (actor != me || place.seq < cut)
+        }),
         None => false,
     };
     let quantity = group.iter().map(|scan| scan.scan.quantity).sum();
     check_quantity("quantity", quantity, 0)?;
-    Ok(CountLine { sku, unit, quantity, cut: last.place.seq, scanned_ms: last.at_ms, ambiguous: moved_between })
+    Ok(CountLine { sku, unit, quantity, cut, scanned_ms: last.at_ms, ambiguous: moved_between })
 }
 
 fn check_open(replica: &Replica, store: StoreId, session: u64) -> Result<(), Failed> {

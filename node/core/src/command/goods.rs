@@ -39,7 +39,7 @@ pub fn adjust(replica: &mut Replica, adjustment: Adjustment) -> Result<Place, Fa
     if adjustment.reason.is_empty() {
         return Err(Refusal::invalid("reason", "is needed").into());
     }
-    check_quantity("delta", adjustment.delta.abs(), 1)?;
+    check_quantity("delta", adjustment.delta.saturating_abs(), 1)?;
     check_known(replica, "adjustment", &adjustment.sku, adjustment.unit)?;
     Ok(replica.write(&Scope::StoreStock(store), vec![Fact::Adjustment(adjustment)])?[0])
 }

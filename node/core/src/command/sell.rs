@@ -149,7 +149,7 @@ fn check_line(replica: &Replica, at: (StoreId, usize), line: SellLine, sale: (u6
     if line.quantity < 0 && !approved {
         return Err(Refusal::invalid(format!("{field}.quantity"), "is negative: a return needs an approver").into());
     }
-    check_quantity(&format!("{field}.quantity"), line.quantity.abs(), 1)?;
+    check_quantity(&format!("{field}.quantity"), line.quantity.saturating_abs(), 1)?;
     let unit = line.unit.or(product.as_ref().map(|p| p.unit)).unwrap_or(Unit::Each);
     if let Some(product) = product.as_ref().filter(|product| product.unit != unit) {
         let message = format!("{} is sold in {}, not in {}", line.sku, product.unit.as_str(), unit.as_str());
@@ -171,7 +171,7 @@ fn check_line(replica: &Replica, at: (StoreId, usize), line: SellLine, sale: (u6
         return Err(Refusal::invalid(format!("{field}.unit_price"), "is negative").into());
     }
     check_amount(&format!("{field}.discount"), line.discount)?;
-    if line.tax.as_ref().is_some_and(|tax| tax.amount.abs() > AMOUNT_MAX || tax.rate_bp > 100_000) {
+    if line.tax.as_ref().is_some_and(|tax| tax.amount.saturating_abs() > AMOUNT_MAX || tax.rate_bp > 100_000) {
         return Err(Refusal::invalid(format!("{field}.tax"), "is out of range").into());
     }
     let sold = SaleLine {

@@ -6,9 +6,10 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use redb::{
-    Builder, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, StorageBackend, TableDefinition, TableError,
-};
+use redb::{Builder, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableError};
+
+/// What a database lies on: a file, or the simulator's disk.
+pub use redb::StorageBackend;
 
 use super::{Direction, Reader, Row, Snapshot, Store, StoreError, TABLES, Table, Writes};
 
@@ -26,6 +27,12 @@ impl RedbStore {
         builder.set_check_integrity_on_open(verify == Verify::Checksums);
         let database = builder.create_with_backend(backend).map_err(failed)?;
         Ok(Self { database: Arc::new(database) })
+    }
+
+    /// [`RedbStore::open`] over a file that the shell opened for reading and writing.
+    #[expect(clippy::disallowed_types, reason = "the shell opened it; it is only handed through to redb")]
+    pub fn open_file(file: std::fs::File, cache_bytes: usize, verify: Verify) -> Result<Self, StoreError> {
+        Self::open(redb::backends::FileBackend::new(file).map_err(failed)?, cache_bytes, verify)
     }
 
     /// Walks every page and checksum of the file. `false` means that something was repaired.

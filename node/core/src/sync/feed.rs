@@ -1,7 +1,7 @@
 //! Building feed frames: what a peer gets next, decided when the link can take it.
 
 use stockroom_crdt::batch::Item;
-use stockroom_crdt::ids::Digest;
+use stockroom_crdt::ids::{Digest, Epoch, NodeId};
 use stockroom_crdt::limits::RUN_ENTRIES_MAX;
 use stockroom_crdt::scope::Scope;
 
@@ -14,22 +14,40 @@ use crate::limits::{FRAME_CELLS_MAX, FRAME_RUNS_MAX};
 use crate::replica::Replica;
 use crate::storage::{Direction, Snapshot, StoreError, Table};
 
+/// Whom a feed goes to: a node that was restored gets its own unsealed entries back.
+pub type Follower = (NodeId, Epoch);
+
 /// The next frame of a feed, of about `goal` bytes; `None` when the peer has everything.
-pub fn next_frame(replica: &Replica, scope: &Scope, out: &mut Out, goal: usize) -> Result<Option<Frame>, StoreError> {
+pub fn next_frame(
+    replica: &Replica,
+    follower: Follower,
+    scope: &Scope,
+    out: &mut Out,
+    goal: usize,
+) -> Result<Option<Frame>, StoreError> {
     let Some(feed) = replica.journal.feed(scope) else { return Ok(None) };
     if out.next >= feed.next || out.paused {
         out.since_ms = None;
         return Ok(None);
     }
-    let frame =
-        if scope.is_shared() { cells_frame(replica, scope, out, goal)? } else { log_frame(replica, scope, out, goal)? };
+    let frame = if scope.is_shared() {
+        cells_frame(replica, scope, out, goal)?
+    } else {
+        log_frame(replica, follower, scope, out, goal)?
+    };
     if out.next >= feed.next {
         out.since_ms = None;
     }
     Ok(frame)
 }
 
-fn log_frame(replica: &Replica, scope: &Scope, out: &mut Out, goal: usize) -> Result<Option<Frame>, StoreError> {
+fn log_frame(
+    replica: &Replica,
+    follower: Follower,
+    scope: &Scope,
+    out: &mut Out,
+    goal: usize,
+) -> Result<Option<Frame>, StoreError> {
     let feed = replica.journal.feed(scope).expect("the caller looked");
     let mut frame = Entries { scope: scope.clone(), feed_epoch: replica.feed_epoch, to: 0, runs: Vec::new() };
     let mut bytes = 0;
@@ -39,7 +57,7 @@ fn log_frame(replica: &Replica, scope: &Scope, out: &mut Out, goal: usize) -> Re
             out.next = feed.next;
         }
         for (position, row) in rows {
-            let complete = send_row(replica, row, out, (&mut frame, &mut bytes, goal))?;
+            let complete = send_row(replica, follower, row, out, (&mut frame, &mut bytes, goal))?;
             if !complete {
                 out.next = position;
                 break;
@@ -51,13 +69,17 @@ fn log_frame(replica: &Replica, scope: &Scope, out: &mut Out, goal: usize) -> Re
         }
     }
     frame.to = out.next - 1;
-    let skipped = frame.to.saturating_sub(out.acked) >= SKIP_TOLD_AFTER;
-    Ok((!frame.runs.is_empty() || skipped).then_some(Frame::Entries(frame)))
+    if frame.runs.is_empty() && frame.to.saturating_sub(out.acked) < SKIP_TOLD_AFTER {
+        return Ok(None);
+    }
+    out.told = frame.to;
+    Ok(Some(Frame::Entries(frame)))
 }
 
 /// Puts what a row of the feed is about into the frame. False when it did not fit.
 fn send_row(
     replica: &Replica,
+    follower: Follower,
     row: FeedRow,
     out: &mut Out,
     frame: (&mut Entries, &mut usize, usize),
@@ -74,7 +96,8 @@ fn send_row(
         None => first_sent(replica, row, number, out, ours),
     };
     // A third party gets only what a signature covers; the seal's own row comes later in the feed.
-    let target = if ours { last } else { last.min(log.sealed_seq()) };
+    let returned = log.id.actor.node == follower.0 && log.id.actor.epoch < follower.1;
+    let target = if ours || returned { last } else { last.min(log.sealed_seq()) };
     let mut sent = from;
     while sent < target {
         if *bytes >= goal || frame.runs.len() >= FRAME_RUNS_MAX {
@@ -157,6 +180,7 @@ fn cells_frame(replica: &Replica, scope: &Scope, out: &mut Out, goal: usize) -> 
         return Ok(None);
     }
     let (scope, feed_epoch, to) = (scope.clone(), replica.feed_epoch, out.next - 1);
+    out.told = to;
     let mut frame = CellsFrame { scope, feed_epoch, to, stamps, items, signature: [0; 64] };
     frame.signature = replica.me.signer.sign(&frame.message(replica.me.tenant));
     Ok(Some(Frame::Cells(frame)))

@@ -32,7 +32,7 @@ pub enum Frame {
     /// What you sent up to here is durable.
     Ack(Vec<(Scope, u64)>),
     /// Hashes of my log at some positions: which is the last that you hold alike?
-    Locate(LogId, Vec<(u64, [u8; 8])>),
+    Locate(Locate),
     /// The last common position.
     Located(LogId, u64),
     /// A parcel to carry, or to open.
@@ -86,6 +86,17 @@ pub struct HeadIn {
     pub seq: u64,
     /// The beginning of the hash there.
     pub hash: [u8; 8],
+}
+
+/// A search for the last entry that two histories share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locate {
+    /// Of which log.
+    pub log: LogId,
+    /// Positions and hashes of the history that the sender goes on with.
+    pub main: Vec<(u64, [u8; 8])>,
+    /// Of other histories of the log that it holds.
+    pub others: Vec<(u64, [u8; 8])>,
 }
 
 /// A piece of a scope's feed of logs.
@@ -173,14 +184,11 @@ impl Frame {
                 sink.uint(col::KIND, 5);
                 encode_positions(&mut sink, acks);
             }
-            Self::Locate(log, points) => {
+            Self::Locate(locate) => {
                 sink.uint(col::KIND, 6);
-                log.encode(&mut sink);
-                sink.uint(col::COUNT, points.len() as u64);
-                for (seq, hash) in points {
-                    sink.uint(col::SEQ, *seq);
-                    sink.array(col::DIGEST, hash);
-                }
+                locate.log.encode(&mut sink);
+                encode_points(&mut sink, &locate.main);
+                encode_points(&mut sink, &locate.others);
             }
             Self::Located(log, seq) => {
                 sink.uint(col::KIND, 7);
@@ -234,9 +242,7 @@ impl Frame {
             5 => Self::Ack(decode_positions(reader)?),
             6 => {
                 let log = LogId::decode(reader)?;
-                let count = reader.count(col::COUNT, LOCATE_POINTS_MAX, "points")?;
-                let points = collect(count, || Ok((reader.uint(col::SEQ)?, reader.array(col::DIGEST)?)))?;
-                Self::Locate(log, points)
+                Self::Locate(Locate { log, main: decode_points(reader)?, others: decode_points(reader)? })
             }
             7 => Self::Located(LogId::decode(reader)?, reader.uint(col::SEQ)?),
             8 => Self::Parcel(Parcel::decode(reader)?),
@@ -443,6 +449,19 @@ fn decode_wants(reader: &mut RowReader<'_>) -> Result<Vec<Want>, DecodeError> {
         let known = collect(count, || Ok((Actor::decode(reader)?, reader.uint(col::SEQ)?)))?;
         Ok(Want { scope, cursor, known })
     })
+}
+
+fn encode_points(sink: &mut Rows, points: &[(u64, [u8; 8])]) {
+    sink.uint(col::COUNT, points.len() as u64);
+    for (seq, hash) in points {
+        sink.uint(col::SEQ, *seq);
+        sink.array(col::DIGEST, hash);
+    }
+}
+
+fn decode_points(reader: &mut RowReader<'_>) -> Result<Vec<(u64, [u8; 8])>, DecodeError> {
+    let count = reader.count(col::COUNT, LOCATE_POINTS_MAX, "points")?;
+    collect(count, || Ok((reader.uint(col::SEQ)?, reader.array(col::DIGEST)?)))
 }
 
 fn encode_positions(sink: &mut Rows, positions: &[(Scope, u64)]) {

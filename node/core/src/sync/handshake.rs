@@ -7,7 +7,7 @@ use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::entry::kind;
 use stockroom_crdt::scope::{Lane, Scope};
 
-use super::frames::{Frame, HeadIn, Hello, PROTOCOL, Want};
+use super::frames::{Frame, HeadIn, Hello, Locate, PROTOCOL, Want};
 use super::interest;
 use super::link::{Link, Out, PeerHello, Relation};
 use crate::ingest::{IngestError, PeerFault};
@@ -50,7 +50,7 @@ pub fn new_wants(replica: &Replica, link: &mut Link) -> Result<Vec<Want>, StoreE
 }
 
 /// The peer's side of the handshake.
-pub fn on_hello(replica: &Replica, link: &mut Link, hello: Hello) -> Result<(), IngestError> {
+pub fn on_hello(replica: &mut Replica, link: &mut Link, hello: Hello) -> Result<(), IngestError> {
     let fault = |text: &str| Err(PeerFault::Frame(text.into()).into());
     if hello.protocol != PROTOCOL {
         return fault("another version of the protocol");
@@ -71,9 +71,14 @@ pub fn on_hello(replica: &Replica, link: &mut Link, hello: Hello) -> Result<(), 
 }
 
 /// The peer follows feeds of ours.
-pub fn on_want(replica: &Replica, link: &mut Link, wants: Vec<Want>) -> Result<(), StoreError> {
+pub fn on_want(replica: &mut Replica, link: &mut Link, wants: Vec<Want>) -> Result<(), StoreError> {
     for want in wants {
-        let acked = if want.cursor.0 == replica.feed_epoch { want.cursor.1 } else { 0 };
+        // A position that this feed never had was given out by a life of the database that is gone.
+        let end = replica.journal.feed(&want.scope).map_or(0, |feed| feed.next - 1);
+        let acked = if want.cursor.0 == replica.feed_epoch && want.cursor.1 <= end { want.cursor.1 } else { 0 };
+        if link.relation == Relation::Parent && acked > 0 {
+            set_acked(replica, link.peer.node, &want.scope, acked);
+        }
         let known: BTreeMap<_, _> = want.known.into_iter().collect();
         let out = Out { next: acked + 1, acked, known, ..Out::default() };
         if interest::may_see(replica, link, &want.scope)? {
@@ -107,23 +112,19 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
         let own = log.head.seq;
         let common = common_seq(replica, number, heads.iter().map(|head| (head.seq, head.hash)))?;
         let ahead = heads.iter().any(|head| head.seq > own);
-        if let Some(common) = common
-            && let Some(out) = link.outs.get_mut(&id.scope)
-        {
-            out.sent.insert(number, common);
-        }
-        if common.is_some() && !ahead {
-            continue;
-        }
-        if current {
+        if current && (ahead || common.is_none()) {
             let reason = if ahead { EpochReason::HubAhead } else { EpochReason::Forked };
             verdict = Some((id.actor.epoch.0, reason));
         }
-        if common.is_none() {
-            if let Some(out) = link.outs.get_mut(&id.scope) {
-                out.paused = true;
+        if let Some(out) = link.outs.get_mut(&id.scope) {
+            match common {
+                Some(common) => _ = out.sent.insert(number, common),
+                None => out.paused = true,
             }
-            link.push(Lane::Control, locate(replica, &id, number, own)?);
+        }
+        // A history that we do not hold: let the peer find where it parts from ours, so that it sends what we lack.
+        if common.is_none() || !holds_all(replica, &id, &heads)? {
+            link.push(Lane::Control, locate(replica, id)?);
         }
     }
     if let Some((epoch, reason)) = verdict {
@@ -137,43 +138,59 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
     Ok(())
 }
 
-/// The peer looks for the last entry of its log that we hold alike.
-pub fn on_locate(replica: &Replica, link: &mut Link, id: LogId, points: &[(u64, [u8; 8])]) -> Result<(), IngestError> {
+/// The peer looks for the last entry of its log that we hold alike. We send it what it lacks of each history.
+pub fn on_locate(replica: &Replica, link: &mut Link, locate: Locate) -> Result<(), IngestError> {
+    let id = locate.log;
     if id.actor.node != link.peer.node {
         return Err(PeerFault::Interest.into());
     }
-    let histories: Vec<_> = replica
-        .journal
-        .find(&id)
-        .map(|(number, _)| number)
-        .into_iter()
-        .chain(replica.journal.branches(&id).map(|(number, _)| number))
-        .collect();
     let mut best = 0;
-    for number in &histories {
-        best = best.max(common_seq(replica, *number, points.iter().copied())?.unwrap_or(0));
-    }
-    if let Some(out) = link.outs.get_mut(&id.scope) {
-        for number in histories {
-            out.sent.insert(number, best);
+    for number in histories(replica, &id) {
+        let main = common_seq(replica, number, locate.main.iter().copied())?.unwrap_or(0);
+        let others = common_seq(replica, number, locate.others.iter().copied())?.unwrap_or(0);
+        best = best.max(main);
+        // A branch begins where it parts; what lies before belongs to the history that it parts from.
+        let begins = replica.journal.log(number).and_then(|log| log.parent).map_or(0, |parent| parent.seq);
+        if let Some(out) = link.outs.get_mut(&id.scope) {
+            out.sent.insert(number, main.max(others).max(begins));
+            out.next = 1;
         }
-        out.next = 1;
     }
     link.push(Lane::Control, Frame::Located(id, best));
     Ok(())
 }
 
-/// The answer: send our history from there on.
+/// The answer: send our history from there on, if we did not know.
 pub fn on_located(replica: &Replica, link: &mut Link, id: &LogId, seq: u64) -> Result<(), IngestError> {
     let Some((number, log)) = replica.journal.find(id) else { return Err(PeerFault::Frame("located".into()).into()) };
     if id.actor.node != replica.actor().node || seq > log.head.seq {
         return Err(PeerFault::Frame("located".into()).into());
     }
-    if let Some(out) = link.outs.get_mut(&id.scope) {
+    if let Some(out) = link.outs.get_mut(&id.scope).filter(|out| out.paused) {
         out.sent.insert(number, seq);
         (out.next, out.paused) = (1, false);
     }
     Ok(())
+}
+
+/// All histories of a log: the main one, then its branches.
+fn histories(replica: &Replica, id: &LogId) -> Vec<LogNumber> {
+    let main = replica.journal.find(id).map(|(number, _)| number);
+    main.into_iter().chain(replica.journal.branches(id).map(|(number, _)| number)).collect()
+}
+
+/// True when every head that the peer told lies on a history that is held here.
+fn holds_all(replica: &Replica, id: &LogId, heads: &[HeadIn]) -> Result<bool, StoreError> {
+    for head in heads {
+        let mut held = false;
+        for number in histories(replica, id) {
+            held |= common_seq(replica, number, [(head.seq, head.hash)].into_iter())?.is_some();
+        }
+        if !held {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// How far we took a peer's feed.
@@ -232,10 +249,22 @@ fn common_seq(
     Ok(best)
 }
 
+/// Asks for the last common entry, with hashes of all histories that are held here.
+fn locate(replica: &Replica, id: LogId) -> Result<Frame, StoreError> {
+    let mut histories = histories(replica, &id).into_iter();
+    let main = histories.next().map(|number| points(replica, number)).transpose()?.unwrap_or_default();
+    let mut others = Vec::new();
+    for number in histories {
+        others.extend(points(replica, number)?);
+    }
+    others.truncate(LOCATE_POINTS_MAX);
+    Ok(Frame::Locate(Locate { log: id, main, others }))
+}
+
 /// Our hashes at the head and at exponentially growing distances before it.
-fn locate(replica: &Replica, id: &LogId, number: LogNumber, head: u64) -> Result<Frame, StoreError> {
+fn points(replica: &Replica, number: LogNumber) -> Result<Vec<(u64, [u8; 8])>, StoreError> {
     let mut points = Vec::new();
-    let (mut seq, mut step) = (head, 1);
+    let (mut seq, mut step) = (replica.journal.log(number).map_or(0, |log| log.head.seq), 1);
     while points.len() < LOCATE_POINTS_MAX {
         if let Some(hash) = replica.journal.hash_at(&replica.overlay, number, seq)? {
             points.push((seq, std::array::from_fn(|i| hash.0[i])));
@@ -246,5 +275,5 @@ fn locate(replica: &Replica, id: &LogId, number: LogNumber, head: u64) -> Result
         seq = seq.saturating_sub(step);
         step *= 2;
     }
-    Ok(Frame::Locate(id.clone(), points))
+    Ok(points)
 }

@@ -79,6 +79,8 @@ pub struct Out {
     pub next: u64,
     /// The last position that is durable there.
     pub acked: u64,
+    /// The last position that a frame named.
+    pub told: u64,
     /// How far each log was sent.
     pub sent: BTreeMap<LogNumber, u64>,
     /// How far the peer said that it holds logs.
@@ -127,8 +129,8 @@ impl Link {
     /// True when the peer has everything durable.
     pub fn is_drained(&self, replica: &Replica) -> bool {
         self.outs.iter().all(|(scope, out)| {
-            let end = replica.journal.feed(scope).map_or(0, |feed| feed.next - 1);
-            out.acked >= end
+            let next = replica.journal.feed(scope).map_or(1, |feed| feed.next);
+            out.next >= next && out.acked >= out.told
         })
     }
 }
