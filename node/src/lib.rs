@@ -1,1 +1,41 @@
-//! The node in the back room.
+//! The daemon around the core: its thread, disk, clock and links, the HTTP API and the command line.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`cli`] | commands and flags |
+//! | [`config`] | one file, environment and flags |
+//! | [`files`], [`identity`] | the data directory, and who this node is |
+//! | [`setup`], [`enrol`] | making a tenant, letting a store in |
+//! | [`daemon`] | the core's thread and the tasks around it |
+//! | [`disk`] | free space, the continuity token, the database file |
+//! | [`handle`], [`info`] | the seam between the core's thread and everything else |
+//! | [`api`] | HTTP |
+//! | [`devices`] | tokens of tills and handhelds on the LAN |
+//! | [`backup`] | the database as one file, and back |
+//! | [`verify`] | do the logs and the books hold what their authors signed |
+//! | [`client`] | the command line's own requests to a running node |
+//! | [`demo`] | a hub and three stores on one machine |
+
+pub mod cli;
+
+pub mod config;
+pub mod files;
+pub mod identity;
+
+pub mod enrol;
+pub mod setup;
+
+pub mod daemon;
+pub mod disk;
+
+pub mod handle;
+pub mod info;
+
+pub mod api;
+pub mod devices;
+
+pub mod backup;
+pub mod client;
+pub mod verify;
+
+pub mod demo;

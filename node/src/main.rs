@@ -1,2 +1,7 @@
-//! The node.
-fn main() {}
+//! The `stockroom` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stockroom::cli::main(std::env::args_os())
+}

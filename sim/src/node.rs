@@ -84,6 +84,11 @@ impl SimNode {
         }
     }
 
+    /// The same identity on an empty disk, without a token: for clones and images.
+    pub fn twin(&self) -> Self {
+        Self { volume: self.volume, ..Self::new(self.tenant, self.root_key, self.keys.clone(), self.chain.clone()) }
+    }
+
     /// The capability of a tenant's first hub.
     pub fn hub_capability(tenant: TenantId, root: &Signer, keys: &Keys) -> Capability {
         Capability {

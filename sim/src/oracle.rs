@@ -37,8 +37,11 @@ pub fn books(snapshot: &dyn Snapshot, store: StoreId) -> StoreBooks {
     StoreBooks { stock: stock.collect(), days: view.days(store).expect("readable"), sales: sales.collect() }
 }
 
+/// Stock by account (units, movements, recount asked for), and takings by day.
+pub type Figures = (BTreeMap<String, (i64, u64, bool)>, Vec<Day>);
+
 /// The figures of a store that do not depend on which branch of a fork came first: stock and takings.
-pub fn figures(snapshot: &dyn Snapshot, store: StoreId) -> (BTreeMap<String, (i64, u64, bool)>, Vec<Day>) {
+pub fn figures(snapshot: &dyn Snapshot, store: StoreId) -> Figures {
     let all = books(snapshot, store);
     (all.stock, all.days)
 }

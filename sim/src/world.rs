@@ -11,7 +11,7 @@ use stockroom_core::input::{
 use stockroom_core::status::Status;
 use stockroom_core::storage::Snapshot;
 use stockroom_crdt::capability::Signer;
-use stockroom_crdt::ids::{Code, Digest, NodeId, Sku, StoreId, TenantId, TillId};
+use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TenantId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::product::Product;
 use stockroom_crdt::sale::{Tender, TenderKind};
@@ -434,7 +434,7 @@ impl World {
     pub(crate) fn peer(&self, id: u32) -> Peer {
         let capability = self.nodes[&id].chain.last().expect("chains are not empty");
         let address = Some(format!("sim:{id}"));
-        Peer { node: NodeId(id), role: capability.role, store: capability.store, address }
+        Peer { node: capability.node, role: capability.role, store: capability.store, address }
     }
 
     fn node_mut(&mut self, id: u32) -> &mut SimNode {

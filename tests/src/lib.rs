@@ -1,1 +1,4 @@
-//! Tests of the whole house.
+//! What the test binaries share, and the benchmarks.
+
+pub mod bench;
+pub mod property;

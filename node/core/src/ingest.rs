@@ -91,6 +91,19 @@ impl Replica {
     /// Takes in a run, and says into which history it went; `None` when it waits for what it builds on. `sender` is the node
     /// whose connection or signature brought it: it may send its own entries unsealed.
     pub fn ingest(&mut self, sender: NodeId, run: RunIn) -> Result<Option<LogNumber>, IngestError> {
+        let log = run.log.clone();
+        let history = self.ingest_one(sender, run)?;
+        if history.is_some() {
+            self.unpark(&log)?;
+        }
+        // Which of a fenced node's histories leads to the fence may be known only now.
+        if self.is_fenced(log.actor.node) && self.journal.branches(&log).next().is_some() {
+            log.scope.store().map_or(Ok(()), |store| self.rebuild(store))?;
+        }
+        Ok(history)
+    }
+
+    fn ingest_one(&mut self, sender: NodeId, run: RunIn) -> Result<Option<LogNumber>, IngestError> {
         if run.items.len() > RUN_ENTRIES_MAX || run.first == 0 || run.first > SEQ_MAX {
             return Err(PeerFault::Frame("run".into()).into());
         }
@@ -126,7 +139,6 @@ impl Replica {
             self.seal(number);
         }
         self.prove(number)?;
-        self.unpark(&run.log)?;
         Ok(Some(number))
     }
 
@@ -287,7 +299,7 @@ impl Replica {
         Ok(())
     }
 
-    /// Takes in parked runs that continue `log` now.
+    /// Takes in parked runs that continue `log` now, one after the other: a peer decides how many there are.
     fn unpark(&mut self, log: &LogId) -> Result<(), IngestError> {
         let prefix = parked_key(log, 0);
         let prefix = &prefix[..prefix.len() - 8];
@@ -306,7 +318,7 @@ impl Replica {
             let items = decode_run(&run).map_err(damaged)?;
             let parked = RunIn { log: log.clone(), first, before, items, seal: Some(seal) };
             // A parked run that turns out to be wrong has no sender left to blame: it is dropped.
-            match self.ingest(NodeId(0), parked) {
+            match self.ingest_one(NodeId(0), parked) {
                 Ok(_) => {}
                 Err(IngestError::Peer(fault)) => self.alarm(format!("a parked run was dropped: it was {fault}")),
                 Err(error) => return Err(error),

@@ -55,6 +55,16 @@ pub const PARCEL_NEWS_MS: u64 = 15_000;
 /// Bytes of one parcel.
 pub const PARCEL_BYTES_MAX: usize = 128 * 1024;
 
+/// Frames that wait on a link beside its feeds before more of those that may be lost (pulses, introductions, parcels) are
+/// dropped, and before a peer that asks on without listening is cut.
+pub const LINK_QUEUE_MAX: usize = 64;
+
+/// Heads that one peer's subscriptions name over the life of a link: 8,192 scopes with a few epochs each.
+pub const LINK_HEADS_MAX: usize = 65_536;
+
+/// Parcels that a carrier keeps altogether: 16 MiB of the memory that a store may use.
+pub const PARCELS_HELD_MAX: usize = 128;
+
 /// Parcels that a carrier keeps for one addressee; older ones go first.
 pub const PARCELS_CARRIED_MAX: usize = 64;
 

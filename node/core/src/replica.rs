@@ -13,7 +13,7 @@ use stockroom_crdt::batch::Item;
 use stockroom_crdt::capability::{Capability, Role, Signer, verify_chain};
 use stockroom_crdt::chain::{LogId, Moment, Seal};
 use stockroom_crdt::clock::{Clock, Hlc, Observed};
-use stockroom_crdt::control::{Boot, EpochOpen, EpochReason, Fence};
+use stockroom_crdt::control::{Boot, EpochOpen, EpochReason};
 use stockroom_crdt::entry::{Entry, Fact, kind};
 use stockroom_crdt::ids::{Actor, Code, Digest, Epoch, NodeId, StoreId, TenantId};
 use stockroom_crdt::limits::{CAPABILITY_CHAIN_MAX, SEAL_BYTES_MAX, SEAL_ENTRIES_MAX};
@@ -22,6 +22,7 @@ use stockroom_crdt::scope::{Lane, Scope};
 use crate::authority;
 use crate::books::{self, Context, cells, days};
 use crate::continuity::{Evidence, Token, judge};
+use crate::fences::Fences;
 use crate::ingest::fork_key;
 use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, damaged, entries, feed_rows, fixed};
@@ -88,7 +89,7 @@ pub struct Replica {
     store: Box<dyn Store>,
     reader: Arc<dyn Reader>,
     volume: Digest,
-    fences: BTreeMap<NodeId, Fence>,
+    fences: Fences,
     quarantined: BTreeSet<Digest>,
     unsealed_since: BTreeMap<LogNumber, u64>,
     token: TokenState,
@@ -157,7 +158,7 @@ impl Replica {
             reader,
             store,
             volume: evidence.volume,
-            fences: BTreeMap::new(),
+            fences: Fences::default(),
             quarantined: BTreeSet::new(),
             unsealed_since: BTreeMap::new(),
             token: TokenState::default(),
@@ -306,7 +307,7 @@ impl Replica {
     /// Applies an entry that stands at `place` to the books, if its author was entitled to write it.
     pub fn apply(&mut self, place: Place, item: &Item) -> Result<(), CoreError> {
         let digest = item.digest();
-        if self.quarantined.contains(&digest) || !self.is_entitled(place, &item.entry) {
+        if self.quarantined.contains(&digest) || !self.is_entitled(place, &item.entry)? {
             return Ok(());
         }
         // A crash leaves this batch half-applied: the caller drops the whole core and opens it again from disk.
@@ -316,6 +317,8 @@ impl Replica {
 
     /// Throws the books of `store` away and makes them again from the logs, in the order in which entries came in.
     pub fn rebuild(&mut self, store: StoreId) -> Result<(), CoreError> {
+        // What happened once is not told to watchers, and not counted, a second time.
+        let (told, counters) = (self.events.len(), self.counters.clone());
         books::clear(&mut self.overlay, store)?;
         let scope = Scope::StoreStock(store);
         let Some(feed) = self.journal.feed(&scope) else { return Ok(()) };
@@ -325,6 +328,8 @@ impl Replica {
                 self.apply(Place { log, seq }, &item)?;
             }
         }
+        self.events.truncate(told);
+        self.counters = counters;
         Ok(())
     }
 
@@ -351,7 +356,7 @@ impl Replica {
 
     /// True when nothing by `node` counts any more except up to the fence's cuts.
     pub fn is_fenced(&self, node: NodeId) -> bool {
-        self.fences.contains_key(&node)
+        self.fences.has(node)
     }
 
     /// The scope where this node writes its starts.
@@ -403,13 +408,12 @@ impl Replica {
         Ok(number)
     }
 
-    fn is_entitled(&mut self, place: Place, entry: &Entry) -> bool {
+    fn is_entitled(&mut self, place: Place, entry: &Entry) -> Result<bool, StoreError> {
         let log = self.journal.log(place.log).expect("applied entries stand in known logs");
         let (actor, scope, store) = (log.id.actor, log.id.scope.clone(), StoreId(log.author_store));
-        if let Some(fence) = self.fences.get(&actor.node)
-            && place.seq > fence.cut(actor.epoch, &scope)
-        {
-            return false;
+        // A fenced node's own books go on: its tills still need receipts and answers to retries. Nobody else counts them.
+        if actor.node != self.actor().node && !self.fences.admit(&self.journal, &self.overlay, place)? {
+            return Ok(false);
         }
         if let Fact::Opaque(opaque) = &entry.fact {
             self.counters.entries_unknown += 1;
@@ -419,7 +423,7 @@ impl Replica {
                     opaque.kind
                 ));
             }
-            return false;
+            return Ok(false);
         }
         let role = if store.0 == 0 { Role::Hub } else { Role::Store };
         let writer = authority::writer(role, store, &scope);
@@ -430,7 +434,7 @@ impl Replica {
             self.counters.entries_denied += 1;
             self.alarm(format!("{actor} wrote kind {} in {scope}, which it may not", entry.fact.kind()));
         }
-        allowed
+        Ok(allowed)
     }
 
     /// Facts that carry signatures of their own are believed only if those hold.
@@ -484,7 +488,7 @@ impl Replica {
         }
         books::apply(&mut self.overlay, &Context { place, actor, scope: &scope }, item)?;
         if let Fact::Fence(fence) = &item.entry.fact {
-            self.take_fence(fence.clone())?;
+            self.take_fence(fence.node)?;
         }
         if let Fact::Fork(proof) = &item.entry.fact {
             self.overlay.put(Table::Meta, fork_key(&proof.log), item.digest().0);
@@ -495,21 +499,13 @@ impl Replica {
         Ok(())
     }
 
-    /// Entries beyond the cut lose their effect, also those that were applied before the fence came.
-    fn take_fence(&mut self, fence: Fence) -> Result<(), CoreError> {
-        let node = fence.node;
-        let beyond: BTreeSet<_> = self
-            .journal
-            .written_by(node)
-            .filter(|(_, log)| log.head.seq > fence.cut(log.id.actor.epoch, &log.id.scope))
-            .filter_map(|(_, log)| log.id.scope.store())
-            .collect();
-        self.fences.insert(node, fence);
+    /// Entries beyond the cuts lose their effect, also those that were applied before the fence came.
+    fn take_fence(&mut self, node: NodeId) -> Result<(), CoreError> {
+        self.fences = Fences::load(&self.journal, &self.overlay)?;
         self.alarm(format!("node {} is fenced", node.0));
-        for store in beyond {
-            self.rebuild(store)?;
-        }
-        Ok(())
+        let logs = self.journal.logs().filter(|(_, log)| log.id.actor.node == node);
+        let stores: BTreeSet<_> = logs.filter_map(|(_, log)| log.id.scope.store()).collect();
+        stores.into_iter().try_for_each(|store| self.rebuild(store))
     }
 
     fn load_guards(&mut self) -> Result<(), CoreError> {
@@ -517,13 +513,7 @@ impl Replica {
         for (key, _) in self.overlay.scan(Table::Quarantine, all, Direction::Forward, usize::MAX)? {
             self.quarantined.insert(Digest(fixed(&key)?));
         }
-        if let Some(control) = self.journal.feed(&Scope::Control) {
-            for entry in cells::winners(&self.overlay, control.number, kind::FENCE, &[])? {
-                if let Fact::Fence(fence) = entry.fact {
-                    self.fences.insert(fence.node, fence);
-                }
-            }
-        }
+        self.fences = Fences::load(&self.journal, &self.overlay)?;
         let unsealed: Vec<_> = self
             .journal
             .written_by(self.me.capability().node)

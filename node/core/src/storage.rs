@@ -38,7 +38,7 @@ pub enum Table {
     Moves = 11,
     /// (store, till, till's number) to the sale's place.
     Sales = 12,
-    /// (store, till, series, sequence) to the sale's place.
+    /// (store, till, series, sequence, content) to the sale's place.
     Receipts = 13,
     /// (store, day) to the day's takings.
     Days = 14,

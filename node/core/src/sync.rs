@@ -60,6 +60,8 @@ struct Courier {
     sent_ms: Option<u64>,
     answered_ms: u64,
     number: u64,
+    /// Parcels in a row that nobody answered: the next one goes to another neighbour.
+    unanswered: usize,
 }
 
 impl Sync {
@@ -249,10 +251,9 @@ impl Sync {
         if path == Path::Direct && relation == Relation::Parent {
             self.drop_courier();
         }
-        let waiting: Vec<_> = self.carried.take(node).collect();
-        let link = self.links.get_mut(&id).expect("looked up above");
-        for parcel in waiting {
-            link.push(Lane::Stock, Frame::Parcel(parcel));
+        if path == Path::Direct {
+            let link = self.links.get_mut(&id).expect("looked up above");
+            self.carried.take(node).for_each(|parcel| link.push(Lane::Stock, Frame::Parcel(parcel)));
         }
         if relation == Relation::Child {
             self.introduce(replica)?;
@@ -336,7 +337,7 @@ impl Sync {
 
     fn on_pulse(&mut self, replica: &mut Replica, id: LinkId, pulse: Pulse) -> Result<(), IngestError> {
         let link = self.links.get_mut(&id).expect("the caller looked it up");
-        link.clock_error_ms = pulse.wall_ms as i64 - replica.now.wall_ms as i64;
+        link.note_clock(pulse.wall_ms, replica.now.wall_ms);
         let (node, store) = (link.peer.node, link.peer.store);
         let own = Scope::StoreStock(store);
         for (scope, end) in pulse.ends {
@@ -359,10 +360,17 @@ impl Sync {
         parcel: Parcel,
         outputs: &mut Vec<Output>,
     ) -> Result<(), IngestError> {
-        if parcel::is_signed(replica, &parcel)? == Some(false) {
+        let signed = parcel::is_signed(replica, &parcel)?;
+        if signed == Some(false) {
             return Err(PeerFault::Frame("parcel: signature".into()).into());
         }
         if parcel.to != replica.actor().node {
+            // A parcel that nobody here can vouch for, or that nobody here knows how to deliver, would only take up room.
+            let sender = self.links.get(&id).map(|link| link.peer.node);
+            let vouched = signed == Some(true) || sender == Some(parcel.from);
+            if !vouched || books::node(&replica.overlay, parcel.to)?.is_none() {
+                return Ok(());
+            }
             let direct = |l: &&mut Link| l.peer.node == parcel.to && l.path == Path::Direct && l.is_ready();
             match self.links.values_mut().find(|link| direct(link)) {
                 Some(link) => link.push(Lane::Stock, Frame::Parcel(parcel)),
@@ -372,7 +380,7 @@ impl Sync {
             return Ok(());
         }
         let Some(sender) = books::node(&replica.overlay, parcel.from)? else { return Ok(()) };
-        if replica.is_fenced(sender.node) || parcel::is_signed(replica, &parcel)? != Some(true) {
+        if replica.is_fenced(sender.node) || signed != Some(true) {
             return Ok(());
         }
         let frames = match parcel::open(replica, &parcel) {
@@ -394,6 +402,9 @@ impl Sync {
                         replica.alarm(format!("node {} sent a parcel that cannot be used: {fault}", parcel.from.0));
                         self.links.remove(&virtual_id);
                         self.ready.remove(&virtual_id);
+                        if self.courier.link == Some(virtual_id) {
+                            self.drop_courier();
+                        }
                         return Ok(());
                     }
                     IngestError::Core(_) => return Err(error),
@@ -454,7 +465,8 @@ impl Sync {
 
     fn neighbour(&self) -> Option<LinkId> {
         let suits = |l: &Link| l.relation == Relation::Peer && l.path == Path::Direct && l.is_ready();
-        self.links.iter().find(|(_, link)| suits(link)).map(|(&id, _)| id)
+        let all: Vec<_> = self.links.iter().filter(|(_, link)| suits(link)).map(|(&id, _)| id).collect();
+        (!all.is_empty()).then(|| all[self.courier.unanswered % all.len()])
     }
 
     fn courier_wake(&mut self, replica: &mut Replica) -> Result<(), CoreError> {
@@ -468,6 +480,7 @@ impl Sync {
             return Ok(());
         }
         if self.courier.sent_ms.is_some_and(|sent| now >= sent + PARCEL_RETRY_MS) {
+            self.courier.unanswered += 1;
             self.drop_courier();
         }
         let id = match self.courier.link {

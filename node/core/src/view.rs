@@ -117,10 +117,11 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
             from = last.clone();
             for (_, value) in &rows {
                 let entry = Entry::from_bytes(&cells::decode(value)?.bytes).map_err(damaged)?;
-                if let Fact::Product(product) = entry.fact {
-                    if after.is_none_or(|after| product.sku > *after) && !products.contains_key(&product.sku) {
-                        products.extend(self.product(&product.sku)?.map(|product| (product.sku.clone(), product)));
-                    }
+                if let Fact::Product(product) = entry.fact
+                    && after.is_none_or(|after| product.sku > *after)
+                    && !products.contains_key(&product.sku)
+                {
+                    products.extend(self.product(&product.sku)?.map(|product| (product.sku.clone(), product)));
                 }
             }
             if products.len() >= limit {

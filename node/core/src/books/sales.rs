@@ -1,21 +1,24 @@
 //! Where each sale stands: by the till's own number (its id and retry key) and by its receipt number.
 
 use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
-use stockroom_crdt::ids::{StoreId, TillId};
+use stockroom_crdt::ids::{Digest, StoreId, TillId};
 use stockroom_crdt::sale::{ReceiptNumber, Sale};
 
 use crate::journal::{LogNumber, Place, damaged};
-use crate::overlay::{Overlay, last_of_prefix};
+use crate::overlay::{Overlay, last_of_prefix, scan_prefix};
 use crate::storage::{Snapshot, StoreError, Table};
 
-/// Records a sale. A second sale with the same id (both branches of a fork) leaves the first one in place.
+/// Records a sale. A second sale with the same id (both branches of a fork) leaves the first one in place; one with the same
+/// receipt number has a row of its own, named by its content, so that every replica finds both and the same one first.
 pub fn put(overlay: &mut Overlay, store: StoreId, sale: &Sale, place: Place) -> Result<(), StoreError> {
     let by_till = till_key(store, sale.receipt.till, sale.till_seq);
     let held = overlay.get(Table::Sales, &by_till)?;
     if held.is_none() {
         overlay.put(Table::Sales, by_till, encode(place));
     }
-    overlay.put(Table::Receipts, receipt_key(store, sale.receipt), encode(place));
+    let content = Digest::of(&[&Rows::of(|sink| sale.encode(sink))]);
+    let by_receipt = [receipt_key(store, sale.receipt).as_slice(), &content.0[..8]].concat();
+    overlay.put(Table::Receipts, by_receipt, encode(place));
     if let Some(voided) = sale.voids {
         overlay.put(Table::Sales, void_key(store, voided), encode(place));
     }
@@ -38,7 +41,8 @@ pub fn by_receipt(
     store: StoreId,
     number: ReceiptNumber,
 ) -> Result<Option<Place>, StoreError> {
-    snapshot.get(Table::Receipts, &receipt_key(store, number))?.map(|bytes| decode(&bytes)).transpose()
+    let rows = scan_prefix(snapshot, Table::Receipts, &receipt_key(store, number), 1)?;
+    rows.first().map(|(_, value)| decode(value)).transpose()
 }
 
 /// True when a receipt was taken back as a whole.
@@ -59,7 +63,7 @@ pub fn last_sequence(
 ) -> Result<u64, StoreError> {
     let prefix = &receipt_key(store, ReceiptNumber { till, series, sequence: 0 })[..10];
     let Some((key, _)) = last_of_prefix(snapshot, Table::Receipts, prefix)? else { return Ok(0) };
-    Ok(u64::from_be_bytes(crate::journal::fixed(&key[10..])?))
+    Ok(u64::from_be_bytes(crate::journal::fixed(&key[10..18])?))
 }
 
 /// Key of a sale by its till's number.

@@ -2,14 +2,14 @@
 
 use stockroom_crdt::capability::{Capability, Role};
 use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
-use stockroom_crdt::control::{Fence, FenceCut, NodeRecord, StoreRecord};
+use stockroom_crdt::control::{Fence, NodeRecord, StoreRecord};
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId};
-use stockroom_crdt::limits::FENCE_CUTS_MAX;
 use stockroom_crdt::scope::Scope;
 
 use super::{Failed, at_hub};
 use crate::books;
+use crate::fences;
 use crate::input::{Answer, EnrolRequest, Refusal, TokenRequest};
 use crate::journal::damaged;
 use crate::replica::Replica;
@@ -98,17 +98,7 @@ pub fn fence(replica: &mut Replica, node: NodeId, reason: Code) -> Result<Answer
     if books::node(&replica.overlay, node)?.is_none() {
         return Err(Refusal::Unknown { field: "node".into(), what: "node" }.into());
     }
-    let cuts: Vec<_> = replica
-        .journal
-        .written_by(node)
-        .map(|(_, log)| FenceCut {
-            epoch: log.id.actor.epoch,
-            scope: log.id.scope.clone(),
-            seq: log.head.seq,
-            hash: log.head.hash,
-        })
-        .take(FENCE_CUTS_MAX)
-        .collect();
+    let cuts = fences::cuts(&replica.journal, &replica.overlay, node)?;
     let place = replica.write(&Scope::Control, vec![Fact::Fence(Fence { node, cuts, reason })])?[0];
     Ok(Answer::Written { place, replayed: false })
 }

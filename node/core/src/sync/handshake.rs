@@ -13,7 +13,7 @@ use super::link::{Link, Out, PeerHello, Relation};
 use crate::ingest::{IngestError, PeerFault};
 use crate::input::CoreError;
 use crate::journal::{LogNumber, fixed};
-use crate::limits::{HEADS_MAX, LOCATE_POINTS_MAX};
+use crate::limits::{HEADS_MAX, LINK_HEADS_MAX, LINK_QUEUE_MAX, LOCATE_POINTS_MAX, WANTS_MAX};
 use crate::replica::Replica;
 use crate::storage::{Snapshot, StoreError, Table};
 use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
@@ -58,7 +58,7 @@ pub fn on_hello(replica: &mut Replica, link: &mut Link, hello: Hello) -> Result<
     if hello.tenant != replica.me.tenant || hello.node != link.peer.node || link.hello.is_some() {
         return fault("handshake of somebody else");
     }
-    link.clock_error_ms = hello.wall_ms as i64 - replica.now.wall_ms as i64;
+    link.note_clock(hello.wall_ms, replica.now.wall_ms);
     link.hello = Some(PeerHello { epoch: hello.epoch, kind_max: hello.kind_max });
     on_want(replica, link, hello.wants)?;
     let mut heads = Vec::new();
@@ -71,8 +71,13 @@ pub fn on_hello(replica: &mut Replica, link: &mut Link, hello: Hello) -> Result<
 }
 
 /// The peer follows feeds of ours.
-pub fn on_want(replica: &mut Replica, link: &mut Link, wants: Vec<Want>) -> Result<(), StoreError> {
+pub fn on_want(replica: &mut Replica, link: &mut Link, wants: Vec<Want>) -> Result<(), IngestError> {
     for want in wants {
+        let held = || link.outs.values().chain(link.refused.values());
+        let heads: usize = held().map(|out| out.known.len()).sum();
+        if held().count() >= WANTS_MAX || heads + want.known.len() > LINK_HEADS_MAX {
+            return Err(PeerFault::Frame("asks for more than there can be".into()).into());
+        }
         // A position that this feed never had was given out by a life of the database that is gone.
         let end = replica.journal.feed(&want.scope).map_or(0, |feed| feed.next - 1);
         let acked = if want.cursor.0 == replica.feed_epoch && want.cursor.1 <= end { want.cursor.1 } else { 0 };
@@ -127,7 +132,11 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
             link.push(Lane::Control, locate(replica, id)?);
         }
     }
-    if let Some((epoch, reason)) = verdict {
+    if let Some((_, reason)) = verdict.filter(|_| link.relation != Relation::Parent) {
+        // Only the hub above is believed without proof: any other peer could make this node open epochs until none is left.
+        let node = link.peer.node.0;
+        replica.alarm(format!("node {node} says about this node: {}; the hub above was not asked yet", reason.as_str()));
+    } else if let Some((epoch, reason)) = verdict {
         replica.alarm(format!("this node's history is not the one that its peer knows: {}", reason.as_str()));
         replica.open_epoch(epoch.max(replica.epoch.0), reason)?;
     } else if link.relation == Relation::Parent && replica.rights_locked {
@@ -143,6 +152,9 @@ pub fn on_locate(replica: &Replica, link: &mut Link, locate: Locate) -> Result<(
     let id = locate.log;
     if id.actor.node != link.peer.node {
         return Err(PeerFault::Interest.into());
+    }
+    if link.queue.len() >= LINK_QUEUE_MAX {
+        return Err(PeerFault::Frame("asks faster than it listens".into()).into());
     }
     let mut best = 0;
     for number in histories(replica, &id) {

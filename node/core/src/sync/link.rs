@@ -9,6 +9,7 @@ use stockroom_crdt::scope::{Lane, Scope};
 use super::frames::Frame;
 use crate::input::{LinkId, Peer};
 use crate::journal::LogNumber;
+use crate::limits::LINK_QUEUE_MAX;
 use crate::replica::Replica;
 
 /// What the peer is to this node.
@@ -121,9 +122,19 @@ impl Link {
         self.hello.as_ref().map_or(u16::MAX, |hello| hello.kind_max)
     }
 
-    /// Queues a frame in front of the feeds.
+    /// Queues a frame in front of the feeds. A peer that does not listen loses what will be said again anyway.
     pub fn push(&mut self, lane: Lane, frame: Frame) {
+        let said_again = matches!(frame, Frame::Parcel(_) | Frame::Pulse(_) | Frame::Peers(_));
+        if said_again && self.queue.len() >= LINK_QUEUE_MAX {
+            return;
+        }
         self.queue.push_back((lane, frame));
+    }
+
+    /// Notes what the peer's wall clock shows.
+    pub fn note_clock(&mut self, theirs_ms: u64, ours_ms: u64) {
+        let error = i128::from(theirs_ms) - i128::from(ours_ms);
+        self.clock_error_ms = i64::try_from(error).unwrap_or(i64::MAX);
     }
 
     /// True when the peer has everything durable.

@@ -17,7 +17,7 @@ use stockroom_crdt::ids::NodeId;
 use super::frames::{Frame, Parcel};
 use crate::books;
 use crate::ingest::PeerFault;
-use crate::limits::{FRAME_BYTES_MAX, PARCEL_BYTES_MAX, PARCELS_CARRIED_MAX};
+use crate::limits::{FRAME_BYTES_MAX, PARCEL_BYTES_MAX, PARCELS_CARRIED_MAX, PARCELS_HELD_MAX};
 use crate::replica::Replica;
 use crate::storage::StoreError;
 
@@ -38,6 +38,12 @@ impl Carried {
             queue.pop_front();
         }
         queue.push_back(parcel);
+        if self.count() > PARCELS_HELD_MAX
+            && let Some(longest) = self.by_addressee.values_mut().max_by_key(|queue| queue.len())
+        {
+            longest.pop_front();
+        }
+        self.by_addressee.retain(|_, queue| !queue.is_empty());
     }
 
     /// Everything for an addressee that is reachable now.

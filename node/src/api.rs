@@ -1,0 +1,232 @@
+//! The HTTP API under `/v1`: what a till, a handheld, a person at the console or a monitoring system may ask of a node.
+//!
+//! This file names the routes; each resource has a file of its own below. Handlers parse at the edge, ask the core for
+//! writes through a [`Handle`], and read snapshots that never wait for commits. Every error is a problem document.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`limits`] | every bound, with its reason |
+//! | [`server`] | the two listeners: loopback in clear, LAN over TLS |
+//! | [`gate`] | what every request passes: host, token, limits, timing, headers |
+//! | [`problem`] | errors |
+//! | [`request`], [`idempotency`], [`values`] | taking requests apart; retries; how values are written |
+//! | [`products`], [`import`], [`prices`] | the catalogue |
+//! | [`goods`], [`sales`], [`receipts`], [`counts`], [`days`] | what a store does all day |
+//! | [`stock`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
+//! | [`nodes`], [`status`], [`backup`], [`events`], [`metrics`] | running a node |
+//! | [`openapi`] | the description of all this, made from the code |
+
+// utoipa's macro qualifies the types that stand in params(), and the lint blames the place where they are named.
+#![allow(unused_qualifications)]
+
+pub mod limits;
+
+pub mod gate;
+pub mod server;
+
+pub mod problem;
+
+pub mod idempotency;
+pub mod request;
+pub mod values;
+
+pub mod import;
+pub mod prices;
+pub mod products;
+
+pub mod counts;
+pub mod days;
+pub mod goods;
+pub mod receipts;
+pub mod sales;
+
+pub mod stock;
+pub mod stores;
+
+pub mod backup;
+pub mod events;
+pub mod metrics;
+pub mod nodes;
+pub mod status;
+
+pub mod openapi;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use stockroom_core::input::{Answer, Command};
+use stockroom_core::storage::Snapshot;
+use stockroom_core::view::View;
+use stockroom_crdt::entry::Entry;
+use stockroom_crdt::ids::StoreId;
+use tokio::sync::{Semaphore, watch};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::handle::Handle;
+use crate::info::{ApiConfig, NodeInfo};
+use problem::{Answered, Kind, Problem};
+
+pub use server::{Listeners, ServeError, serve};
+
+/// What all handlers share.
+pub struct Api {
+    handle: Handle,
+    info: NodeInfo,
+    config: ApiConfig,
+    metrics: metrics::Metrics,
+    openapi: bytes::Bytes,
+    requests: Semaphore,
+    streams: Arc<Semaphore>,
+    stopping: watch::Receiver<bool>,
+}
+
+/// What a handler reads: the books at one commit.
+pub type Books<'a> = View<'a, dyn Snapshot>;
+
+impl Api {
+    /// The state of an API that ends its streams when `stopping` says so.
+    pub fn new(handle: Handle, info: NodeInfo, config: ApiConfig, stopping: watch::Receiver<bool>) -> Arc<Self> {
+        let metrics = metrics::Metrics::new(&handle, &info);
+        let requests = Semaphore::new(limits::REQUESTS_MAX);
+        let streams = Arc::new(Semaphore::new(limits::STREAMS_MAX));
+        let openapi = openapi::document().to_json().expect("a description made of text is JSON").into();
+        Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, stopping })
+    }
+
+    /// Reads a few rows of the last commit.
+    fn read<T>(&self, ask: impl FnOnce(&Books<'_>) -> Answered<T>) -> Answered<T> {
+        let snapshot = self.handle.snapshot()?;
+        ask(&View::new(&*snapshot))
+    }
+
+    /// Reads many rows, off the threads that serve requests.
+    async fn read_much<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Books<'_>) -> Answered<T> + Send + 'static,
+    ) -> Answered<T> {
+        let snapshot = self.handle.snapshot()?;
+        let reading = tokio::task::spawn_blocking(move || ask(&View::new(&*snapshot)));
+        reading.await.map_err(|_| Problem::new(Kind::Storage, "the node failed while it read its database"))?
+    }
+
+    /// Asks the core to write, and waits until that is durable.
+    async fn ask(&self, command: Command) -> Answered<Answer> {
+        Ok(self.handle.ask(command).await??)
+    }
+
+    /// Asks the core to write one entry: the entry, and whether an earlier try had written it.
+    async fn write(&self, command: Command) -> Answered<Written> {
+        match self.ask(command).await? {
+            Answer::Written { place, replayed } => {
+                let entry = self.read(|books| Ok(books.entry(place)?))?;
+                let entry = entry.ok_or_else(|| Problem::new(Kind::Storage, "an entry that was written is gone"))?;
+                Ok(Written { entry, replayed })
+            }
+            answer => unexpected(&answer),
+        }
+    }
+
+    /// The store whose goods this node keeps.
+    fn own_store(&self) -> Answered<StoreId> {
+        let hub = || Problem::new(Kind::NotHere, "this node is a hub and holds no goods: ask the store's node");
+        (self.info.store != 0).then_some(StoreId(self.info.store)).ok_or_else(hub)
+    }
+
+    /// The store that a read is about: the one it names, or this node's own.
+    fn store_or_own(&self, named: Option<u32>) -> Answered<StoreId> {
+        match named {
+            Some(store) => Ok(StoreId(store)),
+            None if self.info.store != 0 => Ok(StoreId(self.info.store)),
+            None => Err(Problem::invalid("store", "is needed at a hub")),
+        }
+    }
+}
+
+/// An entry that a write made.
+struct Written {
+    entry: Entry,
+    replayed: bool,
+}
+
+/// The core answered something that the command cannot have asked for.
+fn unexpected<T>(answer: &Answer) -> Answered<T> {
+    tracing::error!(?answer, "unexpected answer of the core");
+    Err(Problem::new(Kind::Storage, "the node answered something else than was asked"))
+}
+
+/// An entry holds another fact than the command that wrote it.
+fn unexpected_entry<T>() -> Answered<T> {
+    Err(Problem::new(Kind::Storage, "an entry holds something else than was written"))
+}
+
+/// Every route, with its description.
+pub fn routes() -> OpenApiRouter<Arc<Api>> {
+    let import = OpenApiRouter::new()
+        .routes(routes!(import::import_products))
+        .layer(DefaultBodyLimit::max(limits::IMPORT_BYTES_MAX));
+    OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(products::list_products, products::create_product))
+        .routes(routes!(products::show_product, products::replace_product))
+        .routes(routes!(products::set_recall))
+        .routes(routes!(products::scan_code))
+        .routes(routes!(products::set_template))
+        .routes(routes!(prices::list_prices, prices::set_prices))
+        .routes(routes!(goods::create_goods_receipt))
+        .routes(routes!(goods::create_adjustment))
+        .routes(routes!(sales::create_sale))
+        .routes(routes!(sales::show_sale))
+        .routes(routes!(receipts::show_receipt))
+        .routes(routes!(receipts::void_receipt))
+        .routes(routes!(receipts::show_till))
+        .routes(routes!(counts::show_count))
+        .routes(routes!(counts::create_scan))
+        .routes(routes!(counts::close_count))
+        .routes(routes!(days::list_days))
+        .routes(routes!(days::open_day))
+        .routes(routes!(days::close_day))
+        .routes(routes!(stock::list_stock))
+        .routes(routes!(stock::show_stock))
+        .routes(routes!(stock::show_history))
+        .routes(routes!(stores::list_stores))
+        .routes(routes!(stores::show_store))
+        .routes(routes!(nodes::list_nodes))
+        .routes(routes!(nodes::fence_node))
+        .routes(routes!(nodes::create_enrolment_token))
+        .routes(routes!(nodes::isolate))
+        .routes(routes!(backup::download_backup, backup::create_backup))
+        .routes(routes!(status::show_status))
+        .routes(routes!(events::follow_events))
+        .routes(routes!(metrics::show_metrics))
+        .routes(routes!(status::healthz))
+        .routes(routes!(status::readyz))
+        .routes(routes!(openapi::index))
+        .routes(routes!(openapi::show_openapi))
+        .routes(routes!(openapi::list_problems))
+        .routes(routes!(openapi::show_problem))
+        .layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))
+        .merge(import)
+}
+
+/// The API behind one of its doors.
+pub fn router(api: &Arc<Api>, door: gate::Door) -> Router {
+    let (router, _) = routes().split_for_parts();
+    let gate = gate::Gate { api: api.clone(), door };
+    router
+        .fallback(no_path)
+        .method_not_allowed_fallback(no_method)
+        .layer(axum::middleware::from_fn_with_state(gate, gate::pass))
+        .with_state(api.clone())
+}
+
+async fn no_path() -> Problem {
+    Problem::not_found("there is no such path; /openapi.json lists all of them")
+}
+
+async fn no_method() -> Problem {
+    Problem::new(Kind::MethodNotAllowed, "the header Allow lists the methods of this path")
+}

@@ -1,0 +1,243 @@
+//! What happens, as it happens: server-sent events, each a CloudEvent 1.0 in JSON.
+//!
+//! Nothing is kept for a client that is away: one that lost events is told how many, and reads what it needs again.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event as Frame, KeepAlive, Sse};
+use serde::Serialize;
+use serde_json::{Value, json};
+use stockroom_core::input::Event;
+use stockroom_crdt::entry::{Fact, kind};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::limits::STREAM_PULSE;
+use super::problem::{Answered, Kind, Problem};
+use super::values::{Moment, ReceiptId, Text, Word, now_ms};
+use crate::handle::NumberedEvent;
+
+/// A CloudEvent (`cloudevents/spec` 1.0.2, JSON format).
+#[derive(Serialize, ToSchema)]
+pub struct CloudEvent {
+    /// Always `1.0`.
+    specversion: &'static str,
+    /// `node.start/number`: with `source` unique for ever.
+    id: String,
+    /// `stockroom/<tenant>/<node>`.
+    source: String,
+    /// What happened, e.g. `dev.stockroom.sale.recorded`.
+    #[serde(rename = "type")]
+    kind: String,
+    /// When the node saw it.
+    #[schema(value_type = String, format = DateTime)]
+    time: Text<Moment>,
+    /// What it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    /// Always `application/json`.
+    datacontenttype: &'static str,
+    /// Enough to know what to read again.
+    #[schema(value_type = Object)]
+    data: Value,
+}
+
+/// Follows what happens. Each event's `data` is a CloudEvent; `dev.stockroom.events.lost` says how many this client lost,
+/// because it was slow or away (`Last-Event-ID`).
+#[utoipa::path(get, path = "/v1/events", tag = "status",
+    params(("Last-Event-ID" = Option<String>, Header, description = "The last event that this client got")),
+    responses((status = 200, body = CloudEvent, content_type = "text/event-stream")))]
+pub async fn follow_events(State(api): State<Arc<Api>>, headers: HeaderMap) -> Answered {
+    let Ok(permit) = api.streams.clone().try_acquire_owned() else {
+        return Err(Problem::new(Kind::Overloaded, "too many clients follow the events"));
+    };
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let mut follower = Follower {
+        receiver: api.handle.events(),
+        stopping: api.stopping.clone(),
+        expected: None,
+        ready: VecDeque::new(),
+        _permit: permit,
+        api,
+    };
+    if let Some(last) = last {
+        follower.resume(last);
+    }
+    let frames = futures_util::stream::unfold(follower, |mut follower| async move {
+        let frame = follower.next().await?;
+        Some((Ok::<_, Infallible>(frame), follower))
+    });
+    Ok(Sse::new(frames).keep_alive(KeepAlive::new().interval(STREAM_PULSE)).into_response())
+}
+
+/// One client's place in the stream.
+struct Follower {
+    api: Arc<Api>,
+    receiver: broadcast::Receiver<NumberedEvent>,
+    stopping: watch::Receiver<bool>,
+    /// The number that comes next, if nothing is lost.
+    expected: Option<u64>,
+    ready: VecDeque<CloudEvent>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Follower {
+    /// A client comes back: its next event is known, or that nobody can tell how many it lost.
+    fn resume(&mut self, last: &str) {
+        let number = last.strip_prefix(&self.start()).and_then(|rest| rest.strip_prefix('/')?.parse::<u64>().ok());
+        match number {
+            Some(number) => self.expected = number.checked_add(1),
+            None => self.lost(None),
+        }
+    }
+
+    async fn next(&mut self) -> Option<Frame> {
+        while self.ready.is_empty() {
+            // What has happened is told before the stream ends.
+            let received = tokio::select! {
+                biased;
+                received = self.receiver.recv() => received,
+                _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+            };
+            match received {
+                Ok(event) => self.take(&event),
+                Err(RecvError::Lagged(missed)) => {
+                    self.lost(Some(missed));
+                    self.expected = None;
+                }
+                Err(RecvError::Closed) => return None,
+            }
+        }
+        let event = self.ready.pop_front()?;
+        let frame = Frame::default().id(&event.id).event(&event.kind);
+        // A CloudEvent has no maps with keys that JSON could not write.
+        frame.json_data(&event).ok()
+    }
+
+    fn take(&mut self, event: &NumberedEvent) {
+        if let Some(missed) = self.expected.and_then(|expected| event.number.checked_sub(expected)).filter(|&n| n > 0) {
+            self.lost(Some(missed));
+        }
+        self.expected = Some(event.number + 1);
+        let (kind, subject, data) = describe(&self.api, &event.event);
+        let id = format!("{}/{}", self.start(), event.number);
+        let event = self.event(id, kind, event.at_ms, subject, data);
+        self.ready.push_back(event);
+    }
+
+    fn lost(&mut self, count: Option<u64>) {
+        let now = now_ms();
+        let id = format!("{}/lost-{now}", self.start());
+        let event = self.event(id, "events.lost", now, None, json!({ "count": count }));
+        self.ready.push_back(event);
+    }
+
+    fn start(&self) -> String {
+        format!("{}.{}", self.api.info.node, self.api.info.started_ms)
+    }
+
+    fn event(&self, id: String, kind: &str, at_ms: u64, subject: Option<String>, data: Value) -> CloudEvent {
+        CloudEvent {
+            specversion: "1.0",
+            id,
+            source: format!("stockroom/{}/{}", self.api.info.tenant, self.api.info.node),
+            kind: format!("dev.stockroom.{kind}"),
+            time: Text(Moment(at_ms)),
+            subject,
+            datacontenttype: "application/json",
+            data,
+        }
+    }
+}
+
+/// Type, subject and data of an event.
+fn describe(api: &Api, event: &Event) -> (&'static str, Option<String>, Value) {
+    match event {
+        Event::Entry { scope, kind, place } => {
+            let entry = api.read(|books| Ok(books.entry(*place)?)).ok().flatten();
+            let (subject, mut data) = entry.map_or((None, json!({})), |entry| about(scope.store(), &entry.fact));
+            data["scope"] = json!(scope.to_string());
+            data["seq"] = json!(place.seq);
+            (kind_word(*kind), subject.or_else(|| Some(scope.to_string())), data)
+        }
+        Event::Connected(node) => ("peer.connected", Some(format!("node/{}", node.0)), json!({ "node": node.0 })),
+        Event::Disconnected(node) => ("peer.disconnected", Some(format!("node/{}", node.0)), json!({ "node": node.0 })),
+        Event::EpochOpened(reason) => ("epoch.opened", None, json!({ "reason": reason.as_str() })),
+        Event::Alarm(text) => ("alarm.raised", None, json!({ "alarm": text })),
+    }
+}
+
+/// Subject and data of what an entry says. No personal data: ids only.
+fn about(store: Option<stockroom_crdt::ids::StoreId>, fact: &Fact) -> (Option<String>, Value) {
+    let sku = |sku: &stockroom_crdt::ids::Sku| Some(format!("product/{sku}"));
+    match fact {
+        Fact::Sale(sale) => {
+            let id = |number| store.map(|store| ReceiptId { store, number }.write());
+            let receipt = id(sale.receipt);
+            let data = json!({
+                "receipt": receipt, "till": sale.receipt.till.0, "till_seq": sale.till_seq, "total": sale.total(),
+                "currency": sale.currency.as_str(), "lines": sale.lines.len(), "business_day": sale.day,
+                "late": sale.late, "voids": sale.voids.and_then(id),
+            });
+            (receipt.map(|receipt| format!("receipt/{receipt}")), data)
+        }
+        Fact::Product(product) => (sku(&product.sku), json!({ "sku": product.sku.as_str() })),
+        Fact::Recall(recall) => (sku(&recall.sku), json!({ "sku": recall.sku.as_str(), "active": recall.active })),
+        Fact::Price(price) => {
+            let data = json!({
+                "sku": price.sku.as_str(), "book": price.book.as_str(), "price": price.minor,
+                "from": Moment(price.from_ms).write(),
+            });
+            (sku(&price.sku), data)
+        }
+        Fact::GoodsReceipt(receipt) => {
+            (None, json!({ "document": receipt.document.as_str(), "lines": receipt.lines.len() }))
+        }
+        Fact::Adjustment(adjustment) => {
+            let data = json!({
+                "sku": adjustment.sku.as_str(), "delta": adjustment.delta, "reason": adjustment.reason.as_str(),
+            });
+            (sku(&adjustment.sku), data)
+        }
+        Fact::CountScan(scan) => {
+            (sku(&scan.sku), json!({ "session": scan.session, "sku": scan.sku.as_str(), "quantity": scan.quantity }))
+        }
+        Fact::CountClose(close) => (None, json!({ "session": close.session, "lines": close.lines.len() })),
+        Fact::DayOpen(day) => (None, json!({ "business_day": day.number })),
+        Fact::DayClose(day) => (None, json!({ "business_day": day.number })),
+        Fact::Node(record) => (Some(format!("node/{}", record.capability.node.0)), json!({})),
+        Fact::Fence(fence) => (Some(format!("node/{}", fence.node.0)), json!({ "reason": fence.reason.as_str() })),
+        Fact::Store(record) => (Some(format!("store/{}", record.store.0)), json!({ "store": record.store.0 })),
+        Fact::EpochOpen(_) | Fact::Boot(_) | Fact::Fork(_) | Fact::Template(_) | Fact::Opaque(_) => (None, json!({})),
+    }
+}
+
+fn kind_word(number: u16) -> &'static str {
+    match number {
+        kind::EPOCH_OPEN => "log.opened",
+        kind::BOOT => "node.started",
+        kind::NODE => "node.enrolled",
+        kind::FENCE => "node.fenced",
+        kind::STORE => "store.changed",
+        kind::FORK => "log.forked",
+        kind::PRODUCT => "product.changed",
+        kind::RECALL => "product.recalled",
+        kind::PRICE => "price.changed",
+        kind::TEMPLATE => "template.changed",
+        kind::GOODS_RECEIPT => "goods.received",
+        kind::SALE => "sale.recorded",
+        kind::COUNT_SCAN => "count.scanned",
+        kind::COUNT_CLOSE => "count.closed",
+        kind::DAY_OPEN => "day.opened",
+        kind::DAY_CLOSE => "day.closed",
+        kind::ADJUSTMENT => "stock.adjusted",
+        _ => "entry.unknown",
+    }
+}

@@ -1,0 +1,177 @@
+//! What every request passes before a handler sees it: is this host meant, who asks, is there room; and after it: how long
+//! it took, and headers that keep browsers strict.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Api;
+use super::limits::{REQUEST_TIMEOUT, SLOW_TIMEOUT};
+use super::problem::{Kind, Problem};
+use super::request::Caller;
+
+/// Through which listener a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// From this machine, in clear. Whoever can open it may do everything.
+    Loopback {
+        /// The address of the listener, which may stand in a `Host` header.
+        address: IpAddr,
+    },
+    /// From the shop's network, over TLS. Every request needs a device token, and what only a manager does is not here.
+    Lan,
+}
+
+/// The gate of one door.
+#[derive(Clone)]
+pub struct Gate {
+    /// Behind it.
+    pub api: Arc<Api>,
+    /// The door.
+    pub door: Door,
+}
+
+/// Lets a request through, or answers it with a problem.
+pub async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", |path| path.as_str()).to_owned();
+    let method = request.method().clone();
+    let mut response = match admit(&gate, &mut request, &route) {
+        Ok(()) => run(&gate.api, request, next, &route).await,
+        Err(problem) => problem.into_response(),
+    };
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    gate.api.metrics.answered(&method, &route, response.status(), started.elapsed());
+    response
+}
+
+async fn run(api: &Api, request: Request, next: Next, route: &str) -> Response {
+    let Ok(_room) = api.requests.try_acquire() else {
+        return Problem::new(Kind::Overloaded, "too many requests are being answered").into_response();
+    };
+    let slow = [super::import::PATH, super::backup::PATH].contains(&route);
+    let limit = if slow { SLOW_TIMEOUT } else { REQUEST_TIMEOUT };
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = "whether it was carried out is unknown: ask again under the same key";
+            Problem::new(Kind::Timeout, detail).into_response()
+        }
+    }
+}
+
+/// Checks the host or the token, and notes who asks.
+fn admit(gate: &Gate, request: &mut Request, route: &str) -> Result<(), Problem> {
+    let caller = match gate.door {
+        Door::Loopback { address } => {
+            check_host(request.headers(), request.uri(), address)?;
+            LOCAL.to_owned()
+        }
+        Door::Lan if route == OPEN_ROUTE => return Ok(()),
+        Door::Lan => {
+            let device = device(&gate.api, request.headers())?;
+            if LOOPBACK_ONLY.contains(&route) {
+                return Err(Problem::new(Kind::Forbidden, "this is done on the node's own machine only"));
+            }
+            device
+        }
+    };
+    request.extensions_mut().insert(Caller(caller));
+    Ok(())
+}
+
+/// The name of the device whose token the request shows.
+fn device(api: &Api, headers: &HeaderMap) -> Result<String, Problem> {
+    let refused = |detail| Problem::new(Kind::Unauthorized, detail);
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token =
+        shown.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let Some((_, token)) = token else { return Err(refused("send the device's token as Authorization: Bearer TOKEN")) };
+    match api.config.devices.find(token.trim()) {
+        Ok(Some(name)) => Ok(format!("device {name}")),
+        Ok(None) => Err(refused("the token is unknown or revoked")),
+        Err(error) => {
+            tracing::error!(%error, "device tokens unreadable");
+            Err(Problem::new(Kind::Storage, "the node cannot read its device tokens"))
+        }
+    }
+}
+
+/// Against DNS rebinding: a web page whose name was made to point at this machine still sends its own name.
+fn check_host(headers: &HeaderMap, uri: &Uri, address: IpAddr) -> Result<(), Problem> {
+    let host =
+        headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| uri.authority().map(|a| a.as_str()));
+    let Some(host) = host else { return Err(Problem::new(Kind::WrongHost, "the request names no host")) };
+    if !is_ours(host, address) {
+        return Err(Problem::new(Kind::WrongHost, "the loopback API answers to localhost only"));
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    match origin {
+        Some((_, authority)) if is_ours(authority, address) => Ok(()),
+        _ => Err(Problem::new(Kind::WrongHost, "a page of another origin may not ask")),
+    }
+}
+
+fn is_ours(authority: &str, address: IpAddr) -> bool {
+    let bracketed = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(host, _)| host);
+    let host = bracketed.unwrap_or_else(|| authority.rsplit_once(':').map_or(authority, |(host, _)| host));
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|host| host == address || LOOPBACK.contains(&host))
+}
+
+/// Who asks through the loopback door.
+const LOCAL: &str = "local";
+
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)];
+
+/// What a load balancer may ask without a token.
+const OPEN_ROUTE: &str = "/healthz";
+
+/// What a till on the LAN has no business with.
+const LOOPBACK_ONLY: [&str; 5] =
+    ["/v1/backup", "/v1/enrolment-tokens", "/v1/nodes/{node}/fence", "/v1/test/isolate", "/metrics"];
+
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_rebinds_its_name_is_refused() {
+        let address = "127.0.0.5".parse().unwrap();
+        for host in ["localhost", "LOCALHOST:7400", "127.0.0.1:7400", "[::1]:7400", "[::1]", "127.0.0.5:1"] {
+            assert!(is_ours(host, address), "{host}");
+        }
+        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:7400", "10.0.0.1", "", "[::2]:1"]
+        {
+            assert!(!is_ours(host, address), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_origin_is_refused() {
+        let address = LOOPBACK[0];
+        let mut headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("localhost:7400"))]);
+        assert!(check_host(&headers, &Uri::from_static("/"), address).is_ok());
+        headers.insert(header::ORIGIN, HeaderValue::from_static("https://evil.example"));
+        assert!(check_host(&headers, &Uri::from_static("/"), address).is_err());
+        headers.insert(header::ORIGIN, HeaderValue::from_static("null"));
+        assert!(check_host(&headers, &Uri::from_static("/"), address).is_err());
+        headers.insert(header::ORIGIN, HeaderValue::from_static("http://localhost:7400"));
+        assert!(check_host(&headers, &Uri::from_static("/"), address).is_ok());
+    }
+}

@@ -1,0 +1,179 @@
+//! Figures for Prometheus, in OpenMetrics text: requests as they are answered, everything else when it is asked for.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{Method, StatusCode, header};
+use axum::response::IntoResponse;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use stockroom_core::status::Status;
+
+use super::Api;
+use super::problem::{Answered, Kind, Problem};
+use super::status::{age_s, disk_word};
+use super::values::now_ms;
+use crate::handle::Handle;
+use crate::info::{Links, NodeInfo};
+
+/// What the API counts, and where it is read.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Route, Histogram, fn() -> Histogram>,
+    sales: Counter,
+}
+
+/// A route, never a path: paths carry SKUs and numbers.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Route {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+impl Metrics {
+    /// An empty registry that will ask the node for its figures.
+    pub fn new(handle: &Handle, info: &NodeInfo) -> Self {
+        let mut registry = Registry::with_prefix("stockroom");
+        let labels = vec![("version", info.version), ("role", info.role)];
+        registry.register("build", "The program", Info::new(labels));
+        let requests: Family<Route, Histogram, fn() -> Histogram> = Family::new_with_constructor(latency);
+        registry.register_with_unit("http_request_duration", "Time to answer", Unit::Seconds, requests.clone());
+        let sales = Counter::default();
+        registry.register("sales", "Sales rung up over the API since the start", sales.clone());
+        registry.register_collector(Box::new(Node { handle: handle.clone(), links: info.links.clone() }));
+        Self { registry, requests, sales }
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
+        let route = Route { method: method_word(method), route: route.to_owned(), status: status.as_u16() };
+        self.requests.get_or_create(&route).observe(took.as_secs_f64());
+    }
+
+    /// A sale was rung up.
+    pub fn sold(&self) {
+        self.sales.inc();
+    }
+}
+
+/// Figures for Prometheus. From the node's own machine.
+#[utoipa::path(get, path = "/metrics", tag = "status", responses((status = 200, body = String, content_type = "text/plain")))]
+pub async fn show_metrics(State(api): State<Arc<Api>>) -> Answered {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &api.metrics.registry)
+        .map_err(|_| Problem::new(Kind::Storage, "the figures cannot be written"))?;
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
+}
+
+/// Reads the node's status when it is asked.
+struct Node {
+    handle: Handle,
+    links: Links,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Node")
+    }
+}
+
+impl Collector for Node {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let status = self.handle.status();
+        for (name, help, value) in counters(&status) {
+            encoder
+                .encode_descriptor(name, help, None, MetricType::Counter)?
+                .encode_counter::<Labels<'_>, _, u64>(&value, None)?;
+        }
+        for (name, help, unit, value) in gauges(&status) {
+            encoder.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?.encode_gauge(&value)?;
+        }
+        let mut disk =
+            encoder.encode_descriptor("disk_state", "1 for the state the disk is in", None, MetricType::Gauge)?;
+        disk.encode_family(&[("state", disk_word(status.disk))])?.encode_gauge(&1_i64)?;
+        self.peers(&mut encoder, &status)
+    }
+}
+
+impl Node {
+    fn peers(&self, encoder: &mut DescriptorEncoder<'_>, status: &Status) -> Result<(), fmt::Error> {
+        let mut ready = encoder.encode_descriptor("peer_ready", "1 when the link works", None, MetricType::Gauge)?;
+        for peer in &status.peers {
+            ready.encode_family(&[("peer", peer.node.0)])?.encode_gauge(&i64::from(peer.ready))?;
+        }
+        let bytes = Unit::Bytes;
+        let mut udp = encoder.encode_descriptor("peer_udp", "UDP payload", Some(&bytes), MetricType::Counter)?;
+        for (node, totals) in self.links.totals() {
+            for (direction, value) in [("sent", totals.tx), ("received", totals.rx)] {
+                let labels = [("peer", node.to_string()), ("direction", direction.to_owned())];
+                udp.encode_family(&labels)?.encode_counter::<Labels<'_>, _, u64>(&value, None)?;
+            }
+        }
+        let seconds = Unit::Seconds;
+        let help = "How long ago everything of a store was known here";
+        let mut age = encoder.encode_descriptor("store_knowledge_age", help, Some(&seconds), MetricType::Gauge)?;
+        for store in &status.stores {
+            if let Some(fresh_ms) = store.fresh_ms {
+                let value = i64::try_from(age_s(fresh_ms, now_ms())).unwrap_or(i64::MAX);
+                age.encode_family(&[("store", store.store.0)])?.encode_gauge(&value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn counters(status: &Status) -> [(&'static str, &'static str, u64); 8] {
+    let counters = &status.counters;
+    [
+        ("commits", "Commits made durable", counters.commits),
+        ("entries_written", "Entries of our own", counters.entries_written),
+        ("entries_ingested", "Entries taken in from others", counters.entries_ingested),
+        ("entries_denied", "Entries that their author may not write", counters.entries_denied),
+        ("entries_unknown", "Entries of an unknown kind", counters.entries_unknown),
+        ("times_suspect", "Entries from too far in the future", counters.times_suspect),
+        ("forks", "Forks seen", counters.forks),
+        ("peer_faults", "Links closed for a fault of the peer", counters.peer_faults),
+    ]
+}
+
+fn gauges(status: &Status) -> [(&'static str, &'static str, Option<Unit>, i64); 6] {
+    let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let age = whole(age_s(status.backlog.oldest_ms, now_ms()));
+    [
+        ("backlog_entries", "Own entries that the hub does not have yet", None, whole(status.backlog.entries)),
+        ("backlog_age", "Age of the oldest of them", Some(Unit::Seconds), age),
+        ("parked_runs", "Runs that wait for a prerequisite", None, whole(status.counters.parked)),
+        ("parcels_carried", "Parcels of others that wait here", None, whole(status.parcels_carried as u64)),
+        ("rights_locked", "1 until a hub was heard", None, i64::from(status.rights_locked)),
+        ("epoch", "The node's epoch", None, i64::from(status.epoch.0)),
+    ]
+}
+
+/// Buckets from a fast sale to a slow disk.
+fn latency() -> Histogram {
+    Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
+}
+
+/// Clients may invent methods; labels may not.
+fn method_word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::HEAD => "HEAD",
+        _ => "other",
+    }
+}
+
+type Labels<'a> = [(&'a str, &'a str); 0];
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

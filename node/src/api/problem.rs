@@ -1,0 +1,342 @@
+//! Errors as RFC 9457 problem documents: one registry of types, one answer for everything that goes wrong.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use stockroom_core::input::Refusal;
+use stockroom_core::storage::StoreError;
+use utoipa::ToSchema;
+
+use crate::handle::AskError;
+
+/// What went wrong, in a way that a client can act upon. The stable `type` of a problem is `/problems/` and its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The path, the query or a header cannot be read.
+    BadRequest,
+    /// The body is not JSON, or not UTF-8, or breaks off.
+    MalformedBody,
+    /// The request needs an `Idempotency-Key`, or the one it has is not 1 to 128 visible characters.
+    IdempotencyKey,
+    /// No device token, or one that is unknown or revoked.
+    Unauthorized,
+    /// Known, but not through this door.
+    Forbidden,
+    /// The `Host` or `Origin` is not this node's: a web page must not reach the API through its reader's browser.
+    WrongHost,
+    /// There is no such thing, or no such path.
+    NotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// The request does not fit the state that things are in.
+    Conflict,
+    /// A recall stops the line; an approver may override it where the law allows.
+    SaleStopped,
+    /// Another node keeps that: products and nodes are the hub's, sales and stock the store's.
+    NotHere,
+    /// The body is longer than this path takes.
+    BodyTooLarge,
+    /// The body has another `Content-Type` than this path takes.
+    MediaType,
+    /// A field's value cannot be; `field` names it.
+    InvalidField,
+    /// A field names something that does not exist; `field` names it.
+    UnknownReference,
+    /// The `Idempotency-Key`, or the sale's number, was used for another request.
+    KeyReused,
+    /// Lines of an import are wrong; `errors` lists each. Nothing was imported.
+    ImportRefused,
+    /// The node failed. What it wrote, it wrote whole; ask again under the same key.
+    Storage,
+    /// Too many requests at once. Nothing happened; come again.
+    Overloaded,
+    /// The node stops or has stopped. Ask again under the same key.
+    Stopping,
+    /// The request took too long. Whether it was carried out is unknown; ask again under the same key.
+    Timeout,
+    /// The disk is nearly full: only sales are written.
+    DiskFull,
+}
+
+/// The registry: kind, name, status, title. A name never changes its meaning.
+const REGISTRY: [(Kind, &str, StatusCode, &str); 22] = [
+    (Kind::BadRequest, "bad-request", StatusCode::BAD_REQUEST, "The request cannot be read"),
+    (Kind::MalformedBody, "malformed-body", StatusCode::BAD_REQUEST, "The body cannot be read"),
+    (Kind::IdempotencyKey, "idempotency-key", StatusCode::BAD_REQUEST, "An Idempotency-Key is needed"),
+    (Kind::Unauthorized, "unauthorized", StatusCode::UNAUTHORIZED, "A valid device token is needed"),
+    (Kind::Forbidden, "forbidden", StatusCode::FORBIDDEN, "This is not done from here"),
+    (Kind::WrongHost, "wrong-host", StatusCode::MISDIRECTED_REQUEST, "This is not the host that was asked for"),
+    (Kind::NotFound, "not-found", StatusCode::NOT_FOUND, "There is no such thing"),
+    (Kind::MethodNotAllowed, "method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed here"),
+    (Kind::Conflict, "conflict", StatusCode::CONFLICT, "The request does not fit the state of things"),
+    (Kind::SaleStopped, "sale-stopped", StatusCode::CONFLICT, "A line must not be sold"),
+    (Kind::NotHere, "not-here", StatusCode::CONFLICT, "Another node keeps that"),
+    (Kind::BodyTooLarge, "body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+    (Kind::MediaType, "media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body has the wrong media type"),
+    (Kind::InvalidField, "invalid-field", StatusCode::UNPROCESSABLE_ENTITY, "A field is wrong"),
+    (
+        Kind::UnknownReference,
+        "unknown-reference",
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "A field names nothing that exists",
+    ),
+    (Kind::KeyReused, "key-reused", StatusCode::UNPROCESSABLE_ENTITY, "The key was used for another request"),
+    (Kind::ImportRefused, "import-refused", StatusCode::UNPROCESSABLE_ENTITY, "Lines of the import are wrong"),
+    (Kind::Storage, "storage", StatusCode::INTERNAL_SERVER_ERROR, "The node failed"),
+    (Kind::Overloaded, "overloaded", StatusCode::SERVICE_UNAVAILABLE, "The node is overloaded"),
+    (Kind::Stopping, "stopping", StatusCode::SERVICE_UNAVAILABLE, "The node is stopping"),
+    (Kind::Timeout, "timeout", StatusCode::GATEWAY_TIMEOUT, "The request took too long"),
+    (Kind::DiskFull, "disk-full", StatusCode::INSUFFICIENT_STORAGE, "The disk is nearly full"),
+];
+
+impl Kind {
+    fn row(self) -> &'static (Self, &'static str, StatusCode, &'static str) {
+        &REGISTRY[self as usize]
+    }
+
+    /// The status that goes with it.
+    pub fn status(self) -> StatusCode {
+        self.row().2
+    }
+
+    /// The URI reference that names it.
+    pub fn uri(self) -> String {
+        format!("/problems/{}", self.row().1)
+    }
+
+    /// Seconds after which the same request may succeed, if waiting alone can help.
+    fn retry_after_s(self) -> Option<u16> {
+        match self {
+            Self::Overloaded => Some(1),
+            Self::Stopping | Self::Timeout => Some(5),
+            Self::DiskFull => Some(600),
+            _ => None,
+        }
+    }
+}
+
+/// A problem, on its way to a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    kind: Kind,
+    detail: String,
+    field: Option<String>,
+    errors: Vec<LineError>,
+}
+
+/// A problem as JSON (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemDocument {
+    /// Which kind of problem, as a stable URI reference.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/invalid-field")]
+    kind: String,
+    /// The kind in words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What went wrong this time.
+    detail: String,
+    /// Path of the field at fault, e.g. `lines[2].quantity`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    /// Every bad line of an import.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<LineError>,
+}
+
+/// One bad line of an import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LineError {
+    /// Number of the line in the file, from 1; the header is line 1.
+    pub line: u64,
+    /// The column, where one can be named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What is wrong.
+    pub detail: String,
+}
+
+/// What a handler answers.
+pub type Answered<T = Response> = Result<T, Problem>;
+
+impl Problem {
+    /// A problem with a sentence.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), field: None, errors: Vec::new() }
+    }
+
+    /// A field whose value cannot be.
+    pub fn invalid(field: impl Into<String>, message: impl std::fmt::Display) -> Self {
+        Self::about(Kind::InvalidField, field.into(), message)
+    }
+
+    /// A field that names something that does not exist.
+    pub fn unknown(field: impl Into<String>, message: impl std::fmt::Display) -> Self {
+        Self::about(Kind::UnknownReference, field.into(), message)
+    }
+
+    /// Something in the path that does not exist.
+    pub fn not_found(what: impl Into<String>) -> Self {
+        Self::new(Kind::NotFound, what)
+    }
+
+    /// The lines of an import that are wrong.
+    pub fn of_lines(errors: Vec<LineError>) -> Self {
+        let detail = format!("{} lines are wrong; nothing was imported", errors.len());
+        Self { kind: Kind::ImportRefused, detail, field: None, errors }
+    }
+
+    /// Drops the beginning of the field's path, where the core names a place that the client's body does not have.
+    pub fn without_prefix(mut self, prefix: &str) -> Self {
+        if let Some(rest) = self.field.as_deref().and_then(|field| field.strip_prefix(prefix)) {
+            let rest = rest.to_owned();
+            self.detail = self.detail.replacen(prefix, "", 1);
+            self.field = Some(rest);
+        }
+        self
+    }
+
+    /// Says it in other words.
+    pub fn detailed(mut self, words: impl FnOnce(&str) -> String) -> Self {
+        self.detail = words(&self.detail);
+        self
+    }
+
+    /// The same fault as one of a line of an import.
+    pub fn at_line(self, line: u64) -> LineError {
+        let named = self.field.as_ref().map(|field| format!("{field}: "));
+        let detail = named.and_then(|named| self.detail.strip_prefix(&named).map(str::to_owned)).unwrap_or(self.detail);
+        LineError { line, field: self.field, detail }
+    }
+
+    /// Which kind it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn about(kind: Kind, field: String, message: impl std::fmt::Display) -> Self {
+        let detail = if field.is_empty() { message.to_string() } else { format!("{field}: {message}") };
+        Self { kind, detail, field: (!field.is_empty()).then_some(field), errors: Vec::new() }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (_, _, status, title) = *self.kind.row();
+        let document = ProblemDocument {
+            kind: self.kind.uri(),
+            title,
+            status: status.as_u16(),
+            detail: self.detail,
+            field: self.field,
+            errors: self.errors,
+        };
+        let mut response = (status, Json(document)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = self.kind.retry_after_s() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.kind == Kind::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let said = refusal.to_string();
+        match refusal {
+            Refusal::Invalid { field, message } => Self::invalid(field, message),
+            Refusal::Unknown { field, what } => Self::unknown(field, format_args!("no such {what}")),
+            Refusal::RetryMismatch => Self::new(Kind::KeyReused, said),
+            Refusal::Stopped { field, reason } => Self::about(Kind::SaleStopped, field, reason),
+            Refusal::State(_) => Self::new(Kind::Conflict, said),
+            Refusal::NotHere(_) => Self::new(Kind::NotHere, said),
+            Refusal::DiskFull => Self::new(Kind::DiskFull, said),
+            Refusal::Token => Self::new(Kind::Unauthorized, said),
+        }
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Overloaded => Self::new(Kind::Overloaded, error.to_string()),
+            AskError::Stopped => Self::new(Kind::Stopping, error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    /// The client learns that it is our fault; what exactly, only the log.
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "read failed");
+        Self::new(Kind::Storage, "the node cannot read its database")
+    }
+}
+
+/// RFC 9457, section 3.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// The registry as a client may read it: one problem type.
+#[derive(Serialize, ToSchema)]
+pub struct ProblemType {
+    /// The stable URI reference.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The HTTP status that goes with it.
+    status: u16,
+    /// What it means.
+    title: &'static str,
+}
+
+impl ProblemType {
+    /// The stable URI reference.
+    pub fn uri(&self) -> &str {
+        &self.kind
+    }
+}
+
+/// All problem types.
+pub fn registry() -> Vec<ProblemType> {
+    let row = |&(kind, _, status, title): &(Kind, &str, StatusCode, &'static str)| ProblemType {
+        kind: kind.uri(),
+        status: status.as_u16(),
+        title,
+    };
+    REGISTRY.iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registry_stands_in_the_order_of_its_kinds() {
+        for (index, (kind, name, status, _)) in REGISTRY.iter().enumerate() {
+            assert_eq!(*kind as usize, index, "{name}");
+            assert!(status.is_client_error() || status.is_server_error());
+        }
+    }
+
+    #[test]
+    fn every_refusal_of_the_core_becomes_a_problem() {
+        let invalid = Problem::from(Refusal::invalid("lines[2].quantity", "is zero"));
+        assert_eq!((invalid.kind(), invalid.field.as_deref()), (Kind::InvalidField, Some("lines[2].quantity")));
+        assert_eq!(Problem::from(Refusal::RetryMismatch).kind(), Kind::KeyReused);
+        assert_eq!(Problem::from(Refusal::DiskFull).kind().status().as_u16(), 507);
+        assert_eq!(Problem::from(AskError::Overloaded).into_response().headers()[header::RETRY_AFTER], "1");
+    }
+
+    #[test]
+    fn a_field_loses_the_place_that_only_the_core_knows() {
+        let problem = Problem::invalid("products[0].unit", "is each already").without_prefix("products[0].");
+        assert_eq!(problem.field.as_deref(), Some("unit"));
+        assert_eq!(problem.detail, "unit: is each already");
+    }
+}

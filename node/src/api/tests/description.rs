@@ -1,0 +1,118 @@
+//! The OpenAPI document says what the routers do.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use serde_json::Value;
+
+use super::pair::{call, start};
+
+/// Every route, by hand: a route that nobody wrote down here is an accident.
+const ROUTES: &[(&str, &[&str])] = &[
+    ("/", &["get"]),
+    ("/healthz", &["get"]),
+    ("/metrics", &["get"]),
+    ("/openapi.json", &["get"]),
+    ("/problems", &["get"]),
+    ("/problems/{name}", &["get"]),
+    ("/readyz", &["get"]),
+    ("/v1/adjustments", &["post"]),
+    ("/v1/backup", &["get", "post"]),
+    ("/v1/counts/{session}", &["get"]),
+    ("/v1/counts/{session}/close", &["post"]),
+    ("/v1/counts/{session}/scans", &["post"]),
+    ("/v1/days", &["get"]),
+    ("/v1/days/close", &["post"]),
+    ("/v1/days/open", &["post"]),
+    ("/v1/enrolment-tokens", &["post"]),
+    ("/v1/events", &["get"]),
+    ("/v1/goods-receipts", &["post"]),
+    ("/v1/nodes", &["get"]),
+    ("/v1/nodes/{node}/fence", &["post"]),
+    ("/v1/prices", &["get", "post"]),
+    ("/v1/products", &["get", "post"]),
+    ("/v1/products/import", &["post"]),
+    ("/v1/products/{sku}", &["get", "put"]),
+    ("/v1/products/{sku}/recall", &["put"]),
+    ("/v1/receipts/{number}", &["get"]),
+    ("/v1/receipts/{number}/void", &["post"]),
+    ("/v1/sales", &["post"]),
+    ("/v1/sales/{till}/{till_seq}", &["get"]),
+    ("/v1/scan/{code}", &["get"]),
+    ("/v1/status", &["get"]),
+    ("/v1/stock", &["get"]),
+    ("/v1/stock/{sku}", &["get"]),
+    ("/v1/stock/{sku}/history", &["get"]),
+    ("/v1/stores", &["get"]),
+    ("/v1/stores/{store}", &["get"]),
+    ("/v1/templates/{prefix}", &["put"]),
+    ("/v1/test/isolate", &["post"]),
+    ("/v1/tills/{till}", &["get"]),
+];
+
+#[tokio::test]
+async fn the_description_lists_every_route() {
+    let pair = start();
+    let document = pair.store.get("/openapi.json").await.expect(200);
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let described: BTreeSet<(String, String)> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, item)| item.as_object().unwrap().keys().map(|method| (path.clone(), method.clone())))
+        .collect();
+    let written: BTreeSet<(String, String)> =
+        ROUTES.iter().flat_map(|(path, methods)| methods.iter().map(|m| (path.to_string(), m.to_string()))).collect();
+    assert_eq!(described, written);
+}
+
+#[tokio::test]
+async fn every_route_that_is_described_exists_and_says_how_it_fails() {
+    let pair = start();
+    let document = pair.store.get("/openapi.json").await.expect(200);
+    let mut operations = BTreeSet::new();
+    for (path, methods) in ROUTES {
+        let real = path.replace(['{', '}'], "");
+        let reply = call(&pair.store.local, Method::DELETE, &real, &[], Vec::new()).await;
+        assert_eq!(reply.expect(405)["type"], "/problems/method-not-allowed", "{path}");
+        for method in *methods {
+            let operation = &document["paths"][path][method];
+            let failure = &operation["responses"]["default"]["content"]["application/problem+json"]["schema"]["$ref"];
+            assert_eq!(failure, "#/components/schemas/Problem", "{method} {path}");
+            assert!(operations.insert(operation["operationId"].as_str().unwrap().to_owned()), "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_reference_of_the_description_leads_somewhere() {
+    let pair = start();
+    let document = pair.store.get("/openapi.json").await.expect(200);
+    let mut open = vec![&document];
+    let mut seen = 0;
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(map) => {
+                if let Some(Value::String(target)) = map.get("$ref") {
+                    let pointer = target.strip_prefix('#').unwrap();
+                    assert!(document.pointer(pointer).is_some(), "{target} leads nowhere");
+                    seen += 1;
+                }
+                open.extend(map.values());
+            }
+            Value::Array(items) => open.extend(items),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    assert!(seen > 50);
+}
+
+#[tokio::test]
+async fn the_type_of_a_problem_leads_to_its_meaning() {
+    let pair = start();
+    for row in pair.store.get("/problems").await.expect(200).as_array().unwrap() {
+        let uri = row["type"].as_str().unwrap();
+        assert_eq!(&pair.store.get(uri).await.expect(200), row);
+    }
+    pair.store.get("/problems/nonsense").await.expect(404);
+}

@@ -1,0 +1,262 @@
+//! The command line: what can be asked for, and who does it.
+
+mod ask;
+mod keep;
+mod node;
+mod table;
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::client::Target;
+use crate::config::Overrides;
+
+/// Stockroom keeps a store selling while its link is down, and agrees with its hub and neighbours as soon as it is up.
+#[derive(Parser, Debug)]
+#[command(name = "stockroom", version, about, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Make a tenant and its first hub
+    Init(InitArgs),
+    /// Issue a one-time token with which one node can join for a store (at the hub)
+    Token(TokenArgs),
+    /// Make a store's node, with a token from the hub
+    Join(JoinArgs),
+    /// Run the node of a data directory: a hub or a store, as its certificate says
+    Run(Overrides),
+    /// Say how a running node fares; exits with 1 when none answers
+    Status(StatusArgs),
+    /// Ring up a sale at a store's node
+    Sell(SellArgs),
+    /// Show stock on hand
+    Stock(StockArgs),
+    /// Tills and handhelds that may use the API over the shop's network
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// Write the database of a node into one file, also while it runs; holds no private key
+    Backup(BackupArgs),
+    /// Put a backup in the place of a node's database; the node opens a new epoch with no rights
+    Restore(RestoreArgs),
+    /// Check a stopped node's database: checksums, every log's hash chain and seals, and the books against the logs
+    Verify(VerifyArgs),
+    /// Show a hub and three stores on this machine with a real day of sales, cuts and a crash
+    Demo(crate::demo::DemoArgs),
+}
+
+#[derive(Args, Debug)]
+struct DataArg {
+    /// Data directory of the node
+    #[arg(long, value_name = "DIR", env = "STOCKROOM_DATA", default_value = crate::config::DATA_DIR)]
+    data: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct InitArgs {
+    /// Name of the tenant: the chain of shops
+    #[arg(long, value_name = "NAME")]
+    tenant: String,
+    #[command(flatten)]
+    data: DataArg,
+    /// Where the root's two secret keys go [default: ./stockroom-root-NAME.key]
+    #[arg(long, value_name = "FILE")]
+    root_key: Option<PathBuf>,
+    /// Further DNS name or address of this machine, for its certificate; may be given several times
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+struct TokenArgs {
+    /// Number of the store, from 1
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
+    store: u32,
+    /// Name of the store [default for a new store: "Store ID"]
+    #[arg(long)]
+    name: Option<String>,
+    /// Its price book [default for a new store: default]
+    #[arg(long)]
+    book: Option<String>,
+    /// Its group of stores that share stock [default for a new store: chain]
+    #[arg(long)]
+    group: Option<String>,
+    /// Its currency [default for a new store: EUR]
+    #[arg(long)]
+    currency: Option<String>,
+    /// Its time zone, e.g. Europe/Berlin, or local for that of its machine [default for a new store: local]
+    #[arg(long)]
+    zone: Option<String>,
+    /// When its business day rolls over, HH:MM [default for a new store: 04:00]
+    #[arg(long, value_name = "HH:MM", value_parser = node::parse_rollover)]
+    rollover: Option<u16>,
+    /// For how long the token is good, at most 24h; e.g. 90m
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = node::parse_span)]
+    valid: std::time::Duration,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Args, Debug)]
+struct JoinArgs {
+    /// The token that `stockroom token` printed at the hub
+    token: String,
+    /// Address of the hub's enrolment port; the port is 7402 if none is given
+    #[arg(long, value_name = "HOST[:PORT]")]
+    hub: String,
+    #[command(flatten)]
+    data: DataArg,
+    /// Further DNS name or address of this machine, for its certificate; may be given several times
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+struct StatusArgs {
+    /// Print the node's own JSON instead of tables
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Args, Debug)]
+struct SellArgs {
+    /// What is sold: SKU[:QUANTITY[@UNIT_PRICE]], prices in minor units, e.g. milk-1l:2@129
+    #[arg(required = true, value_name = "SKU[:QTY[@PRICE]]", value_parser = ask::parse_line)]
+    lines: Vec<ask::Line>,
+    /// Number of the till
+    #[arg(long, default_value_t = 1)]
+    till: u32,
+    /// Paid in cash (a card otherwise)
+    #[arg(long)]
+    cash: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Args, Debug)]
+struct StockArgs {
+    /// Only this product
+    sku: Option<String>,
+    /// Every entry that makes the figure what it is
+    #[arg(long, requires = "sku")]
+    why: bool,
+    /// Of this store; the node's own by default
+    #[arg(long, value_name = "ID")]
+    store: Option<u32>,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Subcommand, Debug)]
+enum DeviceCommand {
+    /// Allow a device; prints its token, once
+    Add {
+        /// What people call it
+        name: String,
+        #[command(flatten)]
+        data: DataArg,
+    },
+    /// List the devices
+    List {
+        #[command(flatten)]
+        data: DataArg,
+    },
+    /// Forbid a device, also to a running node
+    Revoke {
+        /// What people call it
+        name: String,
+        #[command(flatten)]
+        data: DataArg,
+    },
+}
+
+#[derive(Args, Debug)]
+struct BackupArgs {
+    /// The file to write
+    file: PathBuf,
+    #[command(flatten)]
+    data: DataArg,
+}
+
+#[derive(Args, Debug)]
+struct RestoreArgs {
+    /// The file to read
+    file: PathBuf,
+    #[command(flatten)]
+    data: DataArg,
+    /// Directory of the continuity token, if the node's configuration names one
+    #[arg(long, value_name = "DIR", env = "STOCKROOM_STATE")]
+    state: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct VerifyArgs {
+    #[command(flatten)]
+    data: DataArg,
+    /// Directory of the continuity token, if the node's configuration names one
+    #[arg(long, value_name = "DIR", env = "STOCKROOM_STATE")]
+    state: Option<PathBuf>,
+}
+
+/// Whatever went wrong, with its causes.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Parses the arguments, does what they ask for, and prints one chain of causes if that fails.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing can be done about a closed terminal.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("stockroom: {}", chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Init(args) => node::init(args),
+        Command::Token(args) => node::token(args),
+        Command::Join(args) => node::join(args),
+        Command::Run(overrides) => node::run(&overrides),
+        Command::Status(args) => ask::status(&args),
+        Command::Sell(args) => ask::sell(&args),
+        Command::Stock(args) => ask::stock(&args),
+        Command::Device(command) => keep::device(command),
+        Command::Backup(args) => keep::backup(&args),
+        Command::Restore(args) => keep::restore(&args),
+        Command::Verify(args) => return keep::verify(&args),
+        Command::Demo(args) => return crate::demo::run(args),
+    }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+/// An error and its causes in one line, each once.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.ends_with(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    text
+}

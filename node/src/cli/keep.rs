@@ -1,0 +1,151 @@
+//! Commands about a node's files: devices, backups, and the database's soundness.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use stockroom_core::core::{Config as CoreConfig, Core};
+use stockroom_core::storage::Store;
+use stockroom_core::storage::redb::Verify;
+use stockroom_core::time::Now;
+use stockroom_core::view::View;
+use stockroom_crdt::ids::Code;
+
+use super::{BackupArgs, DeviceCommand, Failure, RestoreArgs, VerifyArgs, table};
+use crate::backup::{file, restore};
+use crate::client::{Client, Target};
+use crate::daemon::clock::wall_ms;
+use crate::devices::DeviceStore;
+use crate::disk;
+use crate::files::{DataDir, FilesError};
+use crate::identity::Identity;
+use crate::verify::{self as check, Extent, Mirror};
+
+/// `device`.
+pub fn device(command: DeviceCommand) -> Result<(), Failure> {
+    match command {
+        DeviceCommand::Add { name, data } => {
+            println!("{}", devices(&data.data)?.add(&name, wall_ms())?);
+            eprintln!("This is the token of {name:?}; it is shown once. Send it as `Authorization: Bearer TOKEN`.");
+        }
+        DeviceCommand::List { data } => {
+            let rows = devices(&data.data)?.list()?;
+            let now = wall_ms();
+            let rows = rows.into_iter().map(|device| [device.name, table::age(now, device.added_ms)]);
+            table::print(["device", "added"], rows);
+        }
+        DeviceCommand::Revoke { name, data } => {
+            devices(&data.data)?.revoke(&name)?;
+            println!("{name:?} is not believed any more.");
+        }
+    }
+    Ok(())
+}
+
+fn devices(data: &Path) -> Result<DeviceStore, Failure> {
+    let dir = DataDir::new(data, None);
+    Identity::load(&dir)?;
+    Ok(DeviceStore::open(dir.devices()))
+}
+
+/// `backup`: from the files of a stopped node, by the API of a running one.
+pub fn backup(args: &BackupArgs) -> Result<(), Failure> {
+    let dir = DataDir::new(&args.data.data, None);
+    let identity = Identity::load(&dir)?;
+    let rows = match dir.lock() {
+        Ok(_lock) => {
+            let store = open(&dir, Verify::Nothing)?;
+            let header = file::BackupHeader {
+                tenant: identity.record.tenant.clone(),
+                node: identity.record.node,
+                at_ms: wall_ms(),
+            };
+            file::write(&*store.reader().snapshot()?, &header, &args.file)?
+        }
+        Err(FilesError::Locked(_)) => {
+            let client = Client::new(&Target { api: None, data: Some(args.data.data.clone()) });
+            let answer = client.write("/v1/backup", None, &serde_json::json!({}))?;
+            let written = answer["path"].as_str().ok_or_else(|| client.strange(&"it named no file"))?;
+            take_over(Path::new(written), &args.file)?;
+            file::read(&args.file, |_, _, _| Ok(()))?.1
+        }
+        Err(error) => return Err(error.into()),
+    };
+    println!("{rows} rows of node {} are in {}.", identity.record.node, args.file.display());
+    Ok(())
+}
+
+/// Moves a file, also to another disk.
+fn take_over(from: &Path, to: &Path) -> Result<(), Failure> {
+    if std::fs::rename(from, to).is_err() {
+        let beside = crate::files::beside(to, "new");
+        std::fs::copy(from, &beside)?;
+        std::fs::File::open(&beside)?.sync_all()?;
+        crate::files::move_whole(&beside, to)?;
+        std::fs::remove_file(from)?;
+    }
+    Ok(())
+}
+
+/// `restore`.
+pub fn restore(args: &RestoreArgs) -> Result<(), Failure> {
+    let dir = DataDir::new(&args.data.data, args.state.as_deref());
+    let (header, rows) = restore::restore(&args.file, &dir)?;
+    let age = table::age(wall_ms(), header.at_ms);
+    println!("{rows} rows of node {} are restored, as they were {age} ago.", header.node);
+    println!("The node opens a new epoch when it runs, and spends no rights until it heard its hub; its tills go on.");
+    Ok(())
+}
+
+/// `verify`.
+pub fn verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
+    let dir = DataDir::new(&args.data.data, args.state.as_deref());
+    let identity = Identity::load(&dir)?;
+    let _lock = dir.lock()?;
+    let mut store = open(&dir, Verify::Checksums)?;
+    let clean = store.check()?;
+    println!("pages: {}", if clean { "all checksums are right" } else { "something was repaired" });
+    let report = check::logs(&*store.reader().snapshot()?, identity.tenant()?, Extent::All)?;
+    println!("logs: {} logs, {} entries, {} seals", report.logs, report.entries, report.seals);
+    report.faults.iter().for_each(|fault| println!("logs: {fault}"));
+    let differ = books(&dir, &identity, &store)?;
+    let sound = clean && report.faults.is_empty() && differ == 0;
+    println!("{}", if sound { "The database is sound." } else { "THE DATABASE IS DAMAGED: restore a backup." });
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Rebuilds every store's books from the logs, without writing anything, and gives the number of rows that differ.
+fn books(dir: &DataDir, identity: &Identity, store: &impl Store) -> Result<u64, Failure> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)?;
+    let config = CoreConfig {
+        identity: identity.to_core()?,
+        evidence: disk::evidence(dir)?,
+        seed,
+        version: Code::default(),
+        quarantine: None,
+    };
+    let now = Now { boot: 0, mono_ms: 0, wall_ms: wall_ms() };
+    let (mirror, findings) = Mirror::new(store.reader());
+    let mut core = Core::open(config, Box::new(mirror), now)?;
+    let stores = View::new(&*store.reader().snapshot()?).stores()?;
+    for record in &stores {
+        core.rebuild(record.store)?;
+        core.commit(now)?;
+    }
+    let compared = findings.compared();
+    println!("books: {} stores, {} rows, {} differ", stores.len(), compared.rows, compared.differ.1);
+    if compared.differ.1 > 0 {
+        println!("books: rows differ in {:?}", compared.differ.0);
+    }
+    Ok(compared.differ.1)
+}
+
+fn open(dir: &DataDir, verify: Verify) -> Result<stockroom_core::storage::redb::RedbStore, Failure> {
+    let path: PathBuf = dir.database();
+    if !path.exists() {
+        return Err(format!("{} is not there: the node has never run", path.display()).into());
+    }
+    Ok(disk::open_database(&path, CACHE_BYTES, verify)?)
+}
+
+const CACHE_BYTES: usize = 64 * 1024 * 1024;

@@ -1,0 +1,121 @@
+//! Commands that make and run a node.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+use tracing_subscriber::EnvFilter;
+
+use super::{Failure, InitArgs, JoinArgs, TokenArgs};
+use crate::client::Client;
+use crate::config::{Config, Overrides};
+use crate::daemon;
+use crate::files::DataDir;
+use crate::setup::join::{Join, join as join_tenant};
+use crate::setup::{self, Init, own_names};
+
+/// `init`.
+pub fn init(args: InitArgs) -> Result<(), Failure> {
+    let root_key = args.root_key.unwrap_or_else(|| root_key_of(&args.tenant));
+    let data = DataDir::new(args.data.data, None);
+    let order = Init { tenant: args.tenant, data, root_key, names: own_names(&args.hosts) };
+    let record = setup::init(&order)?;
+    let (data, root_key) = (order.data.root().display(), order.root_key.display());
+    println!("Tenant {} ({}) is made; its first hub is node {} in {data}.", order.tenant, record.tenant, record.node);
+    println!("The tenant's root keys are in {root_key}.");
+    println!(
+        "MOVE THAT FILE OFF THIS MACHINE NOW, to a place where it is kept safe: whoever has it can admit any node."
+    );
+    println!("Next: stockroom run --data {data}");
+    Ok(())
+}
+
+/// `token`.
+pub fn token(args: TokenArgs) -> Result<(), Failure> {
+    let client = Client::new(&args.target);
+    let body = json!({
+        "store": args.store,
+        "name": args.name,
+        "book": args.book,
+        "group": args.group,
+        "currency": args.currency,
+        "zone": args.zone,
+        "rollover_min": args.rollover,
+        "valid_s": args.valid.as_secs(),
+    });
+    let answer = client.write("/v1/enrolment-tokens", None, &body)?;
+    let text = answer["token"].as_str().ok_or_else(|| client.strange(&"it gave no token"))?;
+    println!("{text}");
+    let expires = answer["expires_at"].as_str().unwrap_or("an unknown time");
+    eprintln!("Good for one node of store {} until {expires}. At the store's machine:", args.store);
+    eprintln!("  stockroom join TOKEN --hub <address of this hub>");
+    Ok(())
+}
+
+/// `join`.
+pub fn join(args: JoinArgs) -> Result<(), Failure> {
+    let data = DataDir::new(args.data.data, None);
+    let order = Join { token: args.token, hub: args.hub, data, names: own_names(&args.hosts) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let record = runtime.block_on(join_tenant(&order))?;
+    let data = order.data.root().display();
+    println!("This is node {} of store {} of {} now, in {data}.", record.node, record.store, record.tenant_name);
+    println!("Next: stockroom run --data {data}");
+    Ok(())
+}
+
+/// `run`.
+pub fn run(overrides: &Overrides) -> Result<(), Failure> {
+    let config = Config::load(overrides)?;
+    let filter = EnvFilter::try_new(&config.log).map_err(|error| format!("log: {error}"))?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+    daemon::run(&config)?;
+    Ok(())
+}
+
+/// A time of day as minutes after midnight.
+pub fn parse_rollover(text: &str) -> Result<u16, String> {
+    let wrong = || "a time of day is written HH:MM".to_owned();
+    let (hours, minutes) = text.split_once(':').ok_or_else(wrong)?;
+    let (hours, minutes): (u16, u16) = (hours.parse().map_err(|_| wrong())?, minutes.parse().map_err(|_| wrong())?);
+    if hours < 24 && minutes < 60 { Ok(hours * 60 + minutes) } else { Err(wrong()) }
+}
+
+/// A span of time such as `24h`, `90m` or `30s`.
+pub fn parse_span(text: &str) -> Result<Duration, String> {
+    let wrong = || "a span of time is a number with h, m or s, e.g. 24h".to_owned();
+    let unit = text.chars().next_back().ok_or_else(wrong)?;
+    let seconds = match unit {
+        'h' => 3_600,
+        'm' => 60,
+        's' => 1,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// A file name from the tenant's name.
+fn root_key_of(tenant: &str) -> PathBuf {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    PathBuf::from(format!("stockroom-root-{}.key", tenant.chars().map(plain).collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_a_number_with_a_unit() {
+        assert_eq!(parse_span("24h"), Ok(Duration::from_secs(86_400)));
+        assert_eq!(parse_span("90m"), Ok(Duration::from_secs(5_400)));
+        for wrong in ["", "h", "24", "-1h", "1 h", "1d", "99999999999999999999h"] {
+            assert!(parse_span(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_rollover("04:00"), Ok(240));
+        for wrong in ["4", "24:00", "04:60", ":", "-1:00"] {
+            assert!(parse_rollover(wrong).is_err(), "{wrong}");
+        }
+    }
+}

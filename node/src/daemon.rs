@@ -1,0 +1,277 @@
+//! A running node: the core on its thread, and around it links, watchers, the enrolment port and the API, started in this order
+//! and stopped in the reverse.
+
+pub mod clock;
+pub mod engine;
+pub mod net;
+pub mod open;
+pub mod watch;
+
+use std::io;
+use std::sync::Arc;
+
+use stockroom_crdt::ids::StoreId;
+use stockroom_transport::{Net, NetError, TlsClock};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{broadcast, mpsc, oneshot, watch as channel};
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+use crate::api::{self, Listeners};
+use crate::config::Config;
+use crate::devices::DeviceStore;
+use crate::enrol::Enrolment;
+use crate::enrol::port::{Clerk, keep};
+use crate::files::{self, DataDir, FilesError, Running};
+use crate::handle::Handle;
+use crate::identity::Identity;
+use crate::info::{ApiConfig, LanConfig, NodeInfo};
+use clock::{Clock, wall_ms};
+use engine::{Control, Ends, Engine, EngineError};
+use open::{OpenError, Opener};
+
+/// Why a node does not run, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A file.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// The core could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The links could not be opened.
+    #[error("the links to other nodes cannot be opened")]
+    Net(#[from] NetError),
+    /// The API could not be served.
+    #[error(transparent)]
+    Api(#[from] api::ServeError),
+    /// The core ended by itself.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The core's thread panicked. Its message stands above.
+    #[error("the core crashed: this is a bug in stockroom")]
+    Crashed,
+    /// Threads, signals or sockets are not to be had.
+    #[error("the system refused: {0}")]
+    System(&'static str, #[source] io::Error),
+    /// The hub's issuer cannot be read.
+    #[error("the hub's issuing certificate cannot be used")]
+    Issuer(#[from] stockroom_transport::AuthorityError),
+    /// The identity is not whole.
+    #[error("the identity cannot be used: {0}")]
+    Identity(String),
+    /// The system gave no randomness.
+    #[error("the system gave no randomness")]
+    Random(#[from] getrandom::Error),
+}
+
+/// Runs the node in the configured directory until SIGTERM or SIGINT, or until its disk cannot be trusted any more.
+pub fn run(config: &Config) -> Result<(), RunError> {
+    let dir = config.dir();
+    let identity = Arc::new(Identity::load(&dir)?);
+    dir.create()?;
+    let _lock = dir.lock()?;
+    let unclean = dir.running().exists();
+    dir.write_running(&Running { pid: std::process::id(), api: None })?;
+    let runtime = Builder::new_multi_thread().enable_all().build().map_err(|e| RunError::System("no runtime", e))?;
+    let record = &identity.record;
+    let span = tracing::info_span!("node", node = record.node, store = record.store);
+    let outcome = {
+        let _entered = span.enter();
+        start(config, &dir, identity, unclean, &runtime)
+    };
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    if outcome.is_ok() {
+        files::remove(&dir.running())?;
+    }
+    outcome
+}
+
+fn start(
+    config: &Config,
+    dir: &DataDir,
+    identity: Arc<Identity>,
+    unclean: bool,
+    runtime: &Runtime,
+) -> Result<(), RunError> {
+    let mut boot = [0; 8];
+    getrandom::fill(&mut boot)?;
+    let clock = Clock::start(u64::from_be_bytes(boot));
+    let started_ms = wall_ms();
+    let opener = Opener::new(dir, identity.clone(), config.cache_mib << 20, unclean)?;
+    let core = opener.open(clock.now(), None)?;
+    let first = core.status().map_err(OpenError::from)?;
+    let reader = core.reader();
+    tracing::info!(
+        role = first.role.as_str(),
+        epoch = first.epoch.0,
+        reason = first.epoch_reason.as_str(),
+        "core open"
+    );
+
+    let _in_runtime = runtime.enter();
+    let tls_clock = TlsClock::wall();
+    let (net, links) = net::start(config, &identity, reader.clone(), tls_clock.clone())?;
+    let (requests_in, requests) = mpsc::channel(REQUESTS_MAX);
+    let (control_in, control) = mpsc::channel(CONTROLS_MAX);
+    let (status_in, status) = channel::channel(Arc::new(first));
+    let (events, _) = broadcast::channel(EVENTS_MAX);
+    let handle = Handle::new(requests_in, reader, status, events.clone());
+    let live = net::LiveLinks::default();
+    let ends = Ends { requests, links, control, status: status_in, live: live.clone(), events };
+    let engine = Engine::new(core, opener, clock, net.clone(), ends);
+    let ended = spawn_engine(engine, runtime.handle().clone())?;
+
+    let node = Node { config, dir, identity: &identity, handle, net, live, control: control_in, started_ms };
+    let span = tracing::Span::current();
+    runtime.block_on(node.serve(tls_clock, ended).instrument(span))
+}
+
+type Ended = oneshot::Receiver<Result<(), RunError>>;
+
+/// The thread reports its end through a channel; dropping the channel without a word means that it panicked.
+fn spawn_engine(engine: Engine, runtime: tokio::runtime::Handle) -> Result<Ended, RunError> {
+    let (report, ended) = oneshot::channel();
+    let span = tracing::Span::current();
+    let body = move || {
+        let _entered = span.enter();
+        let outcome = engine.run(&runtime).map_err(RunError::from);
+        // The receiver lives until the process ends.
+        let _ = report.send(outcome);
+    };
+    std::thread::Builder::new().name("core".into()).spawn(body).map_err(|e| RunError::System("no thread", e))?;
+    Ok(ended)
+}
+
+/// The parts of a node whose core runs.
+struct Node<'a> {
+    config: &'a Config,
+    dir: &'a DataDir,
+    identity: &'a Identity,
+    handle: Handle,
+    net: Net,
+    live: net::LiveLinks,
+    control: mpsc::Sender<Control>,
+    started_ms: u64,
+}
+
+impl Node<'_> {
+    /// Serves until a signal comes or a part fails; then stops everything in order.
+    async fn serve(self, clock: TlsClock, mut ended: Ended) -> Result<(), RunError> {
+        let (stop, stopped) = channel::channel(false);
+        let mut tasks = JoinSet::new();
+        let enrolment = self.open_enrolment(clock, &stopped, &mut tasks)?;
+        let mut api = self.open_api(enrolment, &stopped)?;
+        self.watch(&mut tasks);
+        let early = tokio::select! {
+            signal = stop_signal() => signal.map_err(|e| RunError::System("no signals", e)),
+            outcome = &mut ended => outcome.unwrap_or(Err(RunError::Crashed)),
+            served = api.join_next() => Err(served.and_then(api_failure).unwrap_or(RunError::Crashed)),
+        };
+        tracing::info!("stopping");
+        stop.send_replace(true);
+        while api.join_next().await.is_some() {}
+        // A closed channel means that the core has ended; its outcome is known then.
+        let late = match self.control.send(Control::Stop).await {
+            Ok(()) => ended.await.unwrap_or(Err(RunError::Crashed)),
+            Err(_) => Ok(()),
+        };
+        self.net.shutdown("goodbye").await;
+        tasks.shutdown().await;
+        early.and(late)
+    }
+
+    fn info(&self, enrolment: Option<Arc<Enrolment>>) -> NodeInfo {
+        let record = &self.identity.record;
+        NodeInfo {
+            tenant: record.tenant.clone(),
+            node: record.node,
+            role: self.identity.role().as_str(),
+            store: record.store,
+            name: record.tenant_name.clone(),
+            data_dir: self.dir.root().into(),
+            version: env!("CARGO_PKG_VERSION"),
+            started_ms: self.started_ms,
+            enrolment,
+            links: net::window(&self.net, &self.live),
+        }
+    }
+
+    /// At a hub: the list of tokens, and the port that follows it.
+    fn open_enrolment(
+        &self,
+        clock: TlsClock,
+        stopped: &channel::Receiver<bool>,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<Option<Arc<Enrolment>>, RunError> {
+        let Some(issuer) = self.identity.issuer() else { return Ok(None) };
+        let root_key = self.identity.root_key().map_err(RunError::Identity)?;
+        let root_cert = self.identity.tls.root_fingerprint();
+        let enrolment = Arc::new(Enrolment::open(self.dir.enrolment(), root_cert, root_key));
+        let port = self.net.local_addr().map_err(|e| RunError::System("no address", e))?.port();
+        let clerk = Clerk {
+            handle: self.handle.clone(),
+            issuer: issuer?,
+            enrolment: enrolment.clone(),
+            tenant_name: self.identity.record.tenant_name.clone(),
+            hubs: self.config.advertise.iter().cloned().collect(),
+            port,
+            clock,
+        };
+        let tls = self.identity.tls.clone();
+        tasks.spawn(keep(self.config.enrol_listen, tls, Arc::new(clerk), stopped.clone()).in_current_span());
+        Ok(Some(enrolment))
+    }
+
+    fn open_api(
+        &self,
+        enrolment: Option<Arc<Enrolment>>,
+        stopped: &channel::Receiver<bool>,
+    ) -> Result<JoinSet<Result<(), api::ServeError>>, RunError> {
+        let lan = self.config.api.lan_listen.map(|listen| LanConfig {
+            listen,
+            chain_pem: self.identity.tls.chain_pem(),
+            key_pem: self.identity.tls.key_pem(),
+        });
+        let devices = DeviceStore::open(self.dir.devices());
+        let config = ApiConfig { listen: self.config.api.listen, lan, devices, test_aids: false };
+        let listeners = Listeners::bind(&config)?;
+        let address = listeners.loopback().map_err(|e| RunError::System("no address", e))?;
+        self.dir.write_running(&Running { pid: std::process::id(), api: Some(address.to_string()) })?;
+        tracing::info!(api = %address, lan = ?config.lan.as_ref().map(|lan| lan.listen), "node up");
+        let mut api = JoinSet::new();
+        let served = api::serve(self.handle.clone(), self.info(enrolment), config, listeners, stopped.clone());
+        api.spawn(served.in_current_span());
+        Ok(api)
+    }
+
+    fn watch(&self, tasks: &mut JoinSet<()>) {
+        let disk = watch::disk_space(self.dir.root().into(), self.config.disk.clone(), self.control.clone());
+        tasks.spawn(disk.in_current_span());
+        let store = StoreId(self.identity.record.store);
+        tasks.spawn(watch::zone(store, self.handle.clone(), self.control.clone()).in_current_span());
+    }
+}
+
+fn api_failure(ended: Result<Result<(), api::ServeError>, tokio::task::JoinError>) -> Option<RunError> {
+    ended.ok()?.err().map(RunError::from)
+}
+
+async fn stop_signal() -> io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Requests that wait for the core: more than a second's work for it.
+const REQUESTS_MAX: usize = 4_096;
+
+/// Controls come from three tasks, one at a time.
+const CONTROLS_MAX: usize = 16;
+
+/// Events that a slow watcher may be behind.
+const EVENTS_MAX: usize = 4_096;

@@ -1,0 +1,18 @@
+//! The data model seen from outside: join laws, stock, canonical bytes, runs, hostile bytes, chains, clocks, article numbers.
+
+#[cfg(test)]
+mod crdt {
+    mod arbitrary;
+    mod facts;
+
+    mod articles;
+    mod canonical;
+    mod chain;
+    mod clock;
+    mod forks;
+    mod golden;
+    mod hostile;
+    mod join;
+    mod runs;
+    mod stock;
+}
