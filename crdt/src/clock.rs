@@ -38,7 +38,7 @@ impl Hlc {
     }
 
     fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

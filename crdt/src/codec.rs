@@ -290,9 +290,8 @@ pub mod col {
     pub const KEY: u8 = 49;
     pub const POSITION: u8 = 50;
     pub const FISCAL: u8 = 51;
-    pub const TILL_DELTA: u8 = 52;
     /// One more than the largest column.
-    pub const COUNT_OF_COLUMNS: usize = 53;
+    pub const COUNT_OF_COLUMNS: usize = 52;
 }
 
 #[cfg(test)]

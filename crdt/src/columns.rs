@@ -1,13 +1,20 @@
-//! The link encoding: values of one column gathered across entries, each column in its smallest of four forms.
+//! The link encoding: values of one column gathered across entries, each column as short as [`numbers`] can write it.
 //!
-//! Layout: for each column in use, in ascending order: one byte `form << 6 | column`, a varint of the byte length, and the
-//! data. Forms: 0 varints, 1 zigzag varint differences, 2 runs `(length, value)`, 3 runs of differences. Bytes of strings of
-//! a column stand behind its numbers, with their lengths among those numbers.
+//! Layout: for each column in use, in ascending order: a varint `gap << 4 | form << 1 | has_strings`, where `gap` is how many
+//! unused columns stand before it; the byte length of its numbers (not for a constant, which ends by itself); the byte length
+//! of its strings, if it has any; the numbers; the strings.
+//!
+//! A string is written once per column, as its length and bytes; its number says as the how manieth different string it came.
 //!
 //! The decoder hands values out one by one and charges each against a budget, so that a few bytes cannot claim to be a
 //! million values.
 
-use crate::codec::{DecodeError, Sink, Source, col, put_varint, take_varint, unzigzag, varint_len, zigzag};
+mod numbers;
+
+use std::collections::BTreeMap;
+
+use crate::codec::{DecodeError, Sink, Source, col, put_varint, take_varint};
+use numbers::{Form, Numbers};
 
 /// Gathers values by column.
 pub struct ColumnWriter {
@@ -17,7 +24,8 @@ pub struct ColumnWriter {
 #[derive(Default, Clone)]
 struct Gathered {
     numbers: Vec<u64>,
-    bytes: Vec<u8>,
+    strings: Vec<u8>,
+    known: BTreeMap<Box<[u8]>, u64>,
 }
 
 impl Default for ColumnWriter {
@@ -33,147 +41,74 @@ impl Sink for ColumnWriter {
 
     fn blob(&mut self, column: u8, bytes: &[u8]) {
         let gathered = &mut self.columns[usize::from(column)];
-        gathered.numbers.push(bytes.len() as u64);
-        gathered.bytes.extend_from_slice(bytes);
+        let next = gathered.known.len() as u64;
+        let number = gathered.known.get(bytes).copied().unwrap_or(next);
+        if number == next {
+            gathered.known.insert(bytes.into(), next);
+            put_varint(&mut gathered.strings, bytes.len() as u64);
+            gathered.strings.extend_from_slice(bytes);
+        }
+        gathered.numbers.push(number);
     }
 
     fn array(&mut self, column: u8, bytes: &[u8]) {
-        self.columns[usize::from(column)].bytes.extend_from_slice(bytes);
+        self.columns[usize::from(column)].strings.extend_from_slice(bytes);
     }
 }
 
 impl ColumnWriter {
     /// Appends the gathered columns to `out`.
     pub fn finish(self, out: &mut Vec<u8>) {
-        for (column, gathered) in self.columns.into_iter().enumerate() {
-            if gathered.numbers.is_empty() && gathered.bytes.is_empty() {
+        let mut next = 0;
+        for (column, Gathered { numbers, strings, .. }) in (0..).zip(self.columns) {
+            if numbers.is_empty() && strings.is_empty() {
                 continue;
             }
-            let (form, len) = smallest(&gathered.numbers);
-            out.push((form as u8) << 6 | column as u8);
-            put_varint(out, len as u64);
-            put_varint(out, gathered.bytes.len() as u64);
-            write_numbers(out, form, &gathered.numbers);
-            out.extend_from_slice(&gathered.bytes);
+            let (form, numbers) = numbers::encode(&numbers);
+            put_varint(out, (column - next) << 4 | (form as u64) << 1 | u64::from(!strings.is_empty()));
+            next = column + 1;
+            if form != Form::Constant {
+                put_varint(out, numbers.len() as u64);
+            }
+            if !strings.is_empty() {
+                put_varint(out, strings.len() as u64);
+            }
+            out.extend(numbers);
+            out.extend(strings);
         }
     }
-}
-
-/// How a column's numbers are written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Form {
-    Plain = 0,
-    Delta = 1,
-    Runs = 2,
-    DeltaRuns = 3,
-}
-
-impl Form {
-    fn of(bits: u8) -> Self {
-        match bits & 3 {
-            0 => Self::Plain,
-            1 => Self::Delta,
-            2 => Self::Runs,
-            _ => Self::DeltaRuns,
-        }
-    }
-
-    fn is_delta(self) -> bool {
-        matches!(self, Self::Delta | Self::DeltaRuns)
-    }
-
-    fn is_runs(self) -> bool {
-        matches!(self, Self::Runs | Self::DeltaRuns)
-    }
-}
-
-fn smallest(numbers: &[u64]) -> (Form, usize) {
-    let plain = numbers.iter().map(|&n| varint_len(n)).sum();
-    let delta = deltas(numbers).map(varint_len).sum();
-    let runs = runs(numbers.iter().copied()).map(|(n, v)| varint_len(n) + varint_len(v)).sum();
-    let delta_runs = self::runs(deltas(numbers)).map(|(n, v)| varint_len(n) + varint_len(v)).sum();
-    [(Form::Plain, plain), (Form::Delta, delta), (Form::Runs, runs), (Form::DeltaRuns, delta_runs)]
-        .into_iter()
-        .min_by_key(|&(_, len)| len)
-        .expect("four forms were compared")
-}
-
-fn write_numbers(out: &mut Vec<u8>, form: Form, numbers: &[u64]) {
-    let mut put_runs = |runs: &mut dyn Iterator<Item = (u64, u64)>| {
-        for (count, value) in runs {
-            put_varint(out, count);
-            put_varint(out, value);
-        }
-    };
-    match form {
-        Form::Plain => numbers.iter().for_each(|&n| put_varint(out, n)),
-        Form::Delta => deltas(numbers).for_each(|n| put_varint(out, n)),
-        Form::Runs => put_runs(&mut runs(numbers.iter().copied())),
-        Form::DeltaRuns => put_runs(&mut runs(deltas(numbers))),
-    }
-}
-
-fn deltas(numbers: &[u64]) -> impl Iterator<Item = u64> + '_ {
-    numbers.iter().scan(0u64, |last, &n| {
-        let step = n.wrapping_sub(*last) as i64;
-        *last = n;
-        Some(zigzag(step))
-    })
-}
-
-fn runs(numbers: impl Iterator<Item = u64>) -> impl Iterator<Item = (u64, u64)> {
-    let mut numbers = numbers.peekable();
-    std::iter::from_fn(move || {
-        let value = numbers.next()?;
-        let mut count = 1;
-        while numbers.next_if_eq(&value).is_some() {
-            count += 1;
-        }
-        Some((count, value))
-    })
 }
 
 /// Hands values out by column.
 pub struct ColumnReader<'a> {
-    columns: Vec<Cursor<'a>>,
+    columns: Vec<Column<'a>>,
     budget: usize,
 }
 
 #[derive(Clone)]
-struct Cursor<'a> {
-    form: Form,
-    numbers: &'a [u8],
-    bytes: &'a [u8],
-    last: u64,
-    run: (u64, u64),
+struct Column<'a> {
+    numbers: Numbers<'a>,
+    strings: &'a [u8],
+    known: Vec<&'a [u8]>,
 }
 
 impl<'a> ColumnReader<'a> {
-    /// Reads what [`ColumnWriter::finish`] wrote. `budget` bounds the canonical bytes that may come out.
+    /// Reads what [`ColumnWriter::finish`] wrote. `budget` bounds the values and string bytes that may come out.
     pub fn new(mut bytes: &'a [u8], budget: usize) -> Result<Self, DecodeError> {
-        let empty = Cursor { form: Form::Plain, numbers: &[], bytes: &[], last: 0, run: (0, 0) };
-        let mut columns = vec![empty; col::COUNT_OF_COLUMNS];
-        let mut previous = None;
-        while let Some((&head, rest)) = bytes.split_first() {
-            bytes = rest;
-            let column = head & 0x3f;
-            if usize::from(column) >= col::COUNT_OF_COLUMNS || previous.is_some_and(|p| p >= column) {
-                return Err(DecodeError::Value("column"));
-            }
-            previous = Some(column);
-            let numbers = take_len(&mut bytes)?;
-            let strings = take_len(&mut bytes)?;
-            let numbers = take_slice(&mut bytes, numbers)?;
-            let strings = take_slice(&mut bytes, strings)?;
-            let cursor = &mut columns[usize::from(column)];
-            (cursor.form, cursor.numbers, cursor.bytes) = (Form::of(head >> 6), numbers, strings);
+        let unused = Column { numbers: Numbers::default(), strings: &[], known: Vec::new() };
+        let mut columns = vec![unused; col::COUNT_OF_COLUMNS];
+        let mut left = columns.iter_mut();
+        while !bytes.is_empty() {
+            let head = take_varint(&mut bytes)?;
+            let gap = usize::try_from(head >> 4).map_err(|_| DecodeError::Value("column"))?;
+            *left.nth(gap).ok_or(DecodeError::Value("column"))? = Column::take(head, &mut bytes)?;
         }
         Ok(Self { columns, budget })
     }
 
     /// Succeeds if every column was read to its end.
     pub fn finish(self) -> Result<(), DecodeError> {
-        let done = |c: &Cursor<'_>| c.numbers.is_empty() && c.bytes.is_empty() && c.run.0 == 0;
+        let done = |column: &Column<'_>| column.numbers.is_done() && column.strings.is_empty();
         if self.columns.iter().all(done) { Ok(()) } else { Err(DecodeError::Left) }
     }
 
@@ -181,51 +116,50 @@ impl<'a> ColumnReader<'a> {
         self.budget = self.budget.checked_sub(bytes).ok_or(DecodeError::Limit("expansion"))?;
         Ok(())
     }
-
-    fn strings(&mut self, column: u8, len: usize) -> Result<&'a [u8], DecodeError> {
-        self.charge(len)?;
-        take_slice(&mut self.columns[usize::from(column)].bytes, len)
-    }
 }
 
-impl Cursor<'_> {
-    fn next(&mut self) -> Result<u64, DecodeError> {
-        let coded = if self.form.is_runs() {
-            if self.run.0 == 0 {
-                self.run = (take_varint(&mut self.numbers)?, take_varint(&mut self.numbers)?);
-                if self.run.0 == 0 {
-                    return Err(DecodeError::Value("run"));
-                }
-            }
-            self.run.0 -= 1;
-            self.run.1
-        } else {
-            take_varint(&mut self.numbers)?
+impl<'a> Column<'a> {
+    fn take(head: u64, bytes: &mut &'a [u8]) -> Result<Self, DecodeError> {
+        let form = Form::of(head >> 1 & 7).ok_or(DecodeError::Value("form of a column"))?;
+        let numbers = if form == Form::Constant { None } else { Some(take_len(bytes)?) };
+        let strings = if head & 1 == 1 { take_len(bytes)? } else { 0 };
+        let numbers = match numbers {
+            None => Numbers::constant(bytes)?,
+            Some(len) => Numbers::open(form, take_slice(bytes, len)?)?,
         };
-        if self.form.is_delta() {
-            self.last = self.last.wrapping_add(unzigzag(coded) as u64);
-            Ok(self.last)
-        } else {
-            Ok(coded)
+        Ok(Self { numbers, strings: take_slice(bytes, strings)?, known: Vec::new() })
+    }
+
+    fn string(&mut self) -> Result<&'a [u8], DecodeError> {
+        let number = self.numbers.next()?;
+        if number == self.known.len() as u64 {
+            let len = take_len(&mut self.strings)?;
+            self.known.push(take_slice(&mut self.strings, len)?);
         }
+        let string = usize::try_from(number).ok().and_then(|number| self.known.get(number).copied());
+        string.ok_or(DecodeError::Value("string"))
     }
 }
 
 impl Source for ColumnReader<'_> {
     fn uint(&mut self, column: u8) -> Result<u64, DecodeError> {
         self.charge(1)?;
-        self.columns[usize::from(column)].next()
+        self.columns[usize::from(column)].numbers.next()
     }
 
     fn blob(&mut self, column: u8, bytes_max: usize) -> Result<Vec<u8>, DecodeError> {
-        let len = usize::try_from(self.uint(column)?).ok().filter(|&n| n <= bytes_max);
-        let len = len.ok_or(DecodeError::Limit("bytes of a field"))?;
-        Ok(self.strings(column, len)?.to_vec())
+        let string = self.columns[usize::from(column)].string()?;
+        if string.len() > bytes_max {
+            return Err(DecodeError::Limit("bytes of a field"));
+        }
+        self.charge(1 + string.len())?;
+        Ok(string.to_vec())
     }
 
     fn array<const N: usize>(&mut self, column: u8) -> Result<[u8; N], DecodeError> {
+        self.charge(N)?;
         let mut out = [0; N];
-        out.copy_from_slice(self.strings(column, N)?);
+        out.copy_from_slice(take_slice(&mut self.columns[usize::from(column)].strings, N)?);
         Ok(out)
     }
 }
@@ -240,44 +174,54 @@ fn take_slice<'a>(bytes: &mut &'a [u8], len: usize) -> Result<&'a [u8], DecodeEr
     Ok(head)
 }
 
-const _: () = assert!(col::COUNT_OF_COLUMNS <= 64, "a column's number shares a byte with its form");
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn round_trip(numbers: &[u64]) -> Vec<u8> {
+    #[test]
+    fn strings_are_written_once() {
         let mut writer = ColumnWriter::default();
-        numbers.iter().for_each(|&n| writer.uint(col::SKU, n));
-        writer.blob(col::NAME, b"tea");
+        let names: [&[u8]; 5] = [b"tea", b"", b"tea", b"milk", b""];
+        names.iter().for_each(|name| writer.blob(col::NAME, name));
+        writer.array(col::DIGEST, &[7; 4]);
         let mut bytes = Vec::new();
         writer.finish(&mut bytes);
-        let mut reader = ColumnReader::new(&bytes, 10_000).unwrap();
-        for &n in numbers {
-            assert_eq!(reader.uint(col::SKU), Ok(n));
+        assert_eq!(bytes.windows(3).filter(|window| window == b"tea").count(), 1);
+        let mut reader = ColumnReader::new(&bytes, 100).unwrap();
+        for name in names {
+            assert_eq!(reader.blob(col::NAME, 4).unwrap(), name);
         }
-        assert_eq!(reader.blob(col::NAME, 10).unwrap(), b"tea");
+        assert_eq!(reader.array(col::DIGEST), Ok([7; 4]));
         reader.finish().unwrap();
-        bytes
     }
 
     #[test]
-    fn every_form_round_trips() {
-        round_trip(&[3, 900, 5, u64::MAX, 0]);
-        round_trip(&[1_000_000, 1_000_001, 1_000_003, 1_000_000]);
-        assert!(round_trip(&[7; 500]).len() < 20);
-        assert!(round_trip(&(0..500).map(|n| 1 << 40 | n).collect::<Vec<_>>()).len() < 30);
+    fn a_string_that_was_not_written_is_refused() {
+        let mut writer = ColumnWriter::default();
+        [1, 0].into_iter().for_each(|number| writer.uint(col::NAME, number));
+        let mut bytes = Vec::new();
+        writer.finish(&mut bytes);
+        let mut reader = ColumnReader::new(&bytes, 100).unwrap();
+        assert_eq!(reader.blob(col::NAME, 4), Err(DecodeError::Value("string")));
     }
 
     #[test]
-    fn a_long_run_stops_at_the_budget() {
-        let mut bytes = vec![2 << 6 | col::SKU];
-        let mut run = Vec::new();
-        put_varint(&mut run, u64::MAX);
-        put_varint(&mut run, 1);
-        put_varint(&mut bytes, run.len() as u64);
-        put_varint(&mut bytes, 0);
-        bytes.extend(run);
+    fn a_repeated_string_is_charged_each_time_and_no_longer_than_its_field() {
+        let mut writer = ColumnWriter::default();
+        (0..3).for_each(|_| writer.blob(col::NAME, b"milk"));
+        let mut bytes = Vec::new();
+        writer.finish(&mut bytes);
+        let mut reader = ColumnReader::new(&bytes, 10).unwrap();
+        assert_eq!(reader.blob(col::NAME, 3), Err(DecodeError::Limit("bytes of a field")));
+        assert!((0..2).all(|_| reader.blob(col::NAME, 4).is_ok()));
+        assert_eq!(reader.blob(col::NAME, 4), Err(DecodeError::Limit("expansion")));
+    }
+
+    #[test]
+    fn a_constant_stops_at_the_budget() {
+        let mut bytes = Vec::new();
+        put_varint(&mut bytes, u64::from(col::SKU) << 4 | (Form::Constant as u64) << 1);
+        put_varint(&mut bytes, 1);
         let mut reader = ColumnReader::new(&bytes, 3).unwrap();
         for _ in 0..3 {
             assert_eq!(reader.uint(col::SKU), Ok(1));

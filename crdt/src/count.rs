@@ -119,6 +119,10 @@ impl CountClose {
             let ambiguous = source.flag(col::LINE_FLAGS)?;
             lines.push(CountLine { sku, unit, quantity, cut, scanned_ms, ambiguous });
         }
+        let names: std::collections::BTreeSet<_> = lines.iter().map(|line| (&line.sku, line.unit)).collect();
+        if names.len() < lines.len() {
+            return Err(DecodeError::Value("count: a product stands twice"));
+        }
         Ok(Self { session, staff, others, lines })
     }
 }

@@ -166,7 +166,7 @@ impl Fact {
             Self::Fence(fence) => Rows::of(|s| s.uint(col::KEY, u64::from(fence.node.0))),
             Self::Store(store) => Rows::of(|s| s.uint(col::KEY, u64::from(store.store.0))),
             Self::Product(product) => product.sku.as_str().as_bytes().to_vec(),
-            Self::Recall(recall) => recall.sku.as_str().as_bytes().to_vec(),
+            Self::Recall(recall) => recall.entity(),
             Self::Price(price) => price.entity(),
             Self::Template(template) => vec![template.prefix],
             Self::EpochOpen(_)
@@ -179,12 +179,12 @@ impl Fact {
             | Self::DayOpen(_)
             | Self::DayClose(_)
             | Self::Adjustment(_)
-            | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s))]).short().to_vec(),
+            | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }
     }
 
-    fn encode_body(&self, sink: &mut impl Sink) {
+    fn encode_body(&self, sink: &mut impl Sink, hlc_ms: u64) {
         match self {
             Self::EpochOpen(fact) => fact.encode(sink),
             Self::Boot(fact) => fact.encode(sink),
@@ -197,7 +197,7 @@ impl Fact {
             Self::Price(fact) => fact.encode(sink),
             Self::Template(fact) => fact.encode(sink),
             Self::GoodsReceipt(fact) => fact.encode(sink),
-            Self::Sale(fact) => fact.encode(sink),
+            Self::Sale(fact) => fact.encode(sink, hlc_ms),
             Self::CountScan(fact) => fact.encode(sink),
             Self::CountClose(fact) => fact.encode(sink),
             Self::DayOpen(fact) => fact.encode(sink),
@@ -207,7 +207,7 @@ impl Fact {
         }
     }
 
-    fn decode_body(number: u16, source: &mut impl Source) -> Result<Self, DecodeError> {
+    fn decode_body(number: u16, source: &mut impl Source, hlc_ms: u64) -> Result<Self, DecodeError> {
         Ok(match number {
             kind::EPOCH_OPEN => Self::EpochOpen(EpochOpen::decode(source)?),
             kind::BOOT => Self::Boot(Boot::decode(source)?),
@@ -220,7 +220,7 @@ impl Fact {
             kind::PRICE => Self::Price(Price::decode(source)?),
             kind::TEMPLATE => Self::Template(Template::decode(source)?),
             kind::GOODS_RECEIPT => Self::GoodsReceipt(GoodsReceipt::decode(source)?),
-            kind::SALE => Self::Sale(Sale::decode(source)?),
+            kind::SALE => Self::Sale(Sale::decode(source, hlc_ms)?),
             kind::COUNT_SCAN => Self::CountScan(CountScan::decode(source)?),
             kind::COUNT_CLOSE => Self::CountClose(CountClose::decode(source)?),
             kind::DAY_OPEN => Self::DayOpen(DayOpen::decode(source)?),
@@ -266,13 +266,13 @@ impl Entry {
     pub(crate) fn encode_rest(&self, sink: &mut impl Sink) {
         sink.uint(col::HLC_MS, self.hlc.ms());
         sink.uint(col::HLC_COUNTER, u64::from(self.hlc.counter()));
-        self.fact.encode_body(sink);
+        self.fact.encode_body(sink, self.hlc.ms());
     }
 
     /// Reads what [`Entry::encode_rest`] wrote, for a known kind.
     pub(crate) fn decode_rest(number: u16, source: &mut impl Source) -> Result<Self, DecodeError> {
         let hlc = decode_hlc(source)?;
-        Ok(Self { hlc, fact: Fact::decode_body(number, source)? })
+        Ok(Self { hlc, fact: Fact::decode_body(number, source, hlc.ms())? })
     }
 }
 

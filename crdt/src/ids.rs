@@ -131,12 +131,12 @@ impl Sku {
         &self.0
     }
 
-    /// Writes the SKU: a decimal number as twice itself, any other text as its length (odd) and its bytes.
+    /// Writes the SKU: a decimal number as itself, any other text as 0, its length and its bytes.
     pub fn encode(&self, sink: &mut impl Sink) {
         match self.number() {
-            Some(number) => sink.uint(col::SKU, number << 1),
+            Some(number) => sink.uint(col::SKU, number),
             None => {
-                sink.uint(col::SKU, 1);
+                sink.uint(col::SKU, 0);
                 sink.blob(col::SKU_TEXT, self.0.as_bytes());
             }
         }
@@ -145,16 +145,8 @@ impl Sku {
     /// Reads what [`Sku::encode`] wrote.
     pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
         let tag = source.uint(col::SKU)?;
-        if tag & 1 == 0 {
-            let number = tag >> 1;
-            return if number == 0 || number >= NUMBER_MAX {
-                Err(DecodeError::Value("sku"))
-            } else {
-                Ok(Self(number.to_string().into()))
-            };
-        }
-        if tag != 1 {
-            return Err(DecodeError::Value("sku"));
+        if tag != 0 {
+            return if tag >= NUMBER_MAX { Err(DecodeError::Value("sku")) } else { Ok(Self(tag.to_string().into())) };
         }
         let sku = Self::parse(&source.text(col::SKU_TEXT, CODE_BYTES_MAX)?).map_err(|_| DecodeError::Value("sku"))?;
         if sku.number().is_some() { Err(DecodeError::Value("sku")) } else { Ok(sku) }
@@ -246,5 +238,5 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Numbers at or above this are written as text, so that twice the number fits 63 bits.
+/// Numbers at or above this are written as text: every number of 18 digits fits 64 bits.
 const NUMBER_MAX: u64 = 1_000_000_000_000_000_000;

@@ -146,6 +146,16 @@ pub struct Recall {
 }
 
 impl Recall {
+    /// The cell's entity: SKU, then lot, so that recalls of two lots stand side by side.
+    pub fn entity(&self) -> Vec<u8> {
+        [self.sku.as_str().as_bytes(), &[0], self.lot.as_str().as_bytes()].concat()
+    }
+
+    /// What the entities of all recalls of `sku` begin with.
+    pub fn entities_of(sku: &Sku) -> Vec<u8> {
+        [sku.as_str().as_bytes(), &[0]].concat()
+    }
+
     /// Writes the recall.
     pub fn encode(&self, sink: &mut impl Sink) {
         self.sku.encode(sink);

@@ -96,6 +96,9 @@ impl Adjustment {
         let sku = Sku::decode(source)?;
         let unit = Unit::decode(source)?;
         let delta = source.int_within(col::QUANTITY, QUANTITY_MAX, "quantity")?;
+        if delta == 0 {
+            return Err(DecodeError::Value("quantity"));
+        }
         let reason = Code::decode(source, col::REASON)?;
         Ok(Self { sku, unit, delta, reason, staff: Code::decode(source, col::STAFF)? })
     }

@@ -151,9 +151,10 @@ impl Sale {
         self.tenders.iter().fold(0, |sum: i64, tender| sum.saturating_add(tender.amount))
     }
 
-    /// Writes the sale. `rung_ms` and the receipt's sequence are written as differences to the entry's neighbours in
-    /// meaning, which makes their columns nearly constant.
-    pub fn encode(&self, sink: &mut impl Sink) {
+    /// Writes the sale of an entry of time `hlc_ms`. What follows nearly from something else is written as the difference from
+    /// it, which makes its column nearly constant: when it was rung up from `hlc_ms`, the receipt's sequence from the till's,
+    /// a line's tax from its price and rate, the last tender from what remains to be paid.
+    pub fn encode(&self, sink: &mut impl Sink, hlc_ms: u64) {
         let has_fiscal = !self.fiscal.is_empty();
         let flags = [
             self.late,
@@ -170,7 +171,7 @@ impl Sale {
         sink.uint(col::SERIES, u64::from(self.receipt.series));
         sink.uint(col::RECEIPT, zigzag(self.till_seq.wrapping_sub(self.receipt.sequence) as i64));
         sink.uint(col::DAY, u64::from(self.day));
-        sink.uint(col::TIME, self.rung_ms);
+        sink.int(col::TIME, hlc_ms.wrapping_sub(self.rung_ms) as i64);
         self.currency.encode(sink);
         self.cashier.encode(sink, col::STAFF);
         let optional = [(&self.approver, col::STAFF), (&self.seller, col::ENTITY), (&self.foreign_key, col::REFERENCE)];
@@ -204,15 +205,15 @@ impl Sale {
         }
     }
 
-    /// Reads what [`Sale::encode`] wrote.
-    pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
+    /// Reads what [`Sale::encode`] wrote into an entry of the same time.
+    pub fn decode(source: &mut impl Source, hlc_ms: u64) -> Result<Self, DecodeError> {
         let [late, approver, seller, foreign, fiscal, voids, rounding] = unbits(source.uint(col::FLAGS)?)?;
         let till = TillId(source.u32(col::TILL)?);
         let till_seq = source.uint(col::TILL_SEQ)?;
         let series = source.u16(col::SERIES)?;
         let sequence = till_seq.wrapping_sub(unzigzag(source.uint(col::RECEIPT)?) as u64);
         let day = source.u32(col::DAY)?;
-        let rung_ms = source.uint(col::TIME)?;
+        let rung_ms = hlc_ms.wrapping_sub(source.int(col::TIME)? as u64);
         let currency = Currency::decode(source)?;
         let cashier = Code::decode(source, col::STAFF)?;
         let approver = decode_optional(source, approver, col::STAFF)?;
@@ -289,9 +290,7 @@ impl SaleLine {
             self.discount_reason.encode(sink, col::REASON);
         }
         if let Some(tax) = &self.tax {
-            tax.code.encode(sink, col::TAX_CODE);
-            sink.uint(col::TAX_RATE, u64::from(tax.rate_bp));
-            sink.int(col::TAX_AMOUNT, tax.amount);
+            tax.encode(sink, self.amount());
         }
         if !self.lot.is_empty() {
             self.lot.encode(sink, col::LOT);
@@ -306,21 +305,43 @@ impl SaleLine {
         let [gram, discount, reason, tax, unknown, overridden, lot, original] = unbits(source.uint(col::LINE_FLAGS)?)?;
         let sku = Sku::decode(source)?;
         let quantity = source.int_within(col::QUANTITY, QUANTITY_MAX, "quantity")?;
+        if quantity == 0 {
+            return Err(DecodeError::Value("quantity"));
+        }
         let unit_price = source.int_within(col::PRICE, AMOUNT_MAX, "price")?;
         let discount = if discount { source.int_within(col::DISCOUNT, AMOUNT_MAX, "discount")? } else { 0 };
         let discount_reason = decode_optional(source, reason, col::REASON)?;
-        let tax = if tax {
-            let code = Code::decode(source, col::TAX_CODE)?;
-            let rate_bp = source.u32(col::TAX_RATE)?;
-            Some(Tax { code, rate_bp, amount: source.int_within(col::TAX_AMOUNT, AMOUNT_MAX, "tax")? })
-        } else {
-            None
-        };
+        let unit = if gram { Unit::Gram } else { Unit::Each };
+        let charged = extend(unit, quantity, unit_price).saturating_sub(discount);
+        let tax = if tax { Some(Tax::decode(source, charged)?) } else { None };
         let lot = decode_optional(source, lot, col::LOT)?;
         let original = if original { Some((decode_number(source)?, source.u32(col::POSITION)?)) } else { None };
-        let unit = if gram { Unit::Gram } else { Unit::Each };
         Ok(Self { sku, unit, quantity, unit_price, discount, discount_reason, tax, unknown, overridden, lot, original })
     }
+}
+
+impl Tax {
+    /// Writes code, rate, and by how much the tax differs from what the line's price contains.
+    fn encode(&self, sink: &mut impl Sink, charged: i64) {
+        self.code.encode(sink, col::TAX_CODE);
+        sink.uint(col::TAX_RATE, u64::from(self.rate_bp));
+        sink.int(col::TAX_AMOUNT, self.amount.wrapping_sub(contained(charged, self.rate_bp)));
+    }
+
+    fn decode(source: &mut impl Source, charged: i64) -> Result<Self, DecodeError> {
+        let code = Code::decode(source, col::TAX_CODE)?;
+        let rate_bp = source.u32(col::TAX_RATE)?;
+        let amount = source.int(col::TAX_AMOUNT)?.wrapping_add(contained(charged, rate_bp));
+        let within = (-AMOUNT_MAX..=AMOUNT_MAX).contains(&amount);
+        if within { Ok(Self { code, rate_bp, amount }) } else { Err(DecodeError::Value("tax")) }
+    }
+}
+
+/// The tax that `charged` contains at a rate in hundredths of a percent, half away from zero. Only a prediction: what a
+/// till says instead is kept to the cent.
+fn contained(charged: i64, rate_bp: u32) -> i64 {
+    let (product, whole) = (i128::from(charged) * i128::from(rate_bp), 10_000 + i128::from(rate_bp));
+    ((2 * product.abs() + whole) / (2 * whole) * product.signum()) as i64
 }
 
 fn encode_number(number: ReceiptNumber, sink: &mut impl Sink) {

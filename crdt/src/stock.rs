@@ -201,9 +201,10 @@ impl OnHand {
     }
 }
 
-/// The order among counts: by time, which respects causality; position breaks ties.
-pub fn rank(at: Position, counted: &Counted) -> (Hlc, Position) {
-    (counted.hlc, at)
+/// The order among counts: by their logs. A later epoch of a node is later whatever its clock said, and node ids grow with
+/// enrolment, so the node that replaced another wins. Time only breaks the tie between the histories of a fork.
+pub fn rank(at: Position, counted: &Counted) -> (Position, Hlc) {
+    (at, counted.hlc)
 }
 
 fn counted(effect: &Effect) -> Option<&Counted> {

@@ -10,7 +10,7 @@
 //! | [`gate`] | what every request passes: host, token, limits, timing, headers |
 //! | [`problem`] | errors |
 //! | [`request`], [`idempotency`], [`values`] | taking requests apart; retries; how values are written |
-//! | [`products`], [`import`], [`prices`] | the catalogue |
+//! | [`products`], [`codes`], [`import`], [`prices`] | the catalogue |
 //! | [`goods`], [`sales`], [`receipts`], [`counts`], [`days`] | what a store does all day |
 //! | [`stock`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
 //! | [`nodes`], [`status`], [`backup`], [`events`], [`metrics`] | running a node |
@@ -30,6 +30,7 @@ pub mod idempotency;
 pub mod request;
 pub mod values;
 
+pub mod codes;
 pub mod import;
 pub mod prices;
 pub mod products;
@@ -173,8 +174,8 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(products::list_products, products::create_product))
         .routes(routes!(products::show_product, products::replace_product))
         .routes(routes!(products::set_recall))
-        .routes(routes!(products::scan_code))
-        .routes(routes!(products::set_template))
+        .routes(routes!(codes::scan_code))
+        .routes(routes!(codes::set_template))
         .routes(routes!(prices::list_prices, prices::set_prices))
         .routes(routes!(goods::create_goods_receipt))
         .routes(routes!(goods::create_adjustment))

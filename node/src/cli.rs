@@ -1,5 +1,12 @@
 //! The command line: what can be asked for, and who does it.
 
+/// Prints a line for people. Who closed the pipe has read enough.
+macro_rules! out {
+    ($($words:tt)*) => {
+        $crate::cli::table::line(format_args!($($words)*))
+    };
+}
+
 mod ask;
 mod keep;
 mod node;

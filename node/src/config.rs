@@ -159,6 +159,9 @@ pub struct Overrides {
     /// Let this machine cut the node's links through its API
     #[arg(long, hide = true)]
     pub test_aids: bool,
+    /// Stop when standard input ends: a node that a program started must not outlive it
+    #[arg(long, hide = true)]
+    pub stop_with_stdin: bool,
     /// Free space below which imports and history stop, MiB [default: 512]
     #[arg(long, value_name = "MIB", env = "STOCKROOM_DISK_LOW_MIB")]
     pub disk_low_mib: Option<u64>,

@@ -235,7 +235,7 @@ impl Node<'_> {
             key_pem: self.identity.tls.key_pem(),
         });
         let devices = DeviceStore::open(self.dir.devices());
-        let config = ApiConfig { listen: self.config.api.listen, lan, devices, test_aids: false };
+        let config = ApiConfig { listen: self.config.api.listen, lan, devices, test_aids: self.config.api.test_aids };
         let listeners = Listeners::bind(&config)?;
         let address = listeners.loopback().map_err(|e| RunError::System("no address", e))?;
         self.dir.write_running(&Running { pid: std::process::id(), api: Some(address.to_string()) })?;

@@ -1,7 +1,49 @@
-//! A hub and three stores on one machine.
+//! A hub and three stores on one machine: real processes, real links, a real day of sales, and what goes wrong in one.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`sample`] | the day that is replayed |
+//! | [`process`], [`chain`] | the nodes as child processes; a hub and stores made of them, stocked |
+//! | [`till`] | who sells, and what was acknowledged |
+//! | [`script`] | what goes wrong during the day |
+//! | [`door`], [`board`] | asking a node; what all nodes say of themselves |
+//! | [`check`] | do the nodes hold what the tills remember |
+//! | [`view`], [`report`] | what a person sees meanwhile, and at the end |
+//! | [`patience`] | waits with a bound, Ctrl-C |
 
+pub mod sample;
+
+pub mod chain;
+pub mod process;
+
+pub mod script;
+pub mod till;
+
+pub mod board;
+pub mod door;
+
+pub mod check;
+
+pub mod report;
+pub mod view;
+
+pub mod patience;
+
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use board::{Board, status_of};
+use chain::Chain;
+use check::{Findings, books, check, remembered};
+use door::Door;
+use patience::{Interrupt, Seen};
+use report::Report;
+use sample::{STORES, Sample};
+use script::Day;
+use till::{Ack, ShopClock, Tills};
+use view::View;
 
 /// How the demo runs.
 #[derive(clap::Args, Clone, Debug)]
@@ -12,9 +54,184 @@ pub struct DemoArgs {
     /// Write the figures to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// How many times faster than real the day passes
+    #[arg(long, value_name = "TIMES", default_value_t = 1_500, value_parser = clap::value_parser!(u32).range(60..=100_000))]
+    pub speed: u32,
+}
+
+/// Why the demo ended before its table.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// Somebody pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// Something did not come in time.
+    #[error("waited {} s for {what}; seen last: {seen}", limit.as_secs())]
+    Waited {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        limit: Duration,
+        /// What was there instead.
+        seen: String,
+    },
+    /// A node said no.
+    #[error("{0} was refused: {1}")]
+    Refused(String, String),
+    /// A command of this program failed.
+    #[error("`stockroom {0}` failed: {1}")]
+    Command(String, String),
+    /// A node ended that should run.
+    #[error("{0} ended by itself ({1}); its log ends with:\n{2}")]
+    Ended(String, String, String),
+    /// The sample in the binary cannot be read.
+    #[error("the sample is damaged at {0:?}")]
+    Sample(String),
+    /// The system said no.
+    #[error("cannot {0}")]
+    System(&'static str, #[source] io::Error),
+}
+
+impl DemoError {
+    fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::System(doing, error)
+    }
+
+    fn refused(what: &'static str) -> impl FnOnce(String) -> Self {
+        move |words| Self::Refused(what.into(), words)
+    }
 }
 
 /// Runs the demo. Succeeds only if nothing was lost and all nodes converged.
-pub fn run(_args: DemoArgs) -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
-    Err("the demo is not here yet".into())
+pub fn run(args: DemoArgs) -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
+    let folder = tempfile::Builder::new().prefix("stockroom-demo-").tempdir();
+    let folder = folder.map_err(DemoError::system("make a temporary folder"))?;
+    let interrupt = Interrupt::on_signals().map_err(DemoError::system("listen for Ctrl-C"))?;
+    // The chain stops within, before its folder goes.
+    let outcome = Demo { args, interrupt, started: Instant::now() }.run(folder.path());
+    match outcome {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Err(DemoError::Interrupted) => Err(DemoError::Interrupted.into()),
+        Ok(false) => {
+            view::note(format!("What the nodes wrote and logged is kept in {}.", folder.keep().display()));
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => {
+            view::note(format!("What the nodes wrote and logged is kept in {}.", folder.keep().display()));
+            Err(error.into())
+        }
+    }
 }
+
+struct Demo {
+    args: DemoArgs,
+    interrupt: Interrupt,
+    started: Instant,
+}
+
+impl Demo {
+    /// True if all went well.
+    fn run(&self, folder: &std::path::Path) -> Result<bool, DemoError> {
+        let sample = Sample::load()?;
+        let view = View::new(&(1..=STORES).map(|store| sample.of_store(store).count()).collect::<Vec<_>>());
+        view.say(report::about(&sample, self.args.speed));
+        let mut chain = self.set_up(folder, &sample, &view)?;
+        let report = self.play(&mut chain, &sample, &view)?;
+        view.end();
+        view::print(format!("\n{}", report.to_table()));
+        if let Some(path) = &self.args.json {
+            let text = format!("{:#}\n", report.to_json());
+            std::fs::write(path, text).map_err(DemoError::system("write the figures"))?;
+        }
+        if !self.args.exit {
+            self.stay(&chain);
+        }
+        let stopped = chain.stop();
+        if !stopped {
+            view::note("A node did not stop well.");
+        }
+        Ok(report.is_good() && stopped)
+    }
+
+    fn set_up(&self, folder: &std::path::Path, sample: &Sample, view: &View) -> Result<Chain, DemoError> {
+        view.say("Making a tenant, its hub and three stores, each a process with its own database, linked by QUIC with mutual TLS.");
+        let chain = Chain::start(folder, &self.interrupt)?;
+        view.say(format!("Importing {} real products with prices at the hub.", sample::product_count()));
+        let imported = Instant::now();
+        chain.import()?;
+        chain.catalogue_everywhere()?;
+        view.say(format!("All stores have them, {:.1} s after the import began.", imported.elapsed().as_secs_f64()));
+        let units = chain.receive_opening_stock(sample)?;
+        view.say(format!(
+            "{units} units of opening stock are received (assumed: what each store sells that day, and a case more)."
+        ));
+        Ok(chain)
+    }
+
+    fn play(&self, chain: &mut Chain, sample: &Sample, view: &View) -> Result<Report, DemoError> {
+        let doors: Vec<Door> = chain.doors().cloned().collect();
+        self.interrupt.until("all nodes to know each other", AGREE_MAX, || everywhere(&doors))?;
+        let board = Board::watch(&doors)?;
+        board.refresh(&doors);
+        let (before, opened, clock) = (board.sums(), Instant::now(), ShopClock::open(self.args.speed));
+        let tills = Tills::open(sample, &doors[1..], clock, &self.interrupt)?;
+        let mut day = Day { chain, tills: &tills, board: &board, view, clock, interrupt: &self.interrupt };
+        let events = day.play()?;
+        let (last, replay, acks) = (Instant::now(), opened.elapsed(), tills.acks());
+        let agreed = self.interrupt.until("all nodes to agree", AGREE_MAX, || agree(&doors, &acks));
+        let (converged, mut findings) = match agreed {
+            Ok(()) => (Some(last.elapsed()), Findings::default()),
+            Err(DemoError::Interrupted) => return Err(DemoError::Interrupted),
+            Err(error) => (None, Findings { lost: 0, faults: vec![error.to_string()] }),
+        };
+        board.refresh(&doors);
+        let sums = board.sums().since(&before);
+        view.say(
+            "Looking for every acknowledged sale, receipt number and shelf at the stores, the hub and the neighbours.",
+        );
+        let found = check(&doors, sample, &acks);
+        findings.lost += found.lost;
+        findings.faults.extend(found.faults);
+        let (replayed, speed, wall) = (sample.baskets.len(), self.args.speed, self.started.elapsed());
+        Ok(Report { replayed, acks, findings, converged, events, sums, speed, replay, wall })
+    }
+
+    fn stay(&self, chain: &Chain) {
+        view::print("The nodes go on running; what is sold now is real too:");
+        for (index, door) in chain.doors().enumerate() {
+            view::print(format!("  {:8} {}", chain::name(index), door.url()));
+        }
+        view::print(format!(
+            "Try {}/v1/stores, or `stockroom stock --api {}`. Ctrl-C ends it.",
+            chain.hub().url(),
+            chain.store(1).url().trim_start_matches("http://")
+        ));
+        self.interrupt.wait();
+    }
+}
+
+/// Whether every store's entries are durable at the hub and at all its neighbours.
+fn everywhere(doors: &[Door]) -> Result<(), Seen> {
+    for (store, door) in doors.iter().enumerate().skip(1) {
+        let status = status_of(door)?;
+        if !status.is_everywhere() {
+            return Err(format!("store {store}: {:?}, linked to {:?}", status.backlog, status.peers).into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether they are, and the books of all stores are at the hub what the tills say.
+fn agree(doors: &[Door], acks: &[Ack]) -> Result<(), Seen> {
+    everywhere(doors)?;
+    for store in 1..=STORES {
+        let (held, wanted) = (books(&doors[0], store)?, remembered(acks, store));
+        if held != wanted {
+            return Err(format!("the hub's books of store {store} are {held:?}, not {wanted:?}").into());
+        }
+    }
+    Ok(())
+}
+
+/// Longer than any reconnect of a link that is mended.
+const AGREE_MAX: Duration = Duration::from_secs(60);

@@ -15,7 +15,6 @@ use crate::enrol::unhex;
 use crate::files::{DataDir, FilesError, io_at, read_if_there, write_whole};
 
 /// Everything that makes a node itself, except its database.
-#[derive(Debug)]
 pub struct Identity {
     /// What people may know.
     pub record: Record,
@@ -176,6 +175,12 @@ impl Record {
             store: me.store.0,
             hubs,
         }
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("record", &self.record).finish_non_exhaustive()
     }
 }
 

@@ -10,6 +10,7 @@
 //! | [`disk`] | a disk that loses and tears what was not synced |
 //! | [`node`] | one node: its disk, its token, its core while it runs |
 //! | [`solo`] | one node without a world, to stop it between any two steps |
+//! | [`shop`] | what people do: a catalogue, plain sales |
 //! | [`puppet`] | a hostile peer and its forged logs |
 //! | [`model`] | a store told simply: what its core must agree with |
 //! | [`sweep`] | random days under random faults, one seed each |
@@ -20,6 +21,7 @@ pub mod model;
 pub mod node;
 pub mod oracle;
 pub mod puppet;
+pub mod shop;
 pub mod solo;
 pub mod sweep;
 pub mod world;

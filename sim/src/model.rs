@@ -95,6 +95,9 @@ pub enum Sort {
     State,
 }
 
+/// Per zone the scan that counts, with its number.
+type Zones<'a> = BTreeMap<&'a str, (usize, &'a Move)>;
+
 impl Expected {
     /// True when `answer` is of the kind that was expected; places are compared by the caller.
     pub fn fits(&self, answer: &Result<Answer, Refusal>) -> bool {
@@ -332,8 +335,8 @@ impl Model {
     }
 
     /// The scans of a session that count: the last of each product and zone, with its number.
-    fn scans(&self, session: u64) -> BTreeMap<(Sku, Unit), BTreeMap<&str, (usize, &Move)>> {
-        let mut out: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    fn scans(&self, session: u64) -> BTreeMap<(Sku, Unit), Zones<'_>> {
+        let mut out: BTreeMap<_, Zones<'_>> = BTreeMap::new();
         for (at, happened) in self.happened.iter().enumerate() {
             if let Happened::Scan { session: s, zone, line } = happened
                 && *s == session

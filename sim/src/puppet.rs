@@ -3,9 +3,12 @@
 //! What an enrolled but hostile node can do, a puppet can do: it has that node's keys, and nothing checks what it says except
 //! the core under test.
 
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng;
 use stockroom_core::ingest::RunIn;
 use stockroom_core::input::{Input, LinkId};
-use stockroom_core::sync::frames::{Entries, Frame, Hello, PROTOCOL, Want};
+use stockroom_core::sync::frames::{Entries, Frame, Hello, PROTOCOL, Parcel, Want};
+use stockroom_core::sync::parcel::seal_to;
 use stockroom_crdt::batch::Item;
 use stockroom_crdt::capability::Capability;
 use stockroom_crdt::chain::{Head, LogId, Moment, Seal, advance};
@@ -131,6 +134,15 @@ impl World {
     pub fn scroll(&self, who: u32, epoch: u16, scope: Scope) -> Scroll {
         let id = LogId { actor: Actor::new(who, epoch), scope };
         Scroll::open(self.tenant(), id, &self.nodes[&who].keys, &self.nodes[&who].chain)
+    }
+
+    /// A parcel of frames from one node to another, as the sender itself would seal and sign it.
+    pub fn parcel(&self, from: u32, to: u32, number: u64, frames: &[Frame]) -> Parcel {
+        let frames: Vec<_> = frames.iter().map(|frame| frame.encode(u16::MAX)).collect();
+        let label = (Actor::new(from, 1).node, Actor::new(to, 1).node, number);
+        let (key, signer) = (self.nodes[&to].keys.seal_key(), self.nodes[&from].keys.signer());
+        let mut rng = ChaCha8Rng::seed_from_u64(number);
+        seal_to(&key, label, (self.tenant(), &signer), &frames, &mut rng).expect("a real key")
     }
 
     /// Why a node closed a link that a puppet held, if it did.

@@ -5,16 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use stockroom_core::input::{
-    Answer, Command, EnrolRequest, Event, Input, LinkId, Output, Peer, Refusal, RequestId, RetryKey, SellLine,
-    SellRequest, TokenRequest,
+    Answer, Command, EnrolRequest, Event, Input, LinkId, Output, Peer, Refusal, RequestId, TokenRequest,
 };
 use stockroom_core::status::Status;
 use stockroom_core::storage::Snapshot;
 use stockroom_crdt::capability::Signer;
-use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TenantId, TillId};
-use stockroom_crdt::money::{Currency, Unit};
-use stockroom_crdt::product::Product;
-use stockroom_crdt::sale::{Tender, TenderKind};
+use stockroom_crdt::ids::{Code, Digest, StoreId, TenantId};
+use stockroom_crdt::money::Currency;
 
 use crate::node::{Keys, SimNode};
 
@@ -222,59 +219,6 @@ impl World {
         self.next_link += 1;
         self.input(id, Input::Command(RequestId(request), Box::new(command)));
         self.replies.remove(&request).expect("a command is answered after its commit")
-    }
-
-    /// Puts products into the hub's catalogue.
-    pub fn put_products(&mut self, products: &[(&str, Unit)]) {
-        let product = |&(sku, unit): &(&str, Unit)| Product {
-            sku: Sku::parse(sku).expect("a test names a SKU"),
-            name: sku.into(),
-            unit,
-            barcodes: Vec::new(),
-            item_number: 0,
-            tax_code: Code::default(),
-            department: Code::default(),
-            owner: Code::default(),
-            age_min: 0,
-            excluded: 0,
-            discontinued: false,
-        };
-        self.next_link += 1;
-        let key = Digest::of(&[b"products", &self.next_link.to_be_bytes()]);
-        let products = products.iter().map(product).collect();
-        self.command(1, Command::Products(RetryKey { key, body: key }, products)).expect("a hub keeps the catalogue");
-    }
-
-    /// Rings up a plain sale for 100 minor units apiece, paid in cash.
-    pub fn sell(&mut self, id: u32, till: u32, n: u64, lines: &[(&str, i64)]) -> Result<Answer, Refusal> {
-        let line = |&(sku, quantity): &(&str, i64)| SellLine {
-            sku: Sku::parse(sku).expect("a test names a SKU"),
-            unit: None,
-            quantity,
-            unit_price: Some(100),
-            discount: 0,
-            discount_reason: Code::default(),
-            tax: None,
-            lot: Code::default(),
-            original: None,
-        };
-        let amount = lines.iter().map(|(_, quantity)| 100 * quantity).sum();
-        let request = SellRequest {
-            till: TillId(till),
-            till_seq: n,
-            body: Digest::of(&[&n.to_be_bytes(), &format!("{lines:?}").into_bytes()]),
-            rung_ms: None,
-            currency: Currency::parse("EUR"),
-            cashier: Code::default(),
-            approver: Code::default(),
-            seller: Code::default(),
-            foreign_key: Code::default(),
-            fiscal: Vec::new(),
-            lines: lines.iter().map(line).collect(),
-            cash_rounding: 0,
-            tenders: vec![Tender { kind: TenderKind::Cash, amount, reference: Code::default() }],
-        };
-        self.command(id, Command::Sell(request))
     }
 
     /// Gives a node any input, commits, and carries its outputs out.

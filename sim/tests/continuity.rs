@@ -55,13 +55,13 @@ fn a_token_that_was_not_written_after_a_commit_is_no_restore() {
 
 #[test]
 fn every_doubt_opens_an_epoch_without_rights_and_the_till_goes_on() {
-    let doubts: [(&str, &dyn Fn(&mut World)); 6] = [
-        ("an older image, the newer token", &|w| restore(w, STORE)),
-        ("the token is missing", &|w| w.nodes.get_mut(&STORE).unwrap().token = None),
-        ("the token is damaged", &|w| w.nodes.get_mut(&STORE).unwrap().token.as_mut().unwrap()[3] ^= 1),
-        ("another volume", &|w| w.nodes.get_mut(&STORE).unwrap().volume = Digest::of(&[b"elsewhere"])),
-        ("restored, and it says so", &|w| w.nodes.get_mut(&STORE).unwrap().restored = true),
-        ("a wiped disk, the token is there", &|w| w.nodes.get_mut(&STORE).unwrap().disk = Disk::default()),
+    let doubts: [(&str, Doubt); 6] = [
+        ("an older image, the newer token", |w| restore(w, STORE)),
+        ("the token is missing", |w| w.nodes.get_mut(&STORE).unwrap().token = None),
+        ("the token is damaged", |w| w.nodes.get_mut(&STORE).unwrap().token.as_mut().unwrap()[3] ^= 1),
+        ("another volume", |w| w.nodes.get_mut(&STORE).unwrap().volume = Digest::of(&[b"elsewhere"])),
+        ("restored, and it says so", |w| w.nodes.get_mut(&STORE).unwrap().restored = true),
+        ("a wiped disk, the token is there", |w| w.nodes.get_mut(&STORE).unwrap().disk = Disk::default()),
     ];
     for (index, (what, doubt)) in doubts.into_iter().enumerate() {
         let mut world = market(10 + index as u64);
@@ -224,6 +224,9 @@ fn an_entry_that_crashes_is_kept_without_effect_and_passed_on() {
     assert_eq!(sold_at(&world, STORE), BTreeSet::from([1, 2, 3]), "who can apply it gets it whole");
 }
 
+/// Something that happens to a node while it is down.
+type Doubt = fn(&mut World);
+
 fn clone_of(world: &mut World, id: u32) -> u32 {
     let (token, disk) = (world.nodes[&id].token.clone(), world.nodes[&id].disk.image());
     let clone = id + 100;
@@ -280,7 +283,9 @@ fn sell(world: &mut World, id: u32, n: u64) {
 fn all_there(world: &mut World, sold: impl IntoIterator<Item = u64>) {
     let sold: BTreeSet<u64> = sold.into_iter().collect();
     world.connect(STORE, HUB);
-    assert!(world.run_until(60_000, |w| books(&*w.snapshot(STORE), StoreId(1)) == books(&*w.snapshot(HUB), StoreId(1))));
+    assert!(
+        world.run_until(60_000, |w| books(&*w.snapshot(STORE), StoreId(1)) == books(&*w.snapshot(HUB), StoreId(1)))
+    );
     world.run_ms(5_000);
     assert_eq!(sold_at(world, STORE), sold);
     let books = books(&*world.snapshot(HUB), StoreId(1));

@@ -66,6 +66,24 @@ fn a_neighbour_carries_what_it_cannot_read() {
     assert!(world.run_until(60_000, knows), "news from the hub come back in parcels");
 }
 
+/// The demo found it: a store joined, and its neighbour dialed it in the very moment in which the hub told of that neighbour.
+/// The store's own greeting had left before it knew them as stores of one group, and what it learned before the neighbour's
+/// greeting arrived made it ask nobody. It never followed the neighbour's stock.
+#[test]
+fn a_neighbour_that_is_met_while_the_hub_tells_of_it_is_followed() {
+    for after_ms in (0..200).step_by(5) {
+        let mut world = trading(4, 1);
+        world.connect(2, 1);
+        world.run_ms(2_000);
+        sell(&mut world, 2, 1, 1).unwrap();
+        let late = world.enrol(2);
+        world.connect(late, 1);
+        world.run_ms(after_ms);
+        world.connect(late, 2);
+        assert!(world.run_until(10_000, |w| agree(w, 1, &[2, 1, late])), "{after_ms} ms after the hub");
+    }
+}
+
 #[test]
 fn a_restored_store_opens_an_epoch_and_gets_its_sales_back() {
     let mut world = trading(4, 1);

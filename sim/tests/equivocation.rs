@@ -66,7 +66,8 @@ fn a_replay_across_a_fork_counts_nothing_twice() {
     world.tell(HUB, link, vec![left.all()]);
     world.tell(HUB, link, vec![right.sealed(4, 6)]);
     let before = books(&*world.snapshot(HUB), StoreId(2));
-    for run in [right.all(), right.sealed(3, 6), left.all(), right.sealed(2, 5), left.sealed(2, 6), right.sealed(1, 4)] {
+    for run in [right.all(), right.sealed(3, 6), left.all(), right.sealed(2, 5), left.sealed(2, 6), right.sealed(1, 4)]
+    {
         world.tell(HUB, link, vec![run]);
         assert_eq!(books(&*world.snapshot(HUB), StoreId(2)), before);
     }
@@ -100,7 +101,12 @@ fn the_proof_reaches_everybody() {
     world.tell(HUB, at_hub, vec![left.all()]);
     world.run_ms(2_000);
     assert_eq!(proofs(&world), [HUB, OTHER]);
-    assert!(world.events.iter().any(|(_, node, e)| *node == HUB && matches!(e, Event::Alarm(text) if text.contains("two histories"))));
+    assert!(
+        world
+            .events
+            .iter()
+            .any(|(_, node, e)| *node == HUB && matches!(e, Event::Alarm(text) if text.contains("two histories")))
+    );
     world.tell(OTHER, at_other, vec![right.all()]);
     assert_eq!(books(&*world.snapshot(OTHER), StoreId(2)), books(&*world.snapshot(HUB), StoreId(2)));
     world.crash(HUB);

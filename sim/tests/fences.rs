@@ -44,7 +44,11 @@ fn a_fenced_store_that_goes_on_converges_to_the_cut_everywhere() {
     world.connect(MALLORY, HUB);
     world.run_ms(30_000);
     agree(&mut world, 10);
-    assert_eq!(books(&*world.snapshot(MALLORY), StoreId(2)).sales.len(), 25, "its own tills got receipts all the while");
+    assert_eq!(
+        books(&*world.snapshot(MALLORY), StoreId(2)).sales.len(),
+        25,
+        "its own tills got receipts all the while"
+    );
 }
 
 #[test]
@@ -52,7 +56,8 @@ fn a_history_that_is_written_after_the_fence_does_not_slip_in_under_it() {
     // The cut names a hash. Sequence numbers alone let a second history in that was signed later and ended before the cut.
     for told_first in ["history", "fence"] {
         let mut world = market(2);
-        world.cut(MALLORY, HUB);
+        world.connect(MALLORY, LATE);
+        world.run_ms(3_000);
         world.crash(MALLORY);
         let (real, forged) = histories(&world);
         let at_hub = world.greeted(HUB, MALLORY, &[]);

@@ -37,7 +37,11 @@ fn runs_that_come_in_the_wrong_order_wait_for_what_they_build_on() {
     assert_eq!(books(&*world.snapshot(HUB), StoreId(2)).sales.len(), 0);
     world.tell(HUB, link, vec![log.sealed(1, 3)]);
     assert_eq!(parked(&world), 0);
-    assert_eq!(books(&*world.snapshot(HUB), StoreId(2)).sales.len(), 59, "what waited is taken when the beginning comes");
+    assert_eq!(
+        books(&*world.snapshot(HUB), StoreId(2)).sales.len(),
+        59,
+        "what waited is taken when the beginning comes"
+    );
     world.tell(HUB, link, vec![log.sealed(58, 61)]);
     assert_eq!(books(&*world.snapshot(HUB), StoreId(2)).sales.len(), 60);
     assert_eq!(world.closed, []);
@@ -142,7 +146,7 @@ fn nobody_but_the_hub_above_talks_a_node_out_of_its_epoch() {
         for (epoch, seq) in claims {
             let log = LogId { actor: Actor::new(target, epoch), scope: own.clone() };
             let link = world.puppet(target, MALLORY, 1 << 20);
-            let hello = world.hello(MALLORY, &[own.clone()]);
+            let hello = world.hello(MALLORY, std::slice::from_ref(&own));
             world.say(target, link, &Frame::Hello(hello));
             world.say(target, link, &Frame::Held(vec![HeadIn { log, seq, hash: [7; 8] }]));
             world.run_ms(500);
@@ -322,4 +326,3 @@ fn market(seed: u64) -> World {
     world.closed.clear();
     world
 }
-

@@ -152,6 +152,42 @@ fn a_chain_of_carriers_passes_on_what_it_can_and_breaks_no_link() {
     assert!(books(&*world.snapshot(HUB), StoreId(2)) == books(&*world.snapshot(BLUE), StoreId(2)));
 }
 
+#[test]
+fn a_parcel_in_a_parcel_is_not_opened() {
+    // Each was opened inside the opening of the one around it: a few hundred of them were the end of the stack.
+    let mut world = market(8);
+    world.crash(RED);
+    let mut frames = vec![Frame::Hello(world.hello(RED, &[]))];
+    for number in 1..=400 {
+        frames = vec![Frame::Parcel(world.parcel(RED, HUB, number, &frames))];
+    }
+    let (before, mark, link) = (rows(&*world.snapshot(HUB)), world.closed.len(), world.greeted(HUB, BLUE, &[]));
+    world.say(HUB, link, &frames[0]);
+    assert_eq!(world.closed_since(mark), None, "its carrier could not know");
+    assert_eq!(rows(&*world.snapshot(HUB)), before);
+}
+
+#[test]
+fn a_bad_answer_to_a_parcel_costs_that_answer_only() {
+    // The courier's link was gone after it, while the timer still woke it: the next wake was a panic.
+    let mut world = market(9);
+    world.crash(BLUE);
+    world.recording = true;
+    let link = world.greeted(RED, BLUE, &[]);
+    mark_goods(&mut world, RED, 1).unwrap();
+    let parcels = |world: &World| {
+        let of = |sent: &&stockroom_sim::world::Sent| matches!(Frame::decode(&sent.bytes), Ok(Frame::Parcel(_)));
+        world.sent_on(link).filter(of).count()
+    };
+    assert!(world.run_until(20_000, |w| parcels(w) == 1));
+    let nonsense = Frame::Located(world.scroll(RED, 77, Scope::Control).id, 1);
+    let answer = world.parcel(HUB, RED, 1, &[nonsense]);
+    world.say(RED, link, &Frame::Parcel(answer));
+    world.run_ms(30_000);
+    assert!(parcels(&world) > 1, "it goes on asking");
+    assert_eq!(world.closed, []);
+}
+
 /// A red store without a link to the hub, whose parcels the blue one carried. Gives the parcels that it sent.
 fn carried(seed: u64) -> (World, Vec<Parcel>) {
     let mut world = market(seed);

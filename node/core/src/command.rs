@@ -10,7 +10,9 @@ pub mod day;
 pub mod goods;
 pub mod sell;
 
+use stockroom_crdt::clock::Hlc;
 use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
+use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::StoreId;
 use stockroom_crdt::limits::QUANTITY_MAX;
 use stockroom_crdt::money::Unit;
@@ -149,6 +151,13 @@ fn remember(replica: &mut Replica, retry: RetryKey, place: Place, count: usize) 
         sink.uint(col::SEQ, place.seq);
     }));
     replica.overlay.put(Table::Keys, retry.key.0, value);
+}
+
+/// Refuses a fact that could not be read back: too large, or with a value that its decoder does not take. Whatever a shell
+/// lets through, a node never writes what it cannot read.
+fn check_fact(fact: &Fact, field: &str) -> Result<(), Refusal> {
+    let bytes = Entry { hlc: Hlc::new((1 << 48) - 1, u16::MAX), fact: fact.clone() }.to_bytes();
+    Entry::from_bytes(&bytes).map(|_| ()).map_err(|error| Refusal::invalid(field, error))
 }
 
 /// This node's store, or a refusal that says where to go.

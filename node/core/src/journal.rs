@@ -100,6 +100,16 @@ pub struct Journal {
     scopes: BTreeMap<Scope, ScopeFeed>,
     dirty_logs: BTreeSet<LogNumber>,
     dirty_scopes: BTreeSet<Scope>,
+    /// What was appended in this batch, to be joined when it is committed.
+    pieces: BTreeMap<LogNumber, Vec<Piece>>,
+}
+
+/// Entries that were appended together.
+struct Piece {
+    position: u64,
+    first: u64,
+    hash: Digest,
+    items: Vec<Item>,
 }
 
 impl Journal {
@@ -112,6 +122,7 @@ impl Journal {
             scopes: BTreeMap::new(),
             dirty_logs: BTreeSet::new(),
             dirty_scopes: BTreeSet::new(),
+            pieces: BTreeMap::new(),
         };
         let all = (Bound::Unbounded, Bound::Unbounded);
         for (key, value) in snapshot.scan(Table::Logs, all, Direction::Forward, usize::MAX)? {
@@ -211,10 +222,49 @@ impl Journal {
             overlay.put(Table::Runs, run_key(number, first), value);
             let row = FeedRow::Entries { log: number, first, last: log.head.seq };
             let scope = log.id.scope.clone();
-            push_feed(&mut self.scopes, overlay, &scope, row);
+            let position = push_feed(&mut self.scopes, overlay, &scope, row);
             self.dirty_scopes.insert(scope);
+            let piece = Piece { position, first, hash: log.head.hash, items: run.to_vec() };
+            self.pieces.entry(number).or_default().push(piece);
         }
         self.dirty_logs.insert(number);
+    }
+
+    /// Entries that came one by one within this batch become one row, and one step of the feed: a commit of a hundred sales
+    /// costs the disk, the link and every later reader one row instead of a hundred.
+    fn join_pieces(&mut self, overlay: &mut Overlay) {
+        for (number, pieces) in std::mem::take(&mut self.pieces) {
+            let Some(feed) = self.logs.get(&number).and_then(|log| self.scopes.get(&log.id.scope)).copied() else {
+                continue;
+            };
+            let mut rest = pieces.as_slice();
+            while let Some(first) = rest.first() {
+                let (mut count, mut entries, mut bytes) = (0, 0, 0);
+                for piece in rest {
+                    entries += piece.items.len();
+                    bytes += piece.items.iter().map(|item| item.bytes.len()).sum::<usize>();
+                    if count > 0 && (entries > RUN_ENTRIES_MAX || bytes > RUN_BYTES_GOAL) {
+                        break;
+                    }
+                    count += 1;
+                }
+                let (joined, after) = rest.split_at(count);
+                rest = after;
+                let [_, others @ ..] = joined else { continue };
+                let Some(last) = others.last() else { continue };
+                for piece in others {
+                    overlay.forget(Table::Runs, &run_key(number, piece.first));
+                    overlay.forget(Table::Feed, &feed_key(feed.number, piece.position));
+                }
+                let items: Vec<&Item> = joined.iter().flat_map(|piece| &piece.items).collect();
+                let mut value = last.hash.0.to_vec();
+                value.extend(encode_run(items.iter().copied(), u16::MAX));
+                overlay.put(Table::Runs, run_key(number, first.first), value);
+                let row =
+                    FeedRow::Entries { log: number, first: first.first, last: first.first + items.len() as u64 - 1 };
+                overlay.put(Table::Feed, feed_key(feed.number, first.position), encode_feed(row));
+            }
+        }
     }
 
     /// Records a seal of a log. The caller verified it.
@@ -255,6 +305,7 @@ impl Journal {
 
     /// Writes changed heads into the batch.
     pub fn flush(&mut self, overlay: &mut Overlay) {
+        self.join_pieces(overlay);
         for number in std::mem::take(&mut self.dirty_logs) {
             let log = &self.logs[&number];
             overlay.put(Table::Logs, number.0.to_be_bytes(), encode_log(log));
@@ -405,10 +456,12 @@ fn run_len(items: &[Item]) -> usize {
     items.iter().take(RUN_ENTRIES_MAX).take_while(fits).count().max(1)
 }
 
-fn push_feed(scopes: &mut BTreeMap<Scope, ScopeFeed>, overlay: &mut Overlay, scope: &Scope, row: FeedRow) {
+/// Adds a step to a scope's feed, and gives its position.
+fn push_feed(scopes: &mut BTreeMap<Scope, ScopeFeed>, overlay: &mut Overlay, scope: &Scope, row: FeedRow) -> u64 {
     let feed = scope_feed(scopes, overlay, scope);
     overlay.put(Table::Feed, feed_key(feed.number, feed.next), encode_feed(row));
     feed.next += 1;
+    feed.next - 1
 }
 
 /// A scope's feed. A new one is written at once, so that readers of the batch find its number.

@@ -40,6 +40,10 @@ pub const SEAL_AFTER_MS: u64 = 1_000;
 /// How often the continuity token follows the logs when nothing urgent forces it.
 pub const TOKEN_AFTER_MS: u64 = 1_000;
 
+/// How long acknowledgements of lanes that nobody waits for are gathered. Until then the sender shows its entries as not yet at
+/// the hub, which is true as far as it knows.
+pub const ACK_AFTER_MS: u64 = 1_000;
+
 /// How often a quiet link says that there is nothing new.
 pub const PULSE_AFTER_MS: u64 = 5_000;
 

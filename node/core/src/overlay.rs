@@ -27,6 +27,11 @@ impl Overlay {
         self.writes.insert((table, key.into()), Some(value.into()));
     }
 
+    /// Takes back a row that was put in this batch and does not exist below it.
+    pub fn forget(&mut self, table: Table, key: &[u8]) {
+        self.writes.remove(&(table, key.to_vec()));
+    }
+
     /// Removes a row.
     pub fn remove(&mut self, table: Table, key: impl Into<Vec<u8>>) {
         self.writes.insert((table, key.into()), None);

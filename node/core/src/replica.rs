@@ -3,6 +3,8 @@
 //! It appends the node's own facts ([`Replica::write`]) and takes in other nodes' entries (the `ingest` module). It knows no
 //! links and no requests.
 
+mod meta;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,9 +27,10 @@ use crate::continuity::{Evidence, Token, judge};
 use crate::fences::Fences;
 use crate::ingest::fork_key;
 use crate::input::{CoreError, DiskSpace, Event};
-use crate::journal::{FeedRow, Journal, LogNumber, Place, damaged, entries, feed_rows, fixed};
+use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
 use crate::limits::{SEAL_AFTER_MS, TOKEN_AFTER_MS};
 use crate::overlay::Overlay;
+use crate::replica::meta::Meta;
 use crate::storage::{Direction, Reader, Snapshot, Store, StoreError, Table};
 use crate::time::Now;
 
@@ -541,67 +544,3 @@ impl Replica {
         Some(token.to_bytes())
     }
 }
-
-/// Single values of the database.
-struct Meta {
-    owner: Option<(TenantId, NodeId)>,
-    epoch: Option<Epoch>,
-    clock: Hlc,
-    feed_epoch: u32,
-    rights_locked: bool,
-}
-
-impl Meta {
-    fn of(replica: &Replica) -> Self {
-        Self {
-            owner: Some((replica.me.tenant, replica.me.capability().node)),
-            epoch: Some(replica.epoch),
-            clock: replica.clock.last(),
-            feed_epoch: replica.feed_epoch,
-            rights_locked: replica.rights_locked,
-        }
-    }
-
-    fn load(snapshot: &dyn Snapshot) -> Result<Self, CoreError> {
-        let get = |key: &str| snapshot.get(Table::Meta, key.as_bytes());
-        match get("format")?.as_deref() {
-            None | Some([FORMAT]) => {}
-            Some(_) => return Err(CoreError::Mismatch("it has a format of another version".into())),
-        }
-        let owner = match (get("tenant")?, get("node")?) {
-            (Some(tenant), Some(node)) => Some((TenantId(fixed(&tenant)?), NodeId(u32::from_be_bytes(fixed(&node)?)))),
-            (None, None) => None,
-            _ => return Err(damaged("owner").into()),
-        };
-        let number = |key: &str| -> Result<Option<u64>, StoreError> {
-            get(key)?.map(|bytes| Ok(u64::from_be_bytes(fixed(&bytes)?))).transpose()
-        };
-        Ok(Self {
-            owner,
-            epoch: number("epoch")?.map(|n| Epoch(n as u16)),
-            clock: Hlc::from_bits(number("clock")?.unwrap_or(0)),
-            feed_epoch: number("feed_epoch")?.unwrap_or(0) as u32,
-            rights_locked: number("rights_locked")?.is_some_and(|n| n == 1),
-        })
-    }
-
-    fn store(&self, overlay: &mut Overlay) {
-        overlay.put(Table::Meta, "format", [FORMAT]);
-        if let Some((tenant, node)) = self.owner {
-            overlay.put(Table::Meta, "tenant", tenant.0);
-            overlay.put(Table::Meta, "node", node.0.to_be_bytes());
-        }
-        let numbers = [
-            ("epoch", u64::from(self.epoch.map_or(0, |epoch| epoch.0))),
-            ("clock", self.clock.to_bits()),
-            ("feed_epoch", u64::from(self.feed_epoch)),
-            ("rights_locked", u64::from(self.rights_locked)),
-        ];
-        for (key, number) in numbers {
-            overlay.put(Table::Meta, key, number.to_be_bytes());
-        }
-    }
-}
-
-/// Version of the database's layout, the first byte of everything else that is stored.
-const FORMAT: u8 = 1;

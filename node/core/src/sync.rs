@@ -7,10 +7,12 @@
 //! | [`interest`] | which scopes lie between two nodes |
 //! | [`handshake`] | who is there, from where to go on, whether both know one history |
 //! | [`feed`] | what a peer gets next |
+//! | `courier` | links without a connection, made of parcels |
 //! | [`parcel`] | frames sealed for a neighbour to carry |
 //!
 //! This file dispatches: it gives each frame to the module that understands it, and each writable link its next frame.
 
+mod courier;
 pub mod feed;
 pub mod frames;
 pub mod handshake;
@@ -20,7 +22,7 @@ pub mod parcel;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stockroom_crdt::capability::{Role, verify};
+use stockroom_crdt::capability::verify;
 use stockroom_crdt::entry::kind;
 use stockroom_crdt::ids::{Epoch, NodeId, StoreId};
 use stockroom_crdt::scope::{Lane, Scope};
@@ -29,14 +31,12 @@ use crate::authority::{Writer, area, may_write};
 use crate::books::{self, cells};
 use crate::ingest::{IngestError, PeerFault};
 use crate::input::{CoreError, LinkId, Output, Peer};
-use crate::limits::{
-    CREDIT_BYTES_MIN, FRAME_BYTES_GOAL, INTRODUCED_MAX, LINKS_MAX, PARCEL_AFTER_MS, PARCEL_BYTES_MAX, PARCEL_NEWS_MS,
-    PARCEL_RETRY_MS, PULSE_AFTER_MS,
-};
+use crate::limits::{CREDIT_BYTES_MIN, FRAME_BYTES_GOAL, INTRODUCED_MAX, LINKS_MAX, PULSE_AFTER_MS};
 use crate::replica::Replica;
 use crate::storage::{StoreError, Table};
-use frames::{CellsFrame, Entries, Frame, Parcel, Pulse};
-use link::{Link, Out, Path, Relation};
+use courier::Courier;
+use frames::{CellsFrame, Entries, Frame, Pulse};
+use link::{Link, Path, Relation};
 
 /// All links of a node.
 #[derive(Default)]
@@ -50,18 +50,6 @@ pub struct Sync {
     /// The link-without-a-connection to the hub, while there is no other.
     courier: Courier,
     next_virtual: u64,
-}
-
-/// A store's side of parcels.
-#[derive(Default)]
-struct Courier {
-    link: Option<LinkId>,
-    parent_lost_ms: Option<u64>,
-    sent_ms: Option<u64>,
-    answered_ms: u64,
-    number: u64,
-    /// Parcels in a row that nobody answered: the next one goes to another neighbour.
-    unanswered: usize,
 }
 
 impl Sync {
@@ -130,7 +118,11 @@ impl Sync {
             return Err(PeerFault::Frame("before the handshake".into()).into());
         }
         match frame {
-            Frame::Hello(hello) => handshake::on_hello(replica, link, hello)?,
+            Frame::Hello(hello) => {
+                handshake::on_hello(replica, link, hello)?;
+                // What we know of stores may have grown since our own greeting, and nobody asked while this one was on its way.
+                self.interest_changed(replica, id)?;
+            }
             Frame::Held(heads) => {
                 handshake::on_held(replica, link, heads)?;
                 self.became_ready(replica, id)?;
@@ -141,6 +133,10 @@ impl Sync {
             Frame::Ack(acks) => on_ack(replica, link, acks),
             Frame::Locate(locate) => handshake::on_locate(replica, link, locate)?,
             Frame::Located(log, seq) => handshake::on_located(replica, link, &log, seq)?,
+            // One in another would be opened inside the opening of that one, as deep as a sender likes.
+            Frame::Parcel(_) if link.path != Path::Direct => {
+                return Err(PeerFault::Frame("a parcel in a parcel".into()).into());
+            }
             Frame::Parcel(parcel) => self.on_parcel(replica, id, parcel, outputs)?,
             Frame::Peers(peers) => {
                 if link.relation == Relation::Parent {
@@ -191,6 +187,9 @@ impl Sync {
                 pulse(replica, link);
                 self.ready.insert(id);
             }
+            if link.acks_due_ms().is_some_and(|due| due <= now) {
+                self.ready.insert(id);
+            }
             if link.outs.iter().any(|(scope, out)| out.since_ms.is_some_and(|since| now >= since + coalesce_ms(scope)))
             {
                 self.ready.insert(id);
@@ -209,12 +208,18 @@ impl Sync {
             .filter(|link| link.credit >= CREDIT_BYTES_MIN && link.is_ready())
             .flat_map(|link| link.outs.iter())
             .filter_map(|(scope, out)| out.since_ms.map(|since| since + coalesce_ms(scope)));
-        pulses.chain(feeds).chain(self.courier_deadline(replica)).min()
+        let acks = self
+            .links
+            .values()
+            .filter(|l| l.path == Path::Direct && l.hello.is_some() && l.credit >= CREDIT_BYTES_MIN)
+            .filter_map(Link::acks_due_ms);
+        pulses.chain(feeds).chain(acks).chain(self.courier_deadline(replica)).min()
     }
 
     /// Says goodbye on every link.
     pub fn stop(&mut self) {
         for (&id, link) in &mut self.links {
+            link.hurry = true;
             link.push(Lane::Control, Frame::Goodbye);
             self.ready.insert(id);
         }
@@ -328,7 +333,7 @@ impl Sync {
             }
         }
         handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));
-        link.acks.insert(scope.clone(), to);
+        link.acknowledge(replica.now.mono_ms, scope.clone(), to);
         if let Some(store) = scope.store().filter(|&store| link.peer.store == store) {
             self.note_fresh(replica, store);
         }
@@ -352,202 +357,6 @@ impl Sync {
         self.fresh.insert(store, replica.now.wall_ms);
         replica.lazy.insert((Table::Meta, fresh_key(store)), replica.now.wall_ms.to_be_bytes().to_vec());
     }
-
-    fn on_parcel(
-        &mut self,
-        replica: &mut Replica,
-        id: LinkId,
-        parcel: Parcel,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), IngestError> {
-        let signed = parcel::is_signed(replica, &parcel)?;
-        if signed == Some(false) {
-            return Err(PeerFault::Frame("parcel: signature".into()).into());
-        }
-        if parcel.to != replica.actor().node {
-            // A parcel that nobody here can vouch for, or that nobody here knows how to deliver, would only take up room.
-            let sender = self.links.get(&id).map(|link| link.peer.node);
-            let vouched = signed == Some(true) || sender == Some(parcel.from);
-            if !vouched || books::node(&replica.overlay, parcel.to)?.is_none() {
-                return Ok(());
-            }
-            let direct = |l: &&mut Link| l.peer.node == parcel.to && l.path == Path::Direct && l.is_ready();
-            match self.links.values_mut().find(|link| direct(link)) {
-                Some(link) => link.push(Lane::Stock, Frame::Parcel(parcel)),
-                None => self.carried.keep(parcel),
-            }
-            self.ready.extend(self.links.keys().copied());
-            return Ok(());
-        }
-        let Some(sender) = books::node(&replica.overlay, parcel.from)? else { return Ok(()) };
-        if replica.is_fenced(sender.node) || signed != Some(true) {
-            return Ok(());
-        }
-        let frames = match parcel::open(replica, &parcel) {
-            Ok(frames) => frames,
-            Err(fault) => {
-                // The carrier could not know; the sender's fault must not cost the carrier its link.
-                replica.alarm(format!("node {} sent a parcel that cannot be used: {fault}", parcel.from.0));
-                return Ok(());
-            }
-        };
-        let peer = Peer { node: sender.node, role: sender.role, store: sender.store, address: None };
-        let answer = sender.role == Role::Hub;
-        let virtual_id = if answer { self.courier.link } else { Some(self.open_virtual(replica, peer, id)?) };
-        let Some(virtual_id) = virtual_id else { return Ok(()) };
-        for frame in frames {
-            if let Err(error) = self.dispatch(replica, virtual_id, frame, outputs) {
-                match error {
-                    IngestError::Peer(fault) => {
-                        replica.alarm(format!("node {} sent a parcel that cannot be used: {fault}", parcel.from.0));
-                        self.links.remove(&virtual_id);
-                        self.ready.remove(&virtual_id);
-                        if self.courier.link == Some(virtual_id) {
-                            self.drop_courier();
-                        }
-                        return Ok(());
-                    }
-                    IngestError::Core(_) => return Err(error),
-                }
-            }
-        }
-        if answer {
-            self.courier.sent_ms = None;
-            self.courier.answered_ms = replica.now.mono_ms;
-        } else if let Some(link) = self.links.get_mut(&virtual_id) {
-            link.held = true;
-        }
-        Ok(())
-    }
-
-    /// At a hub: a link without a connection, over which the answer is gathered after the commit.
-    fn open_virtual(&mut self, replica: &Replica, peer: Peer, carrier: LinkId) -> Result<LinkId, StoreError> {
-        self.next_virtual += 1;
-        let id = LinkId(VIRTUAL + self.next_virtual);
-        let mut link = Link::new(replica, peer, Path::Answer(carrier));
-        handshake::new_wants(replica, &mut link)?;
-        self.links.insert(id, link);
-        Ok(id)
-    }
-
-    /// Gathers what a link without a connection has to say into one parcel.
-    fn fill_parcel(&mut self, replica: &mut Replica, id: LinkId) -> Result<(), CoreError> {
-        let mut link = self.links.remove(&id).expect("the caller looked it up");
-        let carrier = match link.path {
-            Path::Answer(carrier) => Some(carrier),
-            Path::Courier | Path::Direct => self.neighbour(),
-        };
-        let is_courier = link.path == Path::Courier;
-        if is_courier && (self.courier.sent_ms.is_some() || carrier.is_none()) {
-            self.links.insert(id, link);
-            return Ok(());
-        }
-        let to = link.peer.node;
-        let frames = gather(replica, &mut link)?;
-        let news_due = self.courier.answered_ms + PARCEL_NEWS_MS <= replica.now.mono_ms;
-        let worth_sending = !is_courier || frames.len() > 1 || news_due;
-        if is_courier {
-            self.links.insert(id, link);
-        }
-        let Some(carrier) = carrier.filter(|carrier| worth_sending && self.links.contains_key(carrier)) else {
-            return Ok(());
-        };
-        self.courier.number = (self.courier.number + 1).max(replica.now.wall_ms);
-        if let Some(parcel) = parcel::seal(replica, to, self.courier.number, &frames)? {
-            self.links.get_mut(&carrier).expect("looked up above").push(Lane::Stock, Frame::Parcel(parcel));
-            self.ready.insert(carrier);
-            if is_courier {
-                self.courier.sent_ms = Some(replica.now.mono_ms);
-            }
-        }
-        Ok(())
-    }
-
-    fn neighbour(&self) -> Option<LinkId> {
-        let suits = |l: &Link| l.relation == Relation::Peer && l.path == Path::Direct && l.is_ready();
-        let all: Vec<_> = self.links.iter().filter(|(_, link)| suits(link)).map(|(&id, _)| id).collect();
-        (!all.is_empty()).then(|| all[self.courier.unanswered % all.len()])
-    }
-
-    fn courier_wake(&mut self, replica: &mut Replica) -> Result<(), CoreError> {
-        let now = replica.now.mono_ms;
-        if replica.own_store().is_none() || self.has_parent() {
-            self.courier.parent_lost_ms = None;
-            return Ok(());
-        }
-        let lost = *self.courier.parent_lost_ms.get_or_insert(now);
-        if now < lost + PARCEL_AFTER_MS || self.neighbour().is_none() {
-            return Ok(());
-        }
-        if self.courier.sent_ms.is_some_and(|sent| now >= sent + PARCEL_RETRY_MS) {
-            self.courier.unanswered += 1;
-            self.drop_courier();
-        }
-        let id = match self.courier.link {
-            Some(id) => id,
-            None => self.open_courier(replica)?,
-        };
-        self.ready.insert(id);
-        Ok(())
-    }
-
-    fn courier_deadline(&self, replica: &Replica) -> Option<u64> {
-        replica.own_store()?;
-        if self.has_parent() {
-            return None;
-        }
-        let Some(lost) = self.courier.parent_lost_ms else { return Some(replica.now.mono_ms) };
-        self.neighbour()?;
-        Some(match (self.courier.link, self.courier.sent_ms) {
-            (None, _) => lost + PARCEL_AFTER_MS,
-            (Some(_), Some(sent)) => sent + PARCEL_RETRY_MS,
-            (Some(_), None) => self.courier.answered_ms + PARCEL_NEWS_MS,
-        })
-    }
-
-    /// At a store: the hub above, reached through whoever carries. Starts where the hub's last acknowledgement stood.
-    fn open_courier(&mut self, replica: &Replica) -> Result<LinkId, CoreError> {
-        let me = replica.me.capability();
-        let peer = Peer { node: me.issuer, role: Role::Hub, store: StoreId(0), address: None };
-        self.next_virtual += 1;
-        let id = LinkId(VIRTUAL + self.next_virtual);
-        let mut link = Link::new(replica, peer, Path::Courier);
-        link.held = true;
-        for scope in [Scope::StoreRights(me.store), Scope::StoreStock(me.store)] {
-            let acked = handshake::acked(replica, me.issuer, &scope)?;
-            link.outs.insert(scope, Out { next: acked + 1, acked, ..Out::default() });
-        }
-        self.links.insert(id, link);
-        self.courier.link = Some(id);
-        self.courier.answered_ms = 0;
-        Ok(id)
-    }
-
-    fn drop_courier(&mut self) {
-        if let Some(id) = self.courier.link.take() {
-            self.links.remove(&id);
-            self.ready.remove(&id);
-        }
-        self.courier.sent_ms = None;
-    }
-}
-
-/// Everything that a link without a connection has to say, up to a parcel's size. A store begins with its handshake.
-fn gather(replica: &Replica, link: &mut Link) -> Result<Vec<Vec<u8>>, StoreError> {
-    let mut frames = Vec::new();
-    let mut room = PARCEL_BYTES_MAX - PARCEL_ROOM;
-    if link.path == Path::Courier {
-        link.wanted.clear();
-        let hello = handshake::hello(replica, link)?;
-        frames.push(hello.encode(link.kind_max()));
-    }
-    link.credit = room as i64;
-    while let Some((_, bytes)) = next_frame(replica, link)? {
-        room = room.saturating_sub(bytes.len());
-        frames.push(bytes);
-        link.credit = room as i64;
-    }
-    Ok(frames)
 }
 
 /// When everything of a store was last known to be here, as it is stored.
@@ -588,7 +397,7 @@ fn on_cells(replica: &mut Replica, link: &mut Link, frame: CellsFrame) -> Result
         replica.counters.entries_ingested += 1;
     }
     handshake::set_cursor(replica, link.peer.node, &frame.scope, (frame.feed_epoch, frame.to));
-    link.acks.insert(frame.scope, frame.to);
+    link.acknowledge(replica.now.mono_ms, frame.scope, frame.to);
     Ok(())
 }
 
@@ -600,7 +409,8 @@ fn next_frame(replica: &Replica, link: &mut Link) -> Result<Option<(Lane, Vec<u8
     let kind_max = link.kind_max();
     let frame = if let Some(queued) = link.queue.pop_front() {
         Some(queued)
-    } else if !link.acks.is_empty() && link.hello.is_some() {
+    } else if link.hello.is_some() && link.acks_due_ms().is_some_and(|due| due <= replica.now.mono_ms) {
+        link.acks_since_ms = None;
         Some((Lane::Control, Frame::Ack(std::mem::take(&mut link.acks).into_iter().collect())))
     } else if link.held {
         next_feed_frame(replica, link)?
@@ -625,7 +435,7 @@ fn next_feed_frame(replica: &Replica, link: &mut Link) -> Result<Option<(Lane, F
             };
             let since = *out.since_ms.get_or_insert(now);
             let waits = now < since + coalesce_ms(scope) && feed.next - out.next < COALESCE_ROWS;
-            if waits && link.path == Path::Direct {
+            if waits && link.path == Path::Direct && !link.hurry {
                 continue;
             }
             if let Some(frame) = feed::next_frame(replica, follower, scope, out, goal)? {
@@ -659,9 +469,3 @@ const COALESCE_MS: u64 = 500;
 
 /// Rows of a feed that do not wait.
 const COALESCE_ROWS: u64 = 64;
-
-/// Room in a parcel for its handshake and seal.
-const PARCEL_ROOM: usize = 16 * 1024;
-
-/// Numbers of links without a connection; the shell's count from 1.
-const VIRTUAL: u64 = 1 << 40;

@@ -131,12 +131,20 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
         Ok(products.into_values().take(limit).collect())
     }
 
-    /// The recall of a product, active or lifted.
-    pub fn recall(&self, sku: &Sku) -> Result<Option<Recall>, StoreError> {
-        Ok(match self.decision(&Scope::Catalog, kind::RECALL, sku.as_str().as_bytes())? {
-            Some(Fact::Recall(recall)) => Some(recall),
-            _ => None,
-        })
+    /// The recalls of a product, one per lot, active or lifted.
+    pub fn recalls(&self, sku: &Sku) -> Result<Vec<Recall>, StoreError> {
+        let Some(number) = cells::scope_number(self.snapshot, &Scope::Catalog)? else { return Ok(Vec::new()) };
+        let entries = cells::winners(self.snapshot, number, kind::RECALL, &Recall::entities_of(sku))?;
+        Ok(entries
+            .into_iter()
+            .filter_map(|entry| if let Fact::Recall(recall) = entry.fact { Some(recall) } else { None })
+            .collect())
+    }
+
+    /// The recall that stops a lot of a product from being sold, if there is one. An unknown lot is stopped by any.
+    pub fn recall(&self, sku: &Sku, lot: &Code) -> Result<Option<Recall>, StoreError> {
+        let stops = |recall: &Recall| recall.active && (recall.lot.is_empty() || lot.is_empty() || recall.lot == *lot);
+        Ok(self.recalls(sku)?.into_iter().find(stops))
     }
 
     /// The price of a product in a book at a time: the one with the latest start that is not after it.

@@ -34,20 +34,20 @@ pub fn status(args: &StatusArgs) -> Result<(), Failure> {
     let client = Client::new(&args.target);
     let status = client.read("/v1/status")?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
+        out!("{}", serde_json::to_string_pretty(&status)?);
         return Ok(());
     }
     let text = |name: &str| word(&status[name]);
     let who = if status["store"] == 0 { String::from("Hub") } else { format!("Store {}", text("store")) };
-    println!("{who} of {}: node {}, stockroom {}", text("name"), text("node"), text("version"));
-    println!("Epoch {} ({}), up since {}", word(&status["epoch"]["number"]), reason(&status), text("started_at"));
+    out!("{who} of {}: node {}, stockroom {}", text("name"), text("node"), text("version"));
+    out!("Epoch {}{}, up since {}", word(&status["epoch"]["number"]), reason(&status), text("started_at"));
     if status["rights_locked"] == true {
-        println!("RIGHTS ARE LOCKED until this node has heard its hub; tills go on.");
+        out!("RIGHTS ARE LOCKED until this node has heard its hub; tills go on.");
     }
     if status["disk"] != "ample" {
-        println!("THE DISK IS NEARLY FULL ({}): imports stop, sales go on.", text("disk"));
+        out!("THE DISK IS NEARLY FULL ({}): imports stop, sales go on.", text("disk"));
     }
-    println!("{}", backlog(&status));
+    out!("{}", backlog(&status));
     let links = rows(&status["peers"]).map(link);
     section("No other node is connected.", ["node", "store", "is", "state", "round trip", "sent", "received"], links);
     let stores = rows(&status["stores"]).map(known);
@@ -55,8 +55,10 @@ pub fn status(args: &StatusArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The core remembers why an epoch began only since its start; before, it says "first start" of a later one too.
 fn reason(status: &Value) -> String {
-    word(&status["epoch"]["reason"]).replace('_', " ")
+    let (number, reason) = (&status["epoch"]["number"], word(&status["epoch"]["reason"]));
+    if *number != 1 && reason == "first start" { String::new() } else { format!(" ({reason})") }
 }
 
 fn backlog(status: &Value) -> String {
@@ -125,12 +127,7 @@ pub fn sell(args: &SellArgs) -> Result<(), Failure> {
         [word(&line["sku"]), word(&line["quantity"]), money(&line["unit_price"]), amount, unknown.into()]
     });
     table::print(["SKU", "quantity", "price", "amount", ""], rows);
-    println!(
-        "Receipt {}: {} {}, paid by {kind}.",
-        word(&sale["receipt"]),
-        money(&sale["total"]),
-        word(&sale["currency"])
-    );
+    out!("Receipt {}: {} {}, paid by {kind}.", word(&sale["receipt"]), money(&sale["total"]), word(&sale["currency"]));
     Ok(())
 }
 
@@ -158,7 +155,7 @@ pub fn stock(args: &StockArgs) -> Result<(), Failure> {
         Some(sku) if args.why => why(&client, sku, &store),
         Some(sku) => {
             let stock = client.read(&format!("/v1/stock/{}?{store}", escaped(sku)))?;
-            println!("{}", age_of(&stock));
+            out!("{}", age_of(&stock));
             table::print(STOCK_COLUMNS, [stock_row(&stock)]);
             Ok(())
         }
@@ -171,7 +168,7 @@ fn all_stock(client: &Client, store: &str) -> Result<(), Failure> {
     loop {
         let page = client.read(&format!("/v1/stock?limit=1000&{store}{after}"))?;
         if all.is_empty() {
-            println!("{}", age_of(&page));
+            out!("{}", age_of(&page));
         }
         all.extend(rows(&page["items"]).map(stock_row));
         match page["next"].as_str() {
@@ -185,11 +182,11 @@ fn all_stock(client: &Client, store: &str) -> Result<(), Failure> {
 
 fn why(client: &Client, sku: &str, store: &str) -> Result<(), Failure> {
     let history = client.read(&format!("/v1/stock/{}/history?{store}", escaped(sku)))?;
-    println!("{}", age_of(&history));
+    out!("{}", age_of(&history));
     table::print(STOCK_COLUMNS, [stock_row(&history)]);
-    println!();
+    out!("");
     if let Some(omitted) = history["omitted"].as_u64().filter(|&omitted| omitted > 0) {
-        println!("{omitted} older entries are left out.");
+        out!("{omitted} older entries are left out.");
     }
     let entries = rows(&history["entries"]).map(|entry| {
         let running = entry["running"].as_i64().map_or_else(|| "(counted)".into(), |n| n.to_string());
@@ -217,8 +214,8 @@ fn stock_row(stock: &Value) -> [String; 5] {
 
 fn section<const N: usize>(empty: &str, headings: [&str; N], rows: impl Iterator<Item = [String; N]>) {
     let rows: Vec<_> = rows.collect();
-    println!();
-    if rows.is_empty() { println!("{empty}") } else { table::print(headings, rows) }
+    out!("");
+    if rows.is_empty() { out!("{empty}") } else { table::print(headings, rows) }
 }
 
 fn rows(list: &Value) -> impl Iterator<Item = &Value> {

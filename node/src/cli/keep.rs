@@ -24,7 +24,7 @@ use crate::verify::{self as check, Extent, Mirror};
 pub fn device(command: DeviceCommand) -> Result<(), Failure> {
     match command {
         DeviceCommand::Add { name, data } => {
-            println!("{}", devices(&data.data)?.add(&name, wall_ms())?);
+            out!("{}", devices(&data.data)?.add(&name, wall_ms())?);
             eprintln!("This is the token of {name:?}; it is shown once. Send it as `Authorization: Bearer TOKEN`.");
         }
         DeviceCommand::List { data } => {
@@ -35,7 +35,7 @@ pub fn device(command: DeviceCommand) -> Result<(), Failure> {
         }
         DeviceCommand::Revoke { name, data } => {
             devices(&data.data)?.revoke(&name)?;
-            println!("{name:?} is not believed any more.");
+            out!("{name:?} is not believed any more.");
         }
     }
     Ok(())
@@ -70,7 +70,7 @@ pub fn backup(args: &BackupArgs) -> Result<(), Failure> {
         }
         Err(error) => return Err(error.into()),
     };
-    println!("{rows} rows of node {} are in {}.", identity.record.node, args.file.display());
+    out!("{rows} rows of node {} are in {}.", identity.record.node, args.file.display());
     Ok(())
 }
 
@@ -91,8 +91,8 @@ pub fn restore(args: &RestoreArgs) -> Result<(), Failure> {
     let dir = DataDir::new(&args.data.data, args.state.as_deref());
     let (header, rows) = restore::restore(&args.file, &dir)?;
     let age = table::age(wall_ms(), header.at_ms);
-    println!("{rows} rows of node {} are restored, as they were {age} ago.", header.node);
-    println!("The node opens a new epoch when it runs, and spends no rights until it heard its hub; its tills go on.");
+    out!("{rows} rows of node {} are restored, as they were {age} ago.", header.node);
+    out!("The node opens a new epoch when it runs, and spends no rights until it heard its hub; its tills go on.");
     Ok(())
 }
 
@@ -103,13 +103,13 @@ pub fn verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let _lock = dir.lock()?;
     let mut store = open(&dir, Verify::Checksums)?;
     let clean = store.check()?;
-    println!("pages: {}", if clean { "all checksums are right" } else { "something was repaired" });
+    out!("pages: {}", if clean { "all checksums are right" } else { "something was repaired" });
     let report = check::logs(&*store.reader().snapshot()?, identity.tenant()?, Extent::All)?;
-    println!("logs: {} logs, {} entries, {} seals", report.logs, report.entries, report.seals);
-    report.faults.iter().for_each(|fault| println!("logs: {fault}"));
+    out!("logs: {} logs, {} entries, {} seals", report.logs, report.entries, report.seals);
+    report.faults.iter().for_each(|fault| out!("logs: {fault}"));
     let differ = books(&dir, &identity, &store)?;
     let sound = clean && report.faults.is_empty() && differ == 0;
-    println!("{}", if sound { "The database is sound." } else { "THE DATABASE IS DAMAGED: restore a backup." });
+    out!("{}", if sound { "The database is sound." } else { "THE DATABASE IS DAMAGED: restore a backup." });
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -133,9 +133,9 @@ fn books(dir: &DataDir, identity: &Identity, store: &impl Store) -> Result<u64, 
         core.commit(now)?;
     }
     let compared = findings.compared();
-    println!("books: {} stores, {} rows, {} differ", stores.len(), compared.rows, compared.differ.1);
+    out!("books: {} stores, {} rows, {} differ", stores.len(), compared.rows, compared.differ.1);
     if compared.differ.1 > 0 {
-        println!("books: rows differ in {:?}", compared.differ.0);
+        out!("books: rows differ in {:?}", compared.differ.0);
     }
     Ok(compared.differ.1)
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::process::{Signal, getpid, kill_process};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
@@ -21,12 +22,10 @@ pub fn init(args: InitArgs) -> Result<(), Failure> {
     let order = Init { tenant: args.tenant, data, root_key, names: own_names(&args.hosts) };
     let record = setup::init(&order)?;
     let (data, root_key) = (order.data.root().display(), order.root_key.display());
-    println!("Tenant {} ({}) is made; its first hub is node {} in {data}.", order.tenant, record.tenant, record.node);
-    println!("The tenant's root keys are in {root_key}.");
-    println!(
-        "MOVE THAT FILE OFF THIS MACHINE NOW, to a place where it is kept safe: whoever has it can admit any node."
-    );
-    println!("Next: stockroom run --data {data}");
+    out!("Tenant {} ({}) is made; its first hub is node {} in {data}.", order.tenant, record.tenant, record.node);
+    out!("The tenant's root keys are in {root_key}.");
+    out!("MOVE THAT FILE OFF THIS MACHINE NOW, to a place where it is kept safe: whoever has it can admit any node.");
+    out!("Next: stockroom run --data {data}");
     Ok(())
 }
 
@@ -45,7 +44,7 @@ pub fn token(args: TokenArgs) -> Result<(), Failure> {
     });
     let answer = client.write("/v1/enrolment-tokens", None, &body)?;
     let text = answer["token"].as_str().ok_or_else(|| client.strange(&"it gave no token"))?;
-    println!("{text}");
+    out!("{text}");
     let expires = answer["expires_at"].as_str().unwrap_or("an unknown time");
     eprintln!("Good for one node of store {} until {expires}. At the store's machine:", args.store);
     eprintln!("  stockroom join TOKEN --hub <address of this hub>");
@@ -59,8 +58,8 @@ pub fn join(args: JoinArgs) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let record = runtime.block_on(join_tenant(&order))?;
     let data = order.data.root().display();
-    println!("This is node {} of store {} of {} now, in {data}.", record.node, record.store, record.tenant_name);
-    println!("Next: stockroom run --data {data}");
+    out!("This is node {} of store {} of {} now, in {data}.", record.node, record.store, record.tenant_name);
+    out!("Next: stockroom run --data {data}");
     Ok(())
 }
 
@@ -70,8 +69,20 @@ pub fn run(overrides: &Overrides) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&config.log).map_err(|error| format!("log: {error}"))?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+    if overrides.stop_with_stdin {
+        std::thread::Builder::new().name("stdin".into()).spawn(stop_with_stdin)?;
+    }
     daemon::run(&config)?;
     Ok(())
+}
+
+/// Sends this process SIGTERM when nothing can come from standard input any more, however its other end was closed.
+fn stop_with_stdin() {
+    // An input that fails has ended as well.
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    tracing::info!("standard input ended");
+    // A process may always signal itself.
+    let _ = kill_process(getpid(), Signal::TERM);
 }
 
 /// A time of day as minutes after midnight.

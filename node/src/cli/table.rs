@@ -1,5 +1,16 @@
 //! Tables and ages for people at a terminal.
 
+use std::fmt;
+use std::io::Write;
+
+/// Prints one line to standard output, if anybody still reads it.
+pub fn line(words: fmt::Arguments<'_>) {
+    let mut out = std::io::stdout().lock();
+    if out.write_fmt(words).and_then(|()| out.write_all(b"\n")).is_err() {
+        tracing::debug!("standard output is closed");
+    }
+}
+
 /// Prints rows under their headings, columns as wide as their widest cell.
 pub fn print<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
     let mut all = vec![headings.map(String::from)];
@@ -8,7 +19,7 @@ pub fn print<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item =
     let widths: [usize; N] = std::array::from_fn(width);
     for row in &all {
         let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        out!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
 }
 

@@ -155,7 +155,11 @@ impl Chain {
             let status = self.hub().read("/v1/status")?;
             let peers = status["peers"].as_array().map(Vec::as_slice).unwrap_or_default();
             let drained = peers.iter().filter(|peer| peer["ready"] == true && peer["drained"] == true).count();
-            if drained == STORES as usize { Ok(()) } else { Err(format!("{drained} of {STORES} had everything").into()) }
+            if drained == STORES as usize {
+                Ok(())
+            } else {
+                Err(format!("{drained} of {STORES} had everything").into())
+            }
         })?;
         for store in 1..=STORES {
             self.interrupt.until(&format!("store {store} to list all products"), CATALOGUE_MAX, || {
@@ -175,7 +179,8 @@ impl Chain {
             for (number, part) in stock.chunks(LINES_MAX).enumerate() {
                 let lines = part.iter().map(|(sku, quantity)| json!({ "sku": sku, "quantity": quantity }));
                 let body = json!({ "document": format!("opening-{number}"), "lines": lines.collect::<Vec<_>>() });
-                let done = self.store(store).write("/v1/goods-receipts", Some(&format!("demo-opening-{number}")), &body);
+                let done =
+                    self.store(store).write("/v1/goods-receipts", Some(&format!("demo-opening-{number}")), &body);
                 done.map_err(DemoError::refused("the opening stock"))?;
             }
         }

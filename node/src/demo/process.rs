@@ -43,7 +43,10 @@ impl Binary {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(DemoError::Command(arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(), words))
+        Err(DemoError::Command(
+            arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            words,
+        ))
     }
 
     /// The settings of whoever runs the demo are not the nodes'. A group of its own keeps a terminal's Ctrl-C from them: the

@@ -42,12 +42,8 @@ impl Sample {
         let mut lines: BTreeMap<u32, Vec<Line>> = BTreeMap::new();
         for row in rows(LINES) {
             let [basket, sku, quantity, unit_price, discount] = cells(row)?;
-            let line = Line {
-                sku,
-                quantity: number(quantity)?,
-                unit_price: number(unit_price)?,
-                discount: number(discount)?,
-            };
+            let line =
+                Line { sku, quantity: number(quantity)?, unit_price: number(unit_price)?, discount: number(discount)? };
             lines.entry(number(basket)?).or_default().push(line);
         }
         let basket = |row| {

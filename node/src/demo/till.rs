@@ -86,12 +86,7 @@ impl ShopClock {
 
 impl Tills {
     /// Opens the tills at the stores' APIs.
-    pub fn open(
-        sample: &Sample,
-        doors: &[Door],
-        clock: ShopClock,
-        interrupt: &Interrupt,
-    ) -> Result<Self, DemoError> {
+    pub fn open(sample: &Sample, doors: &[Door], clock: ShopClock, interrupt: &Interrupt) -> Result<Self, DemoError> {
         let shared = Arc::new(Shared {
             clock,
             interrupt: interrupt.clone(),

@@ -210,13 +210,20 @@ fn dissect(run: &[u8]) -> Vec<(&'static str, usize)> {
         columns.push(("rows", rest.len()));
         return columns;
     }
-    while let Some((&head, after)) = rest.split_first() {
+    let mut column = 0;
+    while !rest.is_empty() {
         let before = rest.len();
-        rest = after;
-        let numbers = take_varint(&mut rest).expect("a length") as usize;
-        let strings = take_varint(&mut rest).expect("a length") as usize;
+        let head = take_varint(&mut rest).expect("a head");
+        column += (head >> 4) as usize;
+        let constant = head >> 1 & 7 == 3;
+        let numbers = if constant { 0 } else { take_varint(&mut rest).expect("a length") as usize };
+        let strings = if head & 1 == 1 { take_varint(&mut rest).expect("a length") as usize } else { 0 };
+        if constant {
+            take_varint(&mut rest).expect("a constant");
+        }
         rest = &rest[numbers + strings..];
-        columns.push((COLUMNS[usize::from(head & 0x3f)], before - rest.len()));
+        columns.push((COLUMNS[column], before - rest.len()));
+        column += 1;
     }
     columns
 }
@@ -278,5 +285,4 @@ const COLUMNS: [&str; col::COUNT_OF_COLUMNS] = [
     "KEY",
     "POSITION",
     "FISCAL",
-    "TILL_DELTA",
 ];

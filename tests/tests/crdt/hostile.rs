@@ -89,16 +89,16 @@ fn a_few_bytes_that_claim_256_large_entries_are_refused() {
 fn a_few_bytes_that_claim_256_sales_of_1000_lines_are_refused() {
     let mut bytes = vec![1];
     put_varint(&mut bytes, 256);
-    put_column(&mut bytes, col::KIND, 2, &[256, u64::from(kind::SALE) << 2], &[]);
+    put_column(&mut bytes, CONSTANT, &[u64::from(kind::SALE) << 2], &[]);
     for number in 1..col::COUNT_OF_COLUMNS as u8 {
         let value = match number {
             col::LINE_COUNT => 1_000,
             col::SKU => 2,
             _ => 0,
         };
-        put_column(&mut bytes, number, 2, &[256_000, value], &[]);
+        put_column(&mut bytes, CONSTANT, &[value], &[0]);
     }
-    assert!(bytes.len() < 700, "{} bytes", bytes.len());
+    assert!(bytes.len() < 300, "{} bytes", bytes.len());
     assert_eq!(decode_run(&bytes), Err(DecodeError::Limit("expansion")));
 }
 
@@ -109,7 +109,7 @@ fn a_length_that_the_bytes_do_not_hold_is_refused() {
         put_varint(&mut rows, claim);
         assert!(decode_run(&rows).is_err());
         for lengths in [[claim, 0], [0, claim], [claim, claim]] {
-            let mut columns = vec![1, 1, 0];
+            let mut columns = vec![1, 1, 1];
             lengths.iter().for_each(|&length| put_varint(&mut columns, length));
             assert!(decode_run(&columns).is_err());
         }
@@ -117,16 +117,21 @@ fn a_length_that_the_bytes_do_not_hold_is_refused() {
 }
 
 #[test]
-fn columns_twice_out_of_order_or_unknown_are_refused() {
-    let run = |heads: &[u8]| {
+fn columns_or_forms_that_do_not_exist_are_refused() {
+    let run = |head: u64| {
         let mut bytes = vec![1, 0];
-        heads.iter().for_each(|&head| bytes.extend([head, 0, 0]));
+        put_varint(&mut bytes, head);
+        bytes.push(0);
         decode_run(&bytes)
     };
-    assert_eq!(run(&[3, 4]), Ok(vec![]));
-    for heads in [[4, 3], [3, 3], [3, col::COUNT_OF_COLUMNS as u8], [3, 63]] {
-        assert_eq!(run(&heads), Err(DecodeError::Value("column")));
+    let last = col::COUNT_OF_COLUMNS as u64 - 1;
+    assert_eq!(run(last << 4), Ok(vec![]));
+    assert_eq!(run((last + 1) << 4), Err(DecodeError::Value("column")));
+    assert_eq!(run(u64::MAX << 4), Err(DecodeError::Value("column")));
+    for form in [6, 7] {
+        assert_eq!(run(form << 1), Err(DecodeError::Value("form of a column")));
     }
+    assert_eq!(run(u64::from(CONSTANT) << 1), Err(DecodeError::Left), "a constant that nobody asked for");
 }
 
 /// Whatever `bytes` decode to is canonical, and not larger than the limits allow.
@@ -149,15 +154,20 @@ fn expansion_max(encoded: usize) -> usize {
     encoded * RUN_EXPANSION_MAX + RUN_EXPANSION_FLOOR
 }
 
-fn put_column(out: &mut Vec<u8>, column: u8, form: u8, numbers: &[u64], strings: &[u8]) {
+/// A column that stands directly behind the one before it.
+fn put_column(out: &mut Vec<u8>, form: u8, numbers: &[u64], strings: &[u8]) {
     let mut coded = Vec::new();
     numbers.iter().for_each(|&number| put_varint(&mut coded, number));
-    out.push(form << 6 | column);
-    put_varint(out, coded.len() as u64);
+    put_varint(out, u64::from(form) << 1 | 1);
+    if form != CONSTANT {
+        put_varint(out, coded.len() as u64);
+    }
     put_varint(out, strings.len() as u64);
     out.extend(coded);
     out.extend_from_slice(strings);
 }
+
+const CONSTANT: u8 = 3;
 
 /// What happens to bytes on the way.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ pub fn put(overlay: &mut Overlay, store: StoreId, sale: &Sale, place: Place) -> 
     if held.is_none() {
         overlay.put(Table::Sales, by_till, encode(place));
     }
-    let content = Digest::of(&[&Rows::of(|sink| sale.encode(sink))]);
+    let content = Digest::of(&[&Rows::of(|sink| sale.encode(sink, 0))]);
     let by_receipt = [receipt_key(store, sale.receipt).as_slice(), &content.0[..8]].concat();
     overlay.put(Table::Receipts, by_receipt, encode(place));
     if let Some(voided) = sale.voids {

@@ -9,7 +9,7 @@ use stockroom_crdt::price::Price;
 use stockroom_crdt::product::{Product, Recall};
 use stockroom_crdt::scope::Scope;
 
-use super::{Failed, at_hub};
+use super::{Failed, at_hub, check_fact};
 use crate::input::Refusal;
 use crate::journal::Place;
 use crate::limits::IMPORT_ITEMS_MAX;
@@ -32,6 +32,9 @@ pub fn products(replica: &mut Replica, products: Vec<Product>) -> Result<usize, 
         }
     }
     let count = products.len();
+    for (index, product) in products.iter().enumerate() {
+        check_fact(&Fact::Product(product.clone()), &format!("products[{index}]"))?;
+    }
     replica.write_many(&Scope::Catalog, products.into_iter().map(Fact::Product).collect())?;
     Ok(count)
 }

@@ -6,7 +6,7 @@ use stockroom_crdt::ids::{Code, StoreId};
 use stockroom_crdt::limits::LINES_MAX;
 use stockroom_crdt::scope::Scope;
 
-use super::{Failed, check_known, check_quantity, own_store};
+use super::{Failed, check_fact, check_known, check_quantity, own_store};
 use crate::books::account;
 use crate::books::scans::{self, Scan};
 use crate::input::Refusal;
@@ -42,7 +42,9 @@ pub fn close(replica: &mut Replica, session: u64, staff: Code) -> Result<Place, 
         return Err(Refusal::invalid("session", message).into());
     }
     let close = CountClose { session, staff, others, lines };
-    Ok(replica.write(&scope, vec![Fact::CountClose(close)])?[0])
+    let fact = Fact::CountClose(close);
+    check_fact(&fact, "session")?;
+    Ok(replica.write(&scope, vec![fact])?[0])
 }
 
 fn sum(replica: &Replica, store: StoreId, group: &[Scan]) -> Result<CountLine, Failed> {

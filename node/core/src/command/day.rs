@@ -50,7 +50,11 @@ pub fn of_sale(replica: &mut Replica, store: StoreId, rung_ms: u64) -> Result<(u
 pub fn roll_over(replica: &mut Replica) -> Result<(), CoreError> {
     let Some(store) = replica.own_store() else { return Ok(()) };
     let Some(day) = open_day(replica, store)? else { return Ok(()) };
-    if business_date(replica, store)? > day.date {
+    let date = business_date(replica, store)?;
+    // A day dated beyond tomorrow was opened by a clock that was wrong: it must not stay open until that date. A clock that
+    // shows a time before this node was enrolled is wrong itself, as after a start in 1970: it ends no day.
+    let opened_ahead = date + 1 < day.date && replica.now.wall_ms >= replica.me.capability().issued_ms;
+    if date > day.date || opened_ahead {
         write_close(replica, store, day.number, Code::default())?;
     }
     Ok(())

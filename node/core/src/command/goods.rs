@@ -7,7 +7,7 @@ use stockroom_crdt::limits::LINES_MAX;
 use stockroom_crdt::receiving::{Adjustment, GoodsReceipt};
 use stockroom_crdt::scope::Scope;
 
-use super::{Failed, check_known, check_quantity, own_store};
+use super::{Failed, check_fact, check_known, check_quantity, own_store};
 use crate::input::Refusal;
 use crate::journal::Place;
 use crate::replica::Replica;
@@ -27,7 +27,9 @@ pub fn receive(replica: &mut Replica, receipt: GoodsReceipt) -> Result<Place, Fa
             return Err(Refusal::invalid(format!("{field}.sku"), "stands twice with the same lot and expiry").into());
         }
     }
-    Ok(replica.write(&Scope::StoreStock(store), vec![Fact::GoodsReceipt(receipt)])?[0])
+    let fact = Fact::GoodsReceipt(receipt);
+    check_fact(&fact, "lines")?;
+    Ok(replica.write(&Scope::StoreStock(store), vec![fact])?[0])
 }
 
 /// Corrects the book for a reason.

@@ -7,7 +7,7 @@ use stockroom_crdt::money::Unit;
 use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tender};
 use stockroom_crdt::scope::Scope;
 
-use super::{Failed, check_quantity, day, own_store};
+use super::{Failed, check_fact, check_quantity, day, own_store};
 use crate::books::sales;
 use crate::input::{Answer, Refusal, SellLine, SellRequest, VoidRequest};
 use crate::journal::{Place, entry_at};
@@ -29,8 +29,13 @@ pub fn sell(replica: &mut Replica, request: SellRequest) -> Result<Answer, Faile
     if request.tenders.len() > TENDERS_MAX {
         return Err(Refusal::invalid("tenders", format!("a sale has at most {TENDERS_MAX} tenders")).into());
     }
-    let record = View::new(&replica.overlay).store(store)?;
-    let currency = request.currency.or(record.map(|record| record.currency));
+    let own = View::new(&replica.overlay).store(store)?.map(|record| record.currency);
+    if let (Some(own), Some(asked)) = (own, request.currency)
+        && own != asked
+    {
+        return Err(Refusal::invalid("currency", format!("is {asked}: this store sells in {own}")).into());
+    }
+    let currency = request.currency.or(own);
     let currency =
         currency.ok_or_else(|| Refusal::invalid("currency", "is needed while the store's own is unknown"))?;
     let approved = !request.approver.is_empty();
@@ -111,7 +116,9 @@ fn post(replica: &mut Replica, store: StoreId, mut sale: Sale, body: Digest) -> 
     sale.receipt = ReceiptNumber { till, series, sequence };
     (sale.day, sale.late) = (day, late);
     let key = body_key((store, till.0, sale.till_seq));
-    let places = replica.write(&Scope::StoreStock(store), vec![Fact::Sale(sale)])?;
+    let fact = Fact::Sale(sale);
+    check_fact(&fact, "lines")?;
+    let places = replica.write(&Scope::StoreStock(store), vec![fact])?;
     replica.overlay.put(Table::Keys, key, body.0);
     Ok(Answer::Written { place: places[0], replayed: false })
 }
@@ -155,7 +162,7 @@ fn check_line(replica: &Replica, at: (StoreId, usize), line: SellLine, sale: (u6
         let message = format!("{} is sold in {}, not in {}", line.sku, product.unit.as_str(), unit.as_str());
         return Err(Refusal::invalid(format!("{field}.unit"), message).into());
     }
-    let recall = view.recall(&line.sku)?.filter(|r| r.active && (r.lot.is_empty() || r.lot == line.lot));
+    let recall = view.recall(&line.sku, &line.lot)?;
     if let Some(recall) = recall.as_ref().filter(|_| line.quantity > 0 && !approved) {
         let reason = format!("{} is recalled: {}", line.sku, recall.reason);
         return Err(Refusal::Stopped { field, reason }.into());

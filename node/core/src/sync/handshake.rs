@@ -135,7 +135,8 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
     if let Some((_, reason)) = verdict.filter(|_| link.relation != Relation::Parent) {
         // Only the hub above is believed without proof: any other peer could make this node open epochs until none is left.
         let node = link.peer.node.0;
-        replica.alarm(format!("node {node} says about this node: {}; the hub above was not asked yet", reason.as_str()));
+        replica
+            .alarm(format!("node {node} says about this node: {}; the hub above was not asked yet", reason.as_str()));
     } else if let Some((epoch, reason)) = verdict {
         replica.alarm(format!("this node's history is not the one that its peer knows: {}", reason.as_str()));
         replica.open_epoch(epoch.max(replica.epoch.0), reason)?;

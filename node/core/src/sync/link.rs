@@ -9,6 +9,7 @@ use stockroom_crdt::scope::{Lane, Scope};
 use super::frames::Frame;
 use crate::input::{LinkId, Peer};
 use crate::journal::LogNumber;
+use crate::limits::ACK_AFTER_MS;
 use crate::limits::LINK_QUEUE_MAX;
 use crate::replica::Replica;
 
@@ -48,6 +49,8 @@ pub struct Link {
     pub held: bool,
     /// Bytes that the link takes now. A frame may overdraw it.
     pub credit: i64,
+    /// The node stops: nothing waits to be sent together any more.
+    pub hurry: bool,
     /// Frames that are ready, outside of feeds.
     pub queue: VecDeque<(Lane, Frame)>,
     /// Feeds that the peer follows.
@@ -58,6 +61,8 @@ pub struct Link {
     pub wanted: BTreeSet<Scope>,
     /// Positions that became durable here and are not acknowledged yet.
     pub acks: BTreeMap<Scope, u64>,
+    /// Since when they wait, on the monotonic clock.
+    pub acks_since_ms: Option<u64>,
     /// When we last told that there is nothing new.
     pub pulse_ms: u64,
     /// Their wall clock minus ours when it was last heard, milliseconds; includes up to a round trip.
@@ -102,11 +107,13 @@ impl Link {
             hello: None,
             held: false,
             credit: 0,
+            hurry: false,
             queue: VecDeque::new(),
             outs: BTreeMap::new(),
             refused: BTreeMap::new(),
             wanted: BTreeSet::new(),
             acks: BTreeMap::new(),
+            acks_since_ms: None,
             pulse_ms: replica.now.mono_ms,
             clock_error_ms: 0,
         }
@@ -120,6 +127,19 @@ impl Link {
     /// The newest kind of fact that the peer knows.
     pub fn kind_max(&self) -> u16 {
         self.hello.as_ref().map_or(u16::MAX, |hello| hello.kind_max)
+    }
+
+    /// Notes that everything up to `position` of a scope is durable here from the next commit on.
+    pub fn acknowledge(&mut self, now_ms: u64, scope: Scope, position: u64) {
+        self.acks.insert(scope, position);
+        self.acks_since_ms.get_or_insert(now_ms);
+    }
+
+    /// When acknowledgements want to be sent: at once for urgent lanes, together with others for the rest.
+    pub fn acks_due_ms(&self) -> Option<u64> {
+        let urgent =
+            self.hurry || self.path != Path::Direct || self.acks.keys().any(|scope| scope.lane() < Lane::Stock);
+        self.acks_since_ms.map(|since| if urgent { since } else { since + ACK_AFTER_MS })
     }
 
     /// Queues a frame in front of the feeds. A peer that does not listen loses what will be said again anyway.

@@ -10,9 +10,10 @@ use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
-use stockroom_crdt::capability::verify;
+use rand_chacha::ChaCha8Rng;
+use stockroom_crdt::capability::{Signer, verify};
 use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
-use stockroom_crdt::ids::NodeId;
+use stockroom_crdt::ids::{NodeId, TenantId};
 
 use super::frames::{Frame, Parcel};
 use crate::books;
@@ -60,22 +61,35 @@ impl Carried {
 /// Seals frames to `to`. `None` when its key is not known.
 pub fn seal(replica: &mut Replica, to: NodeId, number: u64, frames: &[Vec<u8>]) -> Result<Option<Parcel>, StoreError> {
     let Some(addressee) = books::node(&replica.overlay, to)? else { return Ok(None) };
-    let Ok(key) = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(&addressee.seal_key) else { return Ok(None) };
+    let label = (replica.actor().node, to, number);
+    let sender = (replica.me.tenant, &replica.me.signer);
+    Ok(seal_to(&addressee.seal_key, label, sender, frames, &mut replica.rng))
+}
+
+/// Seals frames to whoever has the secret behind `key`, in a parcel labelled (from, to, number), and signs it. `None` when the
+/// key is no point on the curve.
+pub fn seal_to(
+    key: &[u8; 32],
+    (from, to, number): (NodeId, NodeId, u64),
+    (tenant, signer): (TenantId, &Signer),
+    frames: &[Vec<u8>],
+    rng: &mut ChaCha8Rng,
+) -> Option<Parcel> {
+    let key = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(key).ok()?;
     let plain = Rows::of(|sink| frames.iter().for_each(|frame| sink.blob(col::RAW, frame)));
-    let from = replica.actor().node;
-    let sealed = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+    let (encapsulated, cipher) = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
         &OpModeS::Base,
         &key,
-        &info(replica),
+        &info(tenant),
         &plain,
         &aad(from, to, number),
-        &mut replica.rng,
-    );
-    let Ok((encapsulated, cipher)) = sealed else { return Ok(None) };
+        rng,
+    )
+    .ok()?;
     let sealed = [encapsulated.to_bytes().as_slice(), &cipher].concat();
     let mut parcel = Parcel { to, from, number, sealed, signature: [0; 64] };
-    parcel.signature = replica.me.signer.sign(&parcel.message(replica.me.tenant));
-    Ok(Some(parcel))
+    parcel.signature = signer.sign(&parcel.message(tenant));
+    Some(parcel)
 }
 
 /// Opens a parcel that is addressed to this node, and gives the frames inside.
@@ -91,7 +105,7 @@ pub fn open(replica: &Replica, parcel: &Parcel) -> Result<Vec<Frame>, PeerFault>
         &OpModeR::Base,
         &secret,
         &encapsulated,
-        &info(replica),
+        &info(replica.me.tenant),
         cipher,
         &aad(parcel.from, parcel.to, parcel.number),
     )
@@ -125,8 +139,8 @@ fn seal_keys(secret: &[u8; 32]) -> Keys {
     X25519HkdfSha256::derive_keypair(secret)
 }
 
-fn info(replica: &Replica) -> Vec<u8> {
-    [b"stockroom/parcel/1".as_slice(), &replica.me.tenant.0].concat()
+fn info(tenant: TenantId) -> Vec<u8> {
+    [b"stockroom/parcel/1".as_slice(), &tenant.0].concat()
 }
 
 fn aad(from: NodeId, to: NodeId, number: u64) -> Vec<u8> {

@@ -1,0 +1,74 @@
+//! Single values of the database: whose it is, its epoch, its clock's floor.
+
+use stockroom_crdt::clock::Hlc;
+use stockroom_crdt::ids::{Epoch, NodeId, TenantId};
+
+use super::Replica;
+use crate::input::CoreError;
+use crate::journal::{damaged, fixed};
+use crate::overlay::Overlay;
+use crate::storage::{Snapshot, StoreError, Table};
+
+/// Single values of the database.
+pub(crate) struct Meta {
+    pub(crate) owner: Option<(TenantId, NodeId)>,
+    pub(crate) epoch: Option<Epoch>,
+    pub(crate) clock: Hlc,
+    pub(crate) feed_epoch: u32,
+    pub(crate) rights_locked: bool,
+}
+
+impl Meta {
+    pub(crate) fn of(replica: &Replica) -> Self {
+        Self {
+            owner: Some((replica.me.tenant, replica.me.capability().node)),
+            epoch: Some(replica.epoch),
+            clock: replica.clock.last(),
+            feed_epoch: replica.feed_epoch,
+            rights_locked: replica.rights_locked,
+        }
+    }
+
+    pub(crate) fn load(snapshot: &dyn Snapshot) -> Result<Self, CoreError> {
+        let get = |key: &str| snapshot.get(Table::Meta, key.as_bytes());
+        match get("format")?.as_deref() {
+            None | Some([FORMAT]) => {}
+            Some(_) => return Err(CoreError::Mismatch("it has a format of another version".into())),
+        }
+        let owner = match (get("tenant")?, get("node")?) {
+            (Some(tenant), Some(node)) => Some((TenantId(fixed(&tenant)?), NodeId(u32::from_be_bytes(fixed(&node)?)))),
+            (None, None) => None,
+            _ => return Err(damaged("owner").into()),
+        };
+        let number = |key: &str| -> Result<Option<u64>, StoreError> {
+            get(key)?.map(|bytes| Ok(u64::from_be_bytes(fixed(&bytes)?))).transpose()
+        };
+        Ok(Self {
+            owner,
+            epoch: number("epoch")?.map(|n| Epoch(n as u16)),
+            clock: Hlc::from_bits(number("clock")?.unwrap_or(0)),
+            feed_epoch: number("feed_epoch")?.unwrap_or(0) as u32,
+            rights_locked: number("rights_locked")?.is_some_and(|n| n == 1),
+        })
+    }
+
+    pub(crate) fn store(&self, overlay: &mut Overlay) {
+        overlay.put(Table::Meta, "format", [FORMAT]);
+        if let Some((tenant, node)) = self.owner {
+            overlay.put(Table::Meta, "tenant", tenant.0);
+            overlay.put(Table::Meta, "node", node.0.to_be_bytes());
+        }
+        let numbers = [
+            ("epoch", u64::from(self.epoch.map_or(0, |epoch| epoch.0))),
+            ("clock", self.clock.to_bits()),
+            ("feed_epoch", u64::from(self.feed_epoch)),
+            ("rights_locked", u64::from(self.rights_locked)),
+        ];
+        for (key, number) in numbers {
+            overlay.put(Table::Meta, key, number.to_be_bytes());
+        }
+    }
+}
+
+/// Version of the database's layout, the first byte of everything else that is stored.
+const FORMAT: u8 = 1;

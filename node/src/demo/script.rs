@@ -1,0 +1,229 @@
+//! What happens during the day: the hub is cut off, a store is killed, another one is heard only through its neighbours.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::DemoError;
+use super::board::{Board, status_of};
+use super::chain::Chain;
+use super::check::books;
+use super::patience::{Interrupt, Seen};
+use super::sample::STORES;
+use super::till::{ShopClock, Tills};
+use super::view::View;
+
+/// Everything that plays a part in the day.
+pub struct Day<'a> {
+    /// The nodes.
+    pub chain: &'a mut Chain,
+    /// Who sells.
+    pub tills: &'a Tills,
+    /// How the nodes fare.
+    pub board: &'a Board,
+    /// Where it is shown.
+    pub view: &'a View,
+    /// What time it is in the shops.
+    pub clock: ShopClock,
+    /// Ends it early.
+    pub interrupt: &'a Interrupt,
+}
+
+/// What was measured on the way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Events {
+    /// How long no store could reach the hub.
+    pub offline: Duration,
+    /// Sales rung up meanwhile.
+    pub sold_offline: usize,
+    /// From the mended line until the hub had all of them.
+    pub caught_up: Duration,
+    /// From the kill until the store acknowledged a sale again.
+    pub down: Duration,
+    /// How long one store had neighbours only.
+    pub by_neighbour: Duration,
+    /// Its sales that reached the hub in that time.
+    pub carried: u64,
+}
+
+impl Day<'_> {
+    /// Plays the whole day. When it returns all lines are mended and every sale is acknowledged.
+    pub fn play(&mut self) -> Result<Events, DemoError> {
+        let mut events = Events::default();
+        self.say("the shops open; every sale is durable at its store before the till hears of it");
+        self.pass_until(CUT_AT_S)?;
+        self.cut_hub(&mut events)?;
+        self.pass_until(KILL_AT_S)?;
+        self.kill_store(&mut events)?;
+        self.pass_until(MESH_AT_S)?;
+        self.reach_by_neighbour(&mut events)?;
+        self.finish()?;
+        Ok(events)
+    }
+
+    fn cut_hub(&mut self, events: &mut Events) -> Result<(), DemoError> {
+        let before = self.sold();
+        (1..=STORES).try_for_each(|store| self.chain.cut(store, true))?;
+        let cut = Instant::now();
+        self.say("hub unreachable: the stores go on selling, nobody at a till notices");
+        self.pass_until(MEND_AT_S)?;
+        events.sold_offline = self.sold() - before;
+        events.offline = cut.elapsed();
+        (1..=STORES).try_for_each(|store| self.chain.cut(store, false))?;
+        let (sold, seconds) = (events.sold_offline, events.offline.as_secs_f64());
+        self.say(format!("the hub is back after {seconds:.1} s, in which {sold} sales were rung up without it"));
+        let (mended, moment) = (Instant::now(), Timestamp::now());
+        for store in 1..=STORES {
+            self.wait(&format!("store {store} to bring the hub what it missed"), CATCH_UP_MAX, |day| {
+                let status = status_of(day.chain.store(store))?;
+                if status.brought_all_since(moment) { Ok(()) } else { Err(format!("{:?}", status.backlog).into()) }
+            })?;
+        }
+        events.caught_up = mended.elapsed();
+        let seconds = events.caught_up.as_secs_f64();
+        self.say(format!("the hub has caught up, {seconds:.1} s after its line was mended"));
+        Ok(())
+    }
+
+    fn kill_store(&mut self, events: &mut Events) -> Result<(), DemoError> {
+        let before = self.tills.acked(KILLED);
+        let killed = Instant::now();
+        let id = self.chain.kill(KILLED);
+        self.say(format!("store {KILLED} killed while selling (kill -9, process {id}): its tills ask again and again"));
+        self.pass(POWER_OFF)?;
+        let took = self.chain.restart(KILLED)?.as_secs_f64();
+        self.say(format!("store {KILLED} started again, ready after {took:.1} s: it finds every sale it acknowledged"));
+        self.wait(&format!("store {KILLED} to acknowledge a sale again"), RESTART_MAX, |day| {
+            let sold = day.tills.acked(KILLED) - before;
+            if sold > 0 { Ok(()) } else { Err(String::from("none so far").into()) }
+        })?;
+        events.down = killed.elapsed();
+        Ok(())
+    }
+
+    fn reach_by_neighbour(&mut self, events: &mut Events) -> Result<(), DemoError> {
+        self.wait(&format!("store {FAR} to know its neighbours"), NEIGHBOUR_MAX, |day| {
+            match status_of(day.chain.store(FAR))?.neighbours() {
+                0 => Err(String::from("no link to another store").into()),
+                _ => Ok(()),
+            }
+        })?;
+        self.chain.cut(FAR, true)?;
+        let cut = Instant::now();
+        self.say(format!("store {FAR} reaches the hub only through its neighbours, who carry what they cannot read"));
+        self.wait("the line to be dead at both ends", LINE_MAX, |day| {
+            let linked = status_of(day.chain.store(FAR))?.reaches_hub();
+            if linked { Err(String::from("it is up").into()) } else { Ok(()) }
+        })?;
+        let before = self.at_hub(FAR)?;
+        self.pass_until(DIRECT_AT_S)?;
+        // A day at high speed may pass faster than a parcel travels.
+        events.carried = self.wait(&format!("sales of store {FAR} to reach the hub"), CARRY_MAX, |day| {
+            match day.at_hub(FAR).map_err(Seen::Never)? - before {
+                0 => Err(String::from("none came").into()),
+                carried => Ok(carried),
+            }
+        })?;
+        events.by_neighbour = cut.elapsed();
+        self.chain.cut(FAR, false)?;
+        let carried = events.carried;
+        self.say(format!(
+            "{carried} sales of store {FAR} came to the hub sealed, by neighbours; its own line is back now"
+        ));
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), DemoError> {
+        while !self.tills.is_done()? {
+            self.pass(SHOW_AFTER)?;
+        }
+        self.say("the last sale is acknowledged, the shops close");
+        Ok(())
+    }
+
+    /// Receipts of a store that the hub has.
+    fn at_hub(&self, store: u32) -> Result<u64, DemoError> {
+        let sums = books(self.chain.hub(), store).map_err(DemoError::refused("the takings at the hub"))?;
+        Ok(sums.receipts)
+    }
+
+    fn sold(&self) -> usize {
+        (1..=STORES).map(|store| self.tills.acked(store)).sum()
+    }
+
+    fn say(&self, words: impl AsRef<str>) {
+        self.view.say(format!("{}  {}", self.clock.shows(), words.as_ref()));
+    }
+
+    /// Lets the day go on until a time of day.
+    fn pass_until(&mut self, at_s: u32) -> Result<(), DemoError> {
+        self.pass(self.clock.due(at_s).saturating_duration_since(Instant::now()))
+    }
+
+    fn pass(&mut self, time: Duration) -> Result<(), DemoError> {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            self.look()?;
+            self.interrupt.sleep(until.saturating_duration_since(Instant::now()).min(SHOW_AFTER))?;
+        }
+        Ok(())
+    }
+
+    /// Waits for something that is bound to come, while the day goes on.
+    fn wait<T>(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        mut ask: impl FnMut(&Self) -> Result<T, Seen>,
+    ) -> Result<T, DemoError> {
+        let interrupt = self.interrupt;
+        interrupt.until(what, limit, || {
+            self.look()?;
+            ask(self)
+        })
+    }
+
+    /// Shows how it goes. A till that gave up and a node that ended by itself end the day.
+    fn look(&mut self) -> Result<(), DemoError> {
+        self.view.show(&self.clock.shows(), self.board, self.tills);
+        self.chain.check()?;
+        self.tills.is_done().map(|_| ())
+    }
+}
+
+/// A quarter of the day's sales are rung up by then.
+const CUT_AT_S: u32 = 11 * 3_600;
+
+/// A sixth of the day's sales later.
+const MEND_AT_S: u32 = 13 * 3_600 + 45 * 60;
+
+/// Just below half of the day's sales.
+const KILL_AT_S: u32 = 14 * 3_600 + 15 * 60;
+
+const MESH_AT_S: u32 = 15 * 3_600 + 30 * 60;
+
+const DIRECT_AT_S: u32 = 20 * 3_600 + 30 * 60;
+
+/// The store that is killed.
+const KILLED: u32 = 2;
+
+/// The store that has neighbours only.
+const FAR: u32 = 3;
+
+/// As long as somebody needs to find the switch.
+const POWER_OFF: Duration = Duration::from_secs(1);
+
+/// Rows on the screen change this often.
+const SHOW_AFTER: Duration = Duration::from_millis(100);
+
+/// Reconnecting takes a second or two, and a small box may be busy.
+const CATCH_UP_MAX: Duration = Duration::from_secs(40);
+
+const RESTART_MAX: Duration = Duration::from_secs(60);
+
+const NEIGHBOUR_MAX: Duration = Duration::from_secs(40);
+
+const LINE_MAX: Duration = Duration::from_secs(10);
+
+/// A parcel leaves after 3 s of silence, and is sent again after 5 s.
+const CARRY_MAX: Duration = Duration::from_secs(40);

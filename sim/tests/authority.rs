@@ -1,0 +1,318 @@
+//! Who may write what where: every writer in every area with every kind of fact, through a real core. What is allowed has an effect;
+//! what is denied in a log that its author may have is kept and passed on without one; a log that it may not have is refused.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
+
+use stockroom_core::authority::{Area, Writer, area, may_open, may_write};
+use stockroom_core::input::{Event, LinkId};
+use stockroom_core::journal::Place;
+use stockroom_core::sync::frames::{CellsFrame, Frame};
+use stockroom_crdt::batch::Item;
+use stockroom_crdt::capability::{Capability, Role};
+use stockroom_crdt::clock::Hlc;
+use stockroom_crdt::control::{Boot, EpochOpen, EpochReason, Fence, NodeRecord, StoreRecord};
+use stockroom_crdt::count::{CountClose, CountScan};
+use stockroom_crdt::day::{DayClose, DayOpen};
+use stockroom_crdt::entry::{Entry, Fact, Opaque, kind};
+use stockroom_crdt::fork::{Branch, ForkProof};
+use stockroom_crdt::gtin::{Embedded, Template};
+use stockroom_crdt::ids::{Actor, Code, Digest, NodeId, Sku, StoreId};
+use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::price::Price;
+use stockroom_crdt::product::{Product, Recall};
+use stockroom_crdt::receiving::{Adjustment, GoodsReceipt};
+use stockroom_crdt::scope::Scope;
+use stockroom_sim::oracle::rows;
+use stockroom_sim::puppet::sale;
+use stockroom_sim::world::World;
+
+const HUB: u32 = 1;
+const STORE: u32 = 2;
+const MALLORY: u32 = 3;
+const THIRD: u32 = 4;
+
+const WRITERS: [Writer; 3] = [Writer::Hub, Writer::OwnStore, Writer::OtherStore];
+
+/// The table once more, in other words: written by hand from the design, not from the code.
+fn design(writer: Writer, area: Area) -> &'static [u16] {
+    match (writer, area) {
+        (Writer::Hub, Area::Control) => &[1, 2, 10, 11, 12, 13],
+        (Writer::Hub, Area::Catalog) => &[1, 20, 21, 23],
+        (Writer::Hub, Area::Prices) => &[1, 22],
+        (Writer::OwnStore, Area::StoreRights) => &[1, 2],
+        (Writer::OwnStore, Area::StoreStock) => &[1, 30, 31, 32, 33, 34, 35, 36],
+        _ => &[],
+    }
+}
+
+#[test]
+fn the_table_says_what_the_design_says_in_every_cell() {
+    for writer in WRITERS {
+        for scope in scopes(1) {
+            for kind in (0..300).chain([u16::MAX]) {
+                let allowed = design(writer, area(&scope)).contains(&kind);
+                assert_eq!(may_write(writer, area(&scope), kind), allowed, "{writer:?} {scope:?} {kind}");
+            }
+            assert_eq!(may_open(writer, area(&scope)), !design(writer, area(&scope)).is_empty());
+        }
+    }
+}
+
+#[test]
+fn every_cell_holds_in_logs_that_a_real_core_takes_in() {
+    println!("seeds 1..");
+    let (mut effects, mut denied, mut refused) = (0, 0, 0);
+    for (seed, writer) in (1..).zip(WRITERS) {
+        let mut world = chain(seed);
+        // Who brings the log to whom: its author over its own link, or, for a third store, the neighbour.
+        let (target, via, author, store) = match writer {
+            Writer::Hub => (STORE, HUB, HUB, 1),
+            Writer::OwnStore => (HUB, MALLORY, MALLORY, 2),
+            Writer::OtherStore => (STORE, MALLORY, THIRD, 2),
+        };
+        if via == HUB {
+            world.crash(HUB);
+        }
+        let mut epoch = 10;
+        for scope in scopes(store) {
+            for fact in facts(&world) {
+                epoch += 1;
+                let (kind, what) = (fact.kind(), format!("{writer:?} in {scope:?} writes {}", fact.kind()));
+                let log = world.scroll(author, epoch, scope.clone()).with(fact);
+                let (before, told, mark) = (rows(&*world.snapshot(target)), world.events.len(), world.closed.len());
+                let link = world.greeted(target, via, &[]);
+                world.tell(target, link, vec![log.all()]);
+                let told = &world.events[told..];
+                let effect = told.iter().any(|(_, _, e)| matches!(e, Event::Entry { kind: k, .. } if *k == kind));
+                let opened = may_open(writer, area(&scope)) && !scope.is_shared();
+                if !opened {
+                    assert!(world.closed_since(mark).is_some(), "{what}: the log is not refused");
+                    assert_eq!(rows(&*world.snapshot(target)), before, "{what}: something was kept");
+                    refused += 1;
+                } else {
+                    assert_eq!(world.closed_since(mark), None, "{what}");
+                    assert!(holds(&world, target, &log.items[1]), "{what}: not kept");
+                    let allowed = design(writer, area(&scope)).contains(&kind);
+                    assert_eq!(effect, allowed && kind != kind::EPOCH_OPEN, "{what}");
+                    (effects, denied) = (effects + u64::from(allowed), denied + u64::from(!allowed));
+                }
+                world.hang_up(link);
+            }
+        }
+    }
+    println!("{effects} with effect, {denied} kept without, {refused} refused");
+    assert_eq!((effects, denied, refused), (6 + 2 + 8, 3 * 17 - 16, 27 * 17));
+}
+
+#[test]
+fn every_cell_holds_in_values_that_the_hub_hands_down() {
+    for (scope, allowed) in [(Scope::Catalog, &[20, 21, 23][..]), (prices(), &[22])] {
+        let mut world = chain(7);
+        world.crash(HUB);
+        for fact in facts(&world) {
+            let (kind, mark, link) = (fact.kind(), world.closed.len(), world.greeted(STORE, HUB, &[]));
+            let before = rows(&*world.snapshot(STORE));
+            hand_down(&mut world, link, &scope, fact);
+            assert_eq!(world.closed_since(mark).is_none(), allowed.contains(&kind), "{scope:?} {kind}");
+            assert_eq!(rows(&*world.snapshot(STORE)) != before, allowed.contains(&kind), "{scope:?} {kind}");
+            world.hang_up(link);
+        }
+    }
+}
+
+#[test]
+fn facts_that_carry_signatures_are_believed_only_if_those_hold() {
+    let mut world = chain(8);
+    world.crash(HUB);
+    let (mut nodes, mut forks) = (facts(&world), facts(&world));
+    let Fact::Node(node) = &mut nodes[2] else { panic!("the third is a node") };
+    node.capability.log_key[0] ^= 1;
+    let Fact::Fork(fork) = &mut forks[5] else { panic!("the sixth is a fork") };
+    fork.right = fork.left.clone();
+    for (epoch, fact) in (20..).zip([nodes.swap_remove(2), forks.swap_remove(5)]) {
+        let (kind, told) = (fact.kind(), world.events.len());
+        let link = world.greeted(STORE, HUB, &[]);
+        let log = world.scroll(HUB, epoch, Scope::Control).with(fact);
+        world.tell(STORE, link, vec![log.all()]);
+        assert!(holds(&world, STORE, &log.items[1]));
+        let effect = |e: &Event| matches!(e, Event::Entry { kind: k, .. } if *k == kind);
+        assert!(!world.events[told..].iter().any(|(_, _, event)| effect(event)), "kind {kind}");
+    }
+}
+
+#[test]
+fn an_unknown_kind_is_kept_and_passed_on_byte_for_byte_and_a_critical_one_raises_the_alarm() {
+    for critical in [false, true] {
+        let mut world = chain(9);
+        world.crash(HUB);
+        world.connect(STORE, MALLORY);
+        world.run_ms(1_000);
+        let told = world.events.len();
+        let link = world.greeted(STORE, HUB, &[]);
+        let opaque = Fact::Opaque(Opaque { kind: 9_999, critical, body: b"from the future".to_vec() });
+        let denied = sale(1, 1, "TEA", 1);
+        let log = world.scroll(HUB, 9, Scope::Control).with(opaque).with(denied).with(store_record());
+        world.tell(STORE, link, vec![log.all()]);
+        world.run_ms(5_000);
+        for id in [STORE, MALLORY] {
+            for item in &log.items {
+                assert!(holds(&world, id, item), "node {id} passes on what it cannot use");
+            }
+            let events = || world.events[told..].iter().filter(|(_, node, _)| *node == id).map(|(_, _, event)| event);
+            let kinds: Vec<_> =
+                events().filter_map(|e| if let Event::Entry { kind, .. } = e { Some(*kind) } else { None }).collect();
+            assert_eq!(kinds, [kind::STORE], "node {id}: only what is allowed had an effect");
+            let alarmed =
+                events().any(|event| matches!(event, Event::Alarm(text) if text.contains("unknown kind 9999")));
+            assert_eq!(alarmed, critical, "node {id}");
+        }
+        world.crash(MALLORY);
+        world.start(MALLORY);
+        assert!(log.items.iter().all(|item| holds(&world, MALLORY, item)));
+    }
+}
+
+/// The entry stands in some log of the node, byte for byte.
+fn holds(world: &World, id: u32, item: &Item) -> bool {
+    let snapshot = world.snapshot(id);
+    let logs = 1..=2_000;
+    logs.into_iter().map(stockroom_core::journal::LogNumber).any(|log| {
+        (1..=4).any(|seq| {
+            let held = stockroom_core::journal::entry_at(&*snapshot, Place { log, seq }).unwrap();
+            held.is_some_and(|held| held.bytes == item.bytes)
+        })
+    })
+}
+
+fn hand_down(world: &mut World, link: LinkId, scope: &Scope, fact: Fact) {
+    let items = vec![Item::new(Entry { hlc: Hlc::new(1, 0), fact })];
+    let stamps = vec![(Actor::new(HUB, 1), 5_000)];
+    let mut frame = CellsFrame { scope: scope.clone(), feed_epoch: 1, to: 1, stamps, items, signature: [0; 64] };
+    frame.signature = world.nodes[&HUB].keys.signer().sign(&frame.message(world.tenant()));
+    world.say(STORE, link, &Frame::Cells(frame));
+}
+
+/// One scope of every area.
+fn scopes(store: u32) -> [Scope; 10] {
+    let s = StoreId(store);
+    [
+        Scope::Control,
+        Scope::StoreRights(s),
+        Scope::StoreOrders(s),
+        Scope::StoreStock(s),
+        Scope::StoreHistory(s),
+        Scope::Members(1),
+        prices(),
+        Scope::Campaign(1),
+        Scope::Catalog,
+        Scope::Orders(1),
+    ]
+}
+
+fn prices() -> Scope {
+    Scope::Prices(Code::parse("default").unwrap())
+}
+
+/// One true fact of every kind, in the order of their numbers.
+fn facts(world: &World) -> Vec<Fact> {
+    let (code, sku, each) = (Code::default(), Sku::parse("TEA").unwrap(), Unit::Each);
+    let chain = world.nodes[&HUB].chain.clone();
+    let capability = Capability {
+        node: NodeId(77),
+        role: Role::Store,
+        store: StoreId(9),
+        log_key: [1; 32],
+        seal_key: [2; 32],
+        range_first: 0,
+        range_last: 0,
+        issued_ms: 0,
+        issuer: NodeId(HUB),
+        signature: [0; 64],
+    }
+    .sign(world.tenant(), &world.nodes[&HUB].keys.signer());
+    let product = Product {
+        sku: sku.clone(),
+        name: "Tea".into(),
+        unit: each,
+        barcodes: Vec::new(),
+        item_number: 7,
+        tax_code: code.clone(),
+        department: code.clone(),
+        owner: code.clone(),
+        age_min: 0,
+        excluded: 0,
+        discontinued: false,
+    };
+    let scan =
+        CountScan { session: 1, zone: code.clone(), sku: sku.clone(), unit: each, quantity: 1, staff: code.clone() };
+    let adjustment = Adjustment { sku: sku.clone(), unit: each, delta: 1, reason: code.clone(), staff: code.clone() };
+    let facts = vec![
+        Fact::EpochOpen(EpochOpen { nonce: [3; 16], reason: EpochReason::First, previous: None, chain }),
+        Fact::Boot(Boot { boot: 1, version: code.clone() }),
+        Fact::Node(NodeRecord { capability, token: Digest([0; 32]) }),
+        Fact::Fence(Fence { node: NodeId(77), cuts: Vec::new(), reason: code.clone() }),
+        store_record(),
+        Fact::Fork(fork(world)),
+        Fact::Product(product),
+        Fact::Recall(Recall { sku: sku.clone(), lot: code.clone(), active: true, reason: code.clone() }),
+        Fact::Price(Price {
+            book: Code::parse("default").unwrap(),
+            sku,
+            from_ms: 0,
+            minor: Some(1),
+            currency: Currency::parse("EUR").unwrap(),
+        }),
+        Fact::Template(Template { prefix: 21, item_digits: 5, embedded: Embedded::Weight, scale: 0 }),
+        Fact::GoodsReceipt(GoodsReceipt { document: code.clone(), staff: code.clone(), lines: Vec::new() }),
+        sale(1, 1, "TEA", 1),
+        Fact::CountScan(scan),
+        Fact::CountClose(CountClose { session: 1, staff: code.clone(), others: Vec::new(), lines: Vec::new() }),
+        Fact::DayOpen(DayOpen { number: 1, date: 1, staff: code.clone() }),
+        Fact::DayClose(DayClose { number: 1, staff: code }),
+        Fact::Adjustment(adjustment),
+    ];
+    assert_eq!(facts.iter().map(Fact::kind).collect::<Vec<_>>(), kind::ALL, "one of every kind");
+    facts
+}
+
+fn fork(world: &World) -> ForkProof {
+    let log = |n| world.scroll(THIRD, 9, Scope::StoreStock(StoreId(3))).with(sale(1, n, "TEA", 1));
+    let branch = |n| {
+        let log = log(n);
+        let run = log.all();
+        let before = stockroom_crdt::chain::advance(log.id.genesis(world.tenant()), &run.items[0].bytes);
+        let hash = stockroom_crdt::chain::advance(before, &run.items[1].bytes);
+        Branch { hash, after: Vec::new(), seal: run.seal.unwrap() }
+    };
+    ForkProof { log: log(1).id, seq: 2, left: branch(1), right: branch(2) }
+}
+
+fn store_record() -> Fact {
+    let code = |text: &str| Code::parse(text).unwrap();
+    Fact::Store(StoreRecord {
+        store: StoreId(9),
+        name: "Nine".into(),
+        book: code("default"),
+        group: code("chain"),
+        entity: Code::default(),
+        currency: Currency::parse("EUR").unwrap(),
+        zone: code("UTC"),
+        rollover_min: 0,
+        home: NodeId(77),
+        term: 1,
+    })
+}
+
+/// A hub and three stores of one group that have met; only the hub and the first store's node run.
+fn chain(seed: u64) -> World {
+    let mut world = World::with_stores(seed, 3);
+    world.put_products(&[("MILK", Unit::Each)]);
+    for id in [STORE, MALLORY, THIRD] {
+        world.connect(id, HUB);
+    }
+    world.run_ms(3_000);
+    for id in [STORE, MALLORY, THIRD] {
+        world.cut(id, HUB);
+    }
+    world
+}

@@ -1,0 +1,18 @@
+//! The real binary: nodes set up by hand, killed, cut off, restored, lied to and starved of disk, and asked afterwards.
+
+#[cfg(test)]
+mod process {
+    mod binary;
+    mod door;
+    mod fleet;
+    mod till;
+
+    mod by_hand;
+    mod chain;
+    mod disk;
+    mod frames;
+    mod kills;
+    mod lan;
+    mod problems;
+    mod restore;
+}
