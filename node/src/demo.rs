@@ -137,7 +137,7 @@ impl Demo {
         view.say(report::about(&sample, self.args.speed));
         let mut chain = self.set_up(folder, &sample, &view)?;
         let report = self.play(&mut chain, &sample, &view)?;
-        view.end();
+        drop(view);
         view::print(format!("\n{}", report.to_table()));
         if let Some(path) = &self.args.json {
             let text = format!("{:#}\n", report.to_json());
@@ -178,12 +178,18 @@ impl Demo {
         let mut day = Day { chain, tills: &tills, board: &board, view, clock, interrupt: &self.interrupt };
         let events = day.play()?;
         let (last, replay, acks) = (Instant::now(), opened.elapsed(), tills.acks());
-        let agreed = self.interrupt.until("all nodes to agree", AGREE_MAX, || agree(&doors, &acks));
-        let (converged, mut findings) = match agreed {
-            Ok(()) => (Some(last.elapsed()), Findings::default()),
-            Err(DemoError::Interrupted) => return Err(DemoError::Interrupted),
-            Err(error) => (None, Findings { lost: 0, faults: vec![error.to_string()] }),
+        let mut findings = Findings::default();
+        let mut since_last = |reached: Result<(), DemoError>| match reached {
+            Ok(()) => Ok(Some(last.elapsed())),
+            Err(DemoError::Waited { what, seen, .. }) => {
+                findings.faults.push(format!("no end to the wait for {what}: {seen}"));
+                Ok(None)
+            }
+            Err(error) => Err(error),
         };
+        let converged = since_last(self.interrupt.until("all nodes to agree", AGREE_MAX, || agree(&doors, &acks)))?;
+        let safe =
+            since_last(self.interrupt.until("every acknowledgement of the hub", AGREE_MAX, || everywhere(&doors)))?;
         board.refresh(&doors);
         let sums = board.sums().since(&before);
         view.say(
@@ -193,7 +199,7 @@ impl Demo {
         findings.lost += found.lost;
         findings.faults.extend(found.faults);
         let (replayed, speed, wall) = (sample.baskets.len(), self.args.speed, self.started.elapsed());
-        Ok(Report { replayed, acks, findings, converged, events, sums, speed, replay, wall })
+        Ok(Report { replayed, acks, findings, converged, safe, events, sums, speed, replay, wall })
     }
 
     fn stay(&self, chain: &Chain) {
@@ -221,13 +227,16 @@ fn everywhere(doors: &[Door]) -> Result<(), Seen> {
     Ok(())
 }
 
-/// Whether they are, and the books of all stores are at the hub what the tills say.
+/// Whether every node says of every store's takings what the tills say.
 fn agree(doors: &[Door], acks: &[Ack]) -> Result<(), Seen> {
-    everywhere(doors)?;
     for store in 1..=STORES {
-        let (held, wanted) = (books(&doors[0], store)?, remembered(acks, store));
-        if held != wanted {
-            return Err(format!("the hub's books of store {store} are {held:?}, not {wanted:?}").into());
+        let wanted = remembered(acks, store);
+        for (index, door) in doors.iter().enumerate() {
+            let held = books(door, store)?;
+            if held != wanted {
+                let who = chain::name(index);
+                return Err(format!("{who} has {held:?} for store {store}, not {wanted:?}").into());
+            }
         }
     }
     Ok(())

@@ -20,6 +20,8 @@ pub struct Report {
     pub findings: Findings,
     /// From the last acknowledged sale until all nodes agreed; nothing if they did not.
     pub converged: Option<Duration>,
+    /// Until every store also knew that the hub and its neighbours have all of it for good.
+    pub safe: Option<Duration>,
     /// What happened on the way.
     pub events: Events,
     /// Meters of the store nodes, from the first sale to agreement.
@@ -38,6 +40,7 @@ impl Report {
         self.findings.lost == 0
             && self.findings.faults.is_empty()
             && self.converged.is_some()
+            && self.safe.is_some()
             && self.acks.len() == self.replayed
     }
 
@@ -53,6 +56,7 @@ impl Report {
             "sales_lost": self.findings.lost,
             "converged": self.converged.is_some() && self.findings.faults.is_empty(),
             "converge_s": self.converged.map(seconds),
+            "known_safe_s": self.safe.map(seconds),
             "faults": self.findings.faults,
             "offline_s": seconds(events.offline),
             "sales_while_offline": events.sold_offline,
@@ -133,15 +137,15 @@ impl Report {
     }
 
     fn convergence(&self) -> String {
-        match self.converged {
-            Some(time) if self.findings.faults.is_empty() => {
-                format!(
-                    "yes, {:.1} s after the last sale: hub, store and neighbours agree on every figure",
-                    time.as_secs_f64()
-                )
-            }
-            Some(_) => "NO: the nodes are done, and do not agree".into(),
-            None => "NO".into(),
+        let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+        match (self.converged, self.safe) {
+            (Some(agreed), Some(safe)) if self.findings.faults.is_empty() => format!(
+                "yes, {} after the last sale: hub, store and neighbours agree on every figure; and know it after {}",
+                seconds(agreed),
+                seconds(safe)
+            ),
+            (Some(_), _) => "NO: the nodes are done, and do not agree".into(),
+            (None, _) => "NO".into(),
         }
     }
 
@@ -216,6 +220,7 @@ mod tests {
             acks: (1..=acks as u64).map(ack).collect(),
             findings: Findings::default(),
             converged: Some(Duration::from_millis(1_500)),
+            safe: Some(Duration::from_millis(2_500)),
             events: Events::default(),
             sums: Sums { hub_bytes: 8_000, neighbour_bytes: 4_000, commits: 150 },
             speed: 1_500,

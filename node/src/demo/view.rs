@@ -78,9 +78,11 @@ impl View {
             Self::Plain { .. } => {}
         }
     }
+}
 
+impl Drop for View {
     /// Takes the rows away.
-    pub fn end(&self) {
+    fn drop(&mut self) {
         if let Self::Live { rows, bars } = self {
             bars.iter().for_each(ProgressBar::finish_and_clear);
             rows.clear().unwrap_or_default();

@@ -209,8 +209,12 @@ fn count_close() -> impl Strategy<Value = CountClose> {
             ambiguous,
         },
     );
-    (u64s(), code(), vec((actor(), u64s()), 0..5), vec(line, 0..8))
-        .prop_map(|(session, staff, others, lines)| CountClose { session, staff, others, lines })
+    (u64s(), code(), vec((actor(), u64s()), 0..5), vec(line, 0..8)).prop_map(|(session, staff, others, mut lines)| {
+        // A product stands once in a count.
+        let mut seen = std::collections::BTreeSet::new();
+        lines.retain(|line: &CountLine| seen.insert((line.sku.clone(), line.unit)));
+        CountClose { session, staff, others, lines }
+    })
 }
 
 fn receipt_number() -> impl Strategy<Value = ReceiptNumber> {

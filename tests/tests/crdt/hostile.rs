@@ -93,7 +93,7 @@ fn a_few_bytes_that_claim_256_sales_of_1000_lines_are_refused() {
     for number in 1..col::COUNT_OF_COLUMNS as u8 {
         let value = match number {
             col::LINE_COUNT => 1_000,
-            col::SKU => 2,
+            col::SKU | col::QUANTITY => 2,
             _ => 0,
         };
         put_column(&mut bytes, CONSTANT, &[value], &[0]);

@@ -105,7 +105,7 @@ fn records_are_keyed_by_what_they_are_about_and_events_by_what_they_say() {
             Fact::Store(store) => number(store.store.0),
             Fact::Template(template) => vec![template.prefix],
             Fact::Product(product) => product.sku.as_str().into(),
-            Fact::Recall(recall) => recall.sku.as_str().into(),
+            Fact::Recall(recall) => [recall.sku.as_str().as_bytes(), &[0], recall.lot.as_str().as_bytes()].concat(),
             Fact::Price(price) => [price.sku.as_str().as_bytes(), &[0], &price.from_ms.to_be_bytes()].concat(),
             event => Digest::of(&[&body(event)]).short().to_vec(),
         };

@@ -83,12 +83,13 @@ fn goods_that_moved_between_zones_scans_ask_for_a_recount() {
 }
 
 #[test]
-fn the_newest_count_wins_whatever_log_it_stands_in() {
-    let old = (Position { actor: OTHER, seq: 900 }, Effect::Count(counted_at(5, 900, 1_000)));
-    let new = (Position { actor: HOME, seq: 2 }, Effect::Count(counted_at(7, 2, 2_000)));
+fn a_count_of_a_later_epoch_wins_whatever_the_clocks_said() {
+    let later = Actor::new(1, 2);
+    let old = (Position { actor: HOME, seq: 900 }, Effect::Count(counted_at(5, 900, 2_000)));
+    let new = (Position { actor: later, seq: 2 }, Effect::Count(counted_at(7, 2, 1_000)));
     for facts in [[old.clone(), new.clone()], [new, old]] {
         let on_hand = resolve(&facts);
-        assert_eq!((on_hand.quantity, on_hand.base.map(|at| at.actor)), (7, Some(HOME)));
+        assert_eq!((on_hand.quantity, on_hand.base.map(|at| at.actor)), (7, Some(later)));
     }
 }
 
@@ -121,12 +122,12 @@ fn naive(facts: &[(Position, Effect)]) -> OnHand {
     let mut counts = BTreeMap::new();
     for (at, effect) in facts {
         if let Effect::Count(counted) = effect {
-            counts.insert((counted.hlc, at.actor, at.seq), counted);
+            counts.insert((at.actor, at.seq, counted.hlc), counted);
         }
     }
     let base = counts.last_key_value();
     let covered = |position: &Position| {
-        base.is_some_and(|((_, actor, _), counted)| {
+        base.is_some_and(|((actor, _, _), counted)| {
             let mut cuts: Vec<(Actor, u64)> = counted.others.iter().copied().filter(|(a, _)| a != actor).collect();
             cuts.push((*actor, counted.cut));
             cuts.iter().any(|(a, seq)| *a == position.actor && *seq >= position.seq)
@@ -141,7 +142,7 @@ fn naive(facts: &[(Position, Effect)]) -> OnHand {
     let ambiguous = base.is_some_and(|(_, counted)| counted.ambiguous);
     OnHand {
         quantity: base.map_or(0, |(_, counted)| counted.quantity) + open.iter().map(|m| m.delta).sum::<i64>(),
-        base: base.map(|(&(_, actor, seq), _)| Position { actor, seq }),
+        base: base.map(|(&(actor, seq, _), _)| Position { actor, seq }),
         movements: open.len() as u64,
         recount: if ambiguous { Some(Recount::MovedWhileCounting) } else { late.then_some(Recount::LateSale) },
     }

@@ -17,8 +17,7 @@ fn a_node_whose_disk_is_full_says_so_and_keeps_every_acknowledged_sale() {
     fleet.store(1).stop();
     // The database may grow by this much, and then every write fails. SIGXFSZ is ignored so that it is an error, as ENOSPC is.
     let size = fs::metadata(fleet.store(1).data().join("stockroom.redb")).unwrap().len();
-    let blocks = size.div_ceil(1_024) + 64;
-    eprintln!("the database has {size} bytes");
+    let blocks = size.div_ceil(1_024) + 1_536;
     let run = fleet.store(1).command();
     let mut limited = command("bash".as_ref());
     limited
@@ -32,6 +31,10 @@ fn a_node_whose_disk_is_full_says_so_and_keeps_every_acknowledged_sale() {
     let mut goods = 0;
     while fleet.store(1).ended().is_none() {
         assert!(started.elapsed() < FULL_MAX, "{} sales and {goods} deliveries fit", till.sold());
+        for _ in 0..5 {
+            // An error means that it is not acknowledged, and the loop ends with the node.
+            let _ = till.try_sell(&door);
+        }
         // Sales are small; deliveries fill the disk.
         let lines: Vec<_> =
             (0..500).map(|n| json!({ "sku": "milk", "quantity": n + 1, "lot": format!("lot {n} {goods}") })).collect();
@@ -40,10 +43,6 @@ fn a_node_whose_disk_is_full_says_so_and_keeps_every_acknowledged_sale() {
             .is_ok_and(|r| r.status == 201)
         {
             goods += 1;
-        }
-        for _ in 0..5 {
-            // An error means that it is not acknowledged, and the loop ends with the node.
-            let _ = till.try_sell(&door);
         }
     }
     let status = fleet.store(1).wait(Duration::from_secs(1));
