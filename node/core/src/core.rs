@@ -182,6 +182,11 @@ impl Core {
     fn on_wake(&mut self) -> Result<(), CoreError> {
         self.replica.seal_due();
         command::day::roll_over(&mut self.replica)?;
+        for id in self.sync.silent(self.replica.now.mono_ms) {
+            let peer = self.sync.link_down(id);
+            self.pending.push(Output::Close(id, "the peer did not greet in time".into()));
+            self.pending.extend(peer.map(|node| Output::Event(Event::Disconnected(node))));
+        }
         self.sync.wake(&mut self.replica)
     }
 

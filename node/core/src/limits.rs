@@ -40,6 +40,9 @@ pub const SEAL_AFTER_MS: u64 = 1_000;
 /// How often the continuity token follows the logs when nothing urgent forces it.
 pub const TOKEN_AFTER_MS: u64 = 1_000;
 
+/// How long a peer may take to greet. Whoever connects and stays silent, or says half of it, is let go.
+pub const HANDSHAKE_MS_MAX: u64 = 10_000;
+
 /// How long acknowledgements of lanes that nobody waits for are gathered. Until then the sender shows its entries as not yet at
 /// the hub, which is true as far as it knows.
 pub const ACK_AFTER_MS: u64 = 1_000;

@@ -99,6 +99,9 @@ impl Sync {
         bytes: &[u8],
         outputs: &mut Vec<Output>,
     ) -> Result<(), IngestError> {
+        if !self.links.contains_key(&id) {
+            return Ok(());
+        }
         let frame = Frame::decode(bytes).map_err(|error| PeerFault::Frame(error.to_string()))?;
         self.dispatch(replica, id, frame, outputs)
     }
@@ -198,6 +201,12 @@ impl Sync {
         self.courier_wake(replica)
     }
 
+    /// Links whose peer did not greet in time.
+    pub fn silent(&self, now_ms: u64) -> Vec<LinkId> {
+        let late = |link: &Link| link.greeting_due_ms().is_some_and(|due| due <= now_ms);
+        self.links.iter().filter(|(_, link)| late(link)).map(|(&id, _)| id).collect()
+    }
+
     /// When [`Sync::wake`] has something to do, on the monotonic clock.
     pub fn deadline(&self, replica: &Replica) -> Option<u64> {
         let pulses =
@@ -213,7 +222,8 @@ impl Sync {
             .values()
             .filter(|l| l.path == Path::Direct && l.hello.is_some() && l.credit >= CREDIT_BYTES_MIN)
             .filter_map(Link::acks_due_ms);
-        pulses.chain(feeds).chain(acks).chain(self.courier_deadline(replica)).min()
+        let greetings = self.links.values().filter_map(Link::greeting_due_ms);
+        pulses.chain(feeds).chain(acks).chain(greetings).chain(self.courier_deadline(replica)).min()
     }
 
     /// Says goodbye on every link.

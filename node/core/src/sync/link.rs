@@ -9,8 +9,8 @@ use stockroom_crdt::scope::{Lane, Scope};
 use super::frames::Frame;
 use crate::input::{LinkId, Peer};
 use crate::journal::LogNumber;
-use crate::limits::ACK_AFTER_MS;
 use crate::limits::LINK_QUEUE_MAX;
+use crate::limits::{ACK_AFTER_MS, HANDSHAKE_MS_MAX};
 use crate::replica::Replica;
 
 /// What the peer is to this node.
@@ -63,6 +63,8 @@ pub struct Link {
     pub acks: BTreeMap<Scope, u64>,
     /// Since when they wait, on the monotonic clock.
     pub acks_since_ms: Option<u64>,
+    /// When it came up, on the monotonic clock.
+    pub up_ms: u64,
     /// When we last told that there is nothing new.
     pub pulse_ms: u64,
     /// Their wall clock minus ours when it was last heard, milliseconds; includes up to a round trip.
@@ -114,6 +116,7 @@ impl Link {
             wanted: BTreeSet::new(),
             acks: BTreeMap::new(),
             acks_since_ms: None,
+            up_ms: replica.now.mono_ms,
             pulse_ms: replica.now.mono_ms,
             clock_error_ms: 0,
         }
@@ -122,6 +125,11 @@ impl Link {
     /// Both sides know each other, and feeds flow.
     pub fn is_ready(&self) -> bool {
         self.hello.is_some() && self.held
+    }
+
+    /// Until when the peer must have greeted; `None` once it has.
+    pub fn greeting_due_ms(&self) -> Option<u64> {
+        (self.path == Path::Direct && !self.is_ready()).then_some(self.up_ms + HANDSHAKE_MS_MAX)
     }
 
     /// The newest kind of fact that the peer knows.
