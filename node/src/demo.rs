@@ -55,7 +55,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// How many times faster than real the day passes
-    #[arg(long, value_name = "TIMES", default_value_t = 1_500, value_parser = clap::value_parser!(u32).range(60..=100_000))]
+    #[arg(long, value_name = "TIMES", default_value_t = 1_200, value_parser = clap::value_parser!(u32).range(60..=100_000))]
     pub speed: u32,
 }
 
@@ -173,9 +173,10 @@ impl Demo {
         self.interrupt.until("all nodes to know each other", AGREE_MAX, || everywhere(&doors))?;
         let board = Board::watch(&doors)?;
         board.refresh(&doors);
-        let (before, opened, clock) = (board.sums(), Instant::now(), ShopClock::open(self.args.speed));
-        let tills = Tills::open(sample, &doors[1..], clock, &self.interrupt)?;
-        let mut day = Day { chain, tills: &tills, board: &board, view, clock, interrupt: &self.interrupt };
+        let (before, opened, clock) =
+            (board.sums(), Instant::now(), ShopClock::open(self.args.speed, script::CUT_AT_S));
+        let tills = Tills::open(sample, &doors[1..], &clock, &self.interrupt)?;
+        let mut day = Day { chain, tills: &tills, board: &board, view, clock: &clock, interrupt: &self.interrupt };
         let events = day.play()?;
         let (last, replay, acks) = (Instant::now(), opened.elapsed(), tills.acks());
         let mut findings = Findings::default();
@@ -191,6 +192,7 @@ impl Demo {
         let safe =
             since_last(self.interrupt.until("every acknowledgement of the hub", AGREE_MAX, || everywhere(&doors)))?;
         board.refresh(&doors);
+        view.show(&clock.shows(), &board, &tills);
         let sums = board.sums().since(&before);
         view.say(
             "Looking for every acknowledged sale, receipt number and shelf at the stores, the hub and the neighbours.",

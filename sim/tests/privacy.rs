@@ -2,14 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
 
-use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
+use stockroom_core::input::{Answer, Command, Event, Refusal, RetryKey};
 use stockroom_core::storage::{Direction, TABLES};
-use stockroom_core::sync::frames::{Frame, Parcel};
+use stockroom_core::sync::frames::{Entries, Frame, Parcel};
 use stockroom_crdt::ids::{Code, Digest, NodeId, Sku, StoreId};
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::receiving::Adjustment;
 use stockroom_crdt::scope::Scope;
 use stockroom_sim::oracle::{books, rows};
+use stockroom_sim::puppet::sale;
 use stockroom_sim::world::World;
 
 const HUB: u32 = 1;
@@ -48,7 +49,7 @@ fn a_peer_gets_only_what_lies_between_the_two() {
 }
 
 #[test]
-fn a_group_that_a_store_leaves_takes_its_sight_with_it() {
+fn stores_of_one_group_read_each_others_stock_and_nobody_elses() {
     let mut world = market(2);
     world.connect(RED_TOO, RED);
     world.run_ms(3_000);
@@ -149,6 +150,8 @@ fn a_chain_of_carriers_passes_on_what_it_can_and_breaks_no_link() {
     }
     world.run_ms(120_000);
     assert!(world.closed.is_empty(), "{:?}", world.closed);
+    let useless = |event: &Event| matches!(event, Event::Alarm(text) if text.contains("cannot be used"));
+    assert!(!world.events.iter().any(|(_, _, event)| useless(event)), "no parcel stands in another");
     assert!(books(&*world.snapshot(HUB), StoreId(2)) == books(&*world.snapshot(BLUE), StoreId(2)));
 }
 
@@ -157,7 +160,9 @@ fn a_parcel_in_a_parcel_is_not_opened() {
     // Each was opened inside the opening of the one around it: a few hundred of them were the end of the stack.
     let mut world = market(8);
     world.crash(RED);
-    let mut frames = vec![Frame::Hello(world.hello(RED, &[]))];
+    let log = world.scroll(RED, 5, Scope::StoreStock(StoreId(1))).with(sale(1, 1, "TEA", 1));
+    let entries = Entries { scope: log.id.scope.clone(), feed_epoch: 1, to: 1, runs: vec![log.all()] };
+    let mut frames = vec![Frame::Hello(world.hello(RED, &[])), Frame::Entries(entries)];
     for number in 1..=400 {
         frames = vec![Frame::Parcel(world.parcel(RED, HUB, number, &frames))];
     }

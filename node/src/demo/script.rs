@@ -24,7 +24,7 @@ pub struct Day<'a> {
     /// Where it is shown.
     pub view: &'a View,
     /// What time it is in the shops.
-    pub clock: ShopClock,
+    pub clock: &'a ShopClock,
     /// Ends it early.
     pub interrupt: &'a Interrupt,
 }
@@ -53,9 +53,7 @@ impl Day<'_> {
         self.say("the shops open; every sale is durable at its store before the till hears of it");
         self.pass_until(CUT_AT_S)?;
         self.cut_hub(&mut events)?;
-        self.pass_until(KILL_AT_S)?;
         self.kill_store(&mut events)?;
-        self.pass_until(MESH_AT_S)?;
         self.reach_by_neighbour(&mut events)?;
         self.finish()?;
         Ok(events)
@@ -65,11 +63,13 @@ impl Day<'_> {
         let before = self.sold();
         (1..=STORES).try_for_each(|store| self.chain.cut(store, true))?;
         let cut = Instant::now();
+        self.clock.go_on(MEND_AT_S);
         self.say("hub unreachable: the stores go on selling, nobody at a till notices");
         self.pass_until(MEND_AT_S)?;
         events.sold_offline = self.sold() - before;
         events.offline = cut.elapsed();
         (1..=STORES).try_for_each(|store| self.chain.cut(store, false))?;
+        self.clock.go_on(KILL_AT_S);
         let (sold, seconds) = (events.sold_offline, events.offline.as_secs_f64());
         self.say(format!("the hub is back after {seconds:.1} s, in which {sold} sales were rung up without it"));
         let (mended, moment) = (Instant::now(), Timestamp::now());
@@ -86,9 +86,11 @@ impl Day<'_> {
     }
 
     fn kill_store(&mut self, events: &mut Events) -> Result<(), DemoError> {
-        let before = self.tills.acked(KILLED);
+        self.pass_until(KILL_AT_S)?;
         let killed = Instant::now();
         let id = self.chain.kill(KILLED);
+        self.clock.go_on(MESH_AT_S);
+        let before = self.tills.acked(KILLED);
         self.say(format!("store {KILLED} killed while selling (kill -9, process {id}): its tills ask again and again"));
         self.pass(POWER_OFF)?;
         let took = self.chain.restart(KILLED)?.as_secs_f64();
@@ -102,6 +104,7 @@ impl Day<'_> {
     }
 
     fn reach_by_neighbour(&mut self, events: &mut Events) -> Result<(), DemoError> {
+        self.pass_until(MESH_AT_S)?;
         self.wait(&format!("store {FAR} to know its neighbours"), NEIGHBOUR_MAX, |day| {
             match status_of(day.chain.store(FAR))?.neighbours() {
                 0 => Err(String::from("no link to another store").into()),
@@ -116,6 +119,7 @@ impl Day<'_> {
             if linked { Err(String::from("it is up").into()) } else { Ok(()) }
         })?;
         let before = self.at_hub(FAR)?;
+        self.clock.go_on(DIRECT_AT_S);
         self.pass_until(DIRECT_AT_S)?;
         // A day at high speed may pass faster than a parcel travels.
         events.carried = self.wait(&format!("sales of store {FAR} to reach the hub"), CARRY_MAX, |day| {
@@ -126,6 +130,7 @@ impl Day<'_> {
         })?;
         events.by_neighbour = cut.elapsed();
         self.chain.cut(FAR, false)?;
+        self.clock.go_on(END_S);
         let carried = events.carried;
         self.say(format!(
             "{carried} sales of store {FAR} came to the hub sealed, by neighbours; its own line is back now"
@@ -157,7 +162,8 @@ impl Day<'_> {
 
     /// Lets the day go on until a time of day.
     fn pass_until(&mut self, at_s: u32) -> Result<(), DemoError> {
-        self.pass(self.clock.due(at_s).saturating_duration_since(Instant::now()))
+        let due = self.clock.due(at_s).unwrap_or_else(Instant::now);
+        self.pass(due.saturating_duration_since(Instant::now()))
     }
 
     fn pass(&mut self, time: Duration) -> Result<(), DemoError> {
@@ -191,18 +197,22 @@ impl Day<'_> {
     }
 }
 
-/// A quarter of the day's sales are rung up by then.
-const CUT_AT_S: u32 = 11 * 3_600;
+/// A fifth of the day's sales are rung up by then.
+pub const CUT_AT_S: u32 = 12 * 3_600;
 
-/// A sixth of the day's sales later.
-const MEND_AT_S: u32 = 13 * 3_600 + 45 * 60;
+/// Another fifth later.
+const MEND_AT_S: u32 = 14 * 3_600 + 30 * 60;
 
 /// Just below half of the day's sales.
-const KILL_AT_S: u32 = 14 * 3_600 + 15 * 60;
+const KILL_AT_S: u32 = 15 * 3_600;
 
-const MESH_AT_S: u32 = 15 * 3_600 + 30 * 60;
+const MESH_AT_S: u32 = 16 * 3_600;
 
+/// A third of the day's sales later.
 const DIRECT_AT_S: u32 = 20 * 3_600 + 30 * 60;
+
+/// The last sale is a few minutes earlier.
+const END_S: u32 = 24 * 3_600;
 
 /// The store that is killed.
 const KILLED: u32 = 2;

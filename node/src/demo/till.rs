@@ -2,7 +2,7 @@
 //! answer. What was acknowledged is remembered here, apart from all nodes: this is what the nodes are checked against.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -36,11 +36,19 @@ pub struct Ack {
     pub replayed: bool,
 }
 
-/// Runs the shop's day faster than it was.
-#[derive(Clone, Copy, Debug)]
+/// Runs the shops' day faster than it was. It stops at a gate until somebody opens the next one, so that what is to happen at
+/// a time of day happens between the same two sales on a fast machine and on a slow one. Clones show the same time.
+#[derive(Clone, Debug)]
 pub struct ShopClock {
-    start: Instant,
     speed: f64,
+    hands: Arc<Mutex<Hands>>,
+}
+
+#[derive(Debug)]
+struct Hands {
+    /// When the shops opened; later, if the clock stood at a gate.
+    start: Instant,
+    gate_s: u32,
 }
 
 /// All tills of all stores.
@@ -67,28 +75,47 @@ struct Till {
 
 impl ShopClock {
     /// Opens the shops now. `speed` is how many times faster their day passes.
-    pub fn open(speed: u32) -> Self {
-        Self { start: Instant::now(), speed: f64::from(speed) }
+    pub fn open(speed: u32, gate_s: u32) -> Self {
+        let hands = Hands { start: Instant::now(), gate_s };
+        Self { speed: f64::from(speed), hands: Arc::new(Mutex::new(hands)) }
     }
 
-    /// When a time of day comes. What was sold at night is sold when the shops open.
-    pub fn due(&self, at_s: u32) -> Instant {
-        self.start + Duration::from_secs_f64(f64::from(at_s.saturating_sub(OPENING_S)) / self.speed)
+    /// When a time of day comes; nothing while a gate stands before it. What was sold at night is sold when the shops open.
+    pub fn due(&self, at_s: u32) -> Option<Instant> {
+        let hands = self.hands();
+        (at_s <= hands.gate_s).then(|| hands.start + self.since_opening(at_s))
+    }
+
+    /// Lets the clock go on from its gate to the next one. Standing there has taken no time.
+    pub fn go_on(&self, gate_s: u32) {
+        let mut hands = self.hands();
+        let reached = hands.start + self.since_opening(hands.gate_s);
+        hands.start += Instant::now().saturating_duration_since(reached);
+        hands.gate_s = gate_s;
     }
 
     /// The time of day, `HH:MM`. The clock stops at midnight.
     pub fn shows(&self) -> String {
-        let minutes = (OPENING_S + (self.start.elapsed().as_secs_f64() * self.speed) as u32) / 60;
-        let minutes = minutes.min(24 * 60 - 1);
+        let hands = self.hands();
+        let now_s = OPENING_S + (hands.start.elapsed().as_secs_f64() * self.speed) as u32;
+        let minutes = (now_s.min(hands.gate_s) / 60).min(24 * 60 - 1);
         format!("{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+
+    fn since_opening(&self, at_s: u32) -> Duration {
+        Duration::from_secs_f64(f64::from(at_s.saturating_sub(OPENING_S)) / self.speed)
+    }
+
+    fn hands(&self) -> MutexGuard<'_, Hands> {
+        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Tills {
     /// Opens the tills at the stores' APIs.
-    pub fn open(sample: &Sample, doors: &[Door], clock: ShopClock, interrupt: &Interrupt) -> Result<Self, DemoError> {
+    pub fn open(sample: &Sample, doors: &[Door], clock: &ShopClock, interrupt: &Interrupt) -> Result<Self, DemoError> {
         let shared = Arc::new(Shared {
-            clock,
+            clock: clock.clone(),
             interrupt: interrupt.clone(),
             acks: Mutex::default(),
             by_store: Default::default(),
@@ -145,7 +172,7 @@ impl Drop for Tills {
 impl Till {
     fn work(self, shared: &Shared) {
         for (till_seq, basket) in (1..).zip(&self.baskets) {
-            let Ok(()) = shared.wait_until(shared.clock.due(basket.at_s)) else { return };
+            let Ok(()) = shared.wait_for(|| shared.clock.due(basket.at_s)) else { return };
             match self.ring_up(shared, till_seq, basket) {
                 Ok(Some(ack)) => {
                     shared.by_store[self.store as usize - 1].fetch_add(1, Ordering::Relaxed);
@@ -176,7 +203,8 @@ impl Till {
             if started.elapsed() > GIVE_UP_AFTER {
                 break;
             }
-            let Ok(()) = shared.wait_until(Instant::now() + TRY_AGAIN) else { return Ok(None) };
+            let again = Instant::now() + TRY_AGAIN;
+            let Ok(()) = shared.wait_for(|| Some(again)) else { return Ok(None) };
         }
         let what = format!("an answer to sale {till_seq} of till {} at store {}", self.number, self.store);
         Err(DemoError::Waited { what, limit: GIVE_UP_AFTER, seen })
@@ -216,13 +244,13 @@ impl Till {
 }
 
 impl Shared {
-    /// Sleeps in short steps, so that all tills end soon after one had to give up.
-    fn wait_until(&self, at: Instant) -> Result<(), DemoError> {
+    /// Sleeps until a moment, in short steps: the moment may be put off, and all tills end soon after one had to give up.
+    fn wait_for(&self, moment: impl Fn() -> Option<Instant>) -> Result<(), DemoError> {
         loop {
             if self.stop.load(Ordering::Relaxed) || self.interrupt.is_set() {
                 return Err(DemoError::Interrupted);
             }
-            let left = at.saturating_duration_since(Instant::now());
+            let left = moment().map_or(STEP_MAX, |at| at.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return Ok(());
             }
@@ -269,17 +297,23 @@ const TRY_AGAIN: Duration = Duration::from_millis(50);
 /// Longer than a killed store is away, on the slowest machine.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(90);
 
-const STEP_MAX: Duration = Duration::from_millis(200);
+const STEP_MAX: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_shop_clock_runs_at_its_speed_and_sells_the_night_at_opening() {
-        let clock = ShopClock { start: Instant::now(), speed: 3_600.0 };
-        assert_eq!(clock.due(3 * 3_600), clock.start);
-        assert_eq!(clock.due(OPENING_S + 7_200), clock.start + Duration::from_secs(2));
-        assert_eq!(clock.shows(), "06:00");
+    fn the_shop_clock_sells_the_night_at_opening_and_stands_at_its_gate() {
+        let clock = ShopClock::open(3_600, OPENING_S + 60);
+        let opened = clock.hands().start;
+        assert_eq!(clock.due(3 * 3_600), Some(opened));
+        assert_eq!(clock.due(OPENING_S + 7_200), None);
+        clock.hands().start -= Duration::from_secs(5);
+        assert_eq!(clock.shows(), "06:01");
+        clock.go_on(OPENING_S + 7_200);
+        assert_eq!(clock.shows(), "06:01");
+        let left = clock.due(OPENING_S + 7_200).unwrap() - Instant::now();
+        assert!(left > Duration::from_millis(1_900) && left < Duration::from_secs(2), "{left:?}");
     }
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use stockroom::files::DataDir;
 use tempfile::TempDir;
 
@@ -215,11 +215,13 @@ impl Node {
         assert_eq!(done.expect("the list is good")["products"], 3);
     }
 
-    /// Waits until the list has arrived.
+    /// Waits until the list has arrived, prices included.
     fn knows_products(&self) {
         wait_until(CONVERGE_MAX, &format!("{} knows the products", self.name), || {
             let prices = self.door().read("/v1/prices")?;
-            let known = prices["items"].as_array().map_or(0, Vec::len);
+            // Products and prices are different feeds: a product may stand here before its price does.
+            let priced = |items: &Vec<Value>| items.iter().filter(|item| item["price"].is_i64()).count();
+            let known = prices["items"].as_array().map_or(0, priced);
             super::binary::is(&known, &3)
         });
     }
