@@ -121,7 +121,7 @@ impl Report {
             (
                 "sale as a till sees it",
                 format!(
-                    "p50 {:.1} ms, p99 {:.1} ms, longest {:.0} ms (store killed)",
+                    "p50 {:.1} ms, p99 {:.1} ms, longest {:.0} ms",
                     self.latency_ms(50),
                     self.latency_ms(99),
                     self.latency_ms(100)
