@@ -109,7 +109,8 @@ struct Piece {
     position: u64,
     first: u64,
     hash: Digest,
-    items: Vec<Item>,
+    entries: usize,
+    bytes: usize,
 }
 
 impl Journal {
@@ -224,7 +225,8 @@ impl Journal {
             let scope = log.id.scope.clone();
             let position = push_feed(&mut self.scopes, overlay, &scope, row);
             self.dirty_scopes.insert(scope);
-            let piece = Piece { position, first, hash: log.head.hash, items: run.to_vec() };
+            let bytes = run.iter().map(|item| item.bytes.len()).sum();
+            let piece = Piece { position, first, hash: log.head.hash, entries: run.len(), bytes };
             self.pieces.entry(number).or_default().push(piece);
         }
         self.dirty_logs.insert(number);
@@ -241,8 +243,8 @@ impl Journal {
             while let Some(first) = rest.first() {
                 let (mut count, mut entries, mut bytes) = (0, 0, 0);
                 for piece in rest {
-                    entries += piece.items.len();
-                    bytes += piece.items.iter().map(|item| item.bytes.len()).sum::<usize>();
+                    entries += piece.entries;
+                    bytes += piece.bytes;
                     if count > 0 && (entries > RUN_ENTRIES_MAX || bytes > RUN_BYTES_GOAL) {
                         break;
                     }
@@ -252,13 +254,18 @@ impl Journal {
                 rest = after;
                 let [_, others @ ..] = joined else { continue };
                 let Some(last) = others.last() else { continue };
+                let mut items = Vec::new();
+                for piece in joined {
+                    let row = overlay.get(Table::Runs, &run_key(number, piece.first)).ok().flatten();
+                    let run = row.as_deref().and_then(|row| row.get(32..)).map(decode_run);
+                    items.extend(run.and_then(Result::ok).expect("the row was put in this batch"));
+                }
                 for piece in others {
                     overlay.forget(Table::Runs, &run_key(number, piece.first));
                     overlay.forget(Table::Feed, &feed_key(feed.number, piece.position));
                 }
-                let items: Vec<&Item> = joined.iter().flat_map(|piece| &piece.items).collect();
                 let mut value = last.hash.0.to_vec();
-                value.extend(encode_run(items.iter().copied(), u16::MAX));
+                value.extend(encode_run(&items, u16::MAX));
                 overlay.put(Table::Runs, run_key(number, first.first), value);
                 let row =
                     FeedRow::Entries { log: number, first: first.first, last: first.first + items.len() as u64 - 1 };
