@@ -33,7 +33,8 @@ pub struct CountClose {
     pub session: u64,
     /// Who closed it.
     pub staff: Code,
-    /// How far the store's other logs were known at the first scan.
+    /// How far the store's other logs were known when the session was closed. What they brought between a scan and the
+    /// closing counts as covered, although the counter could not see it.
     pub others: Vec<(Actor, u64)>,
     /// The counted SKUs.
     pub lines: Vec<CountLine>,
