@@ -59,6 +59,11 @@ impl Scroll {
         self
     }
 
+    /// What follows is dated so much later.
+    pub fn ahead(&mut self, ms: u64) {
+        self.ms += ms;
+    }
+
     /// Entries `first..=last`, sealed at the last.
     pub fn sealed(&self, first: u64, last: u64) -> RunIn {
         let moment = Moment { boot: 1, mono_ms: 1, wall_ms: self.ms, day: 0 };

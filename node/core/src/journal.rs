@@ -61,6 +61,11 @@ impl Log {
         self.seal.as_ref().map_or(0, |seal| seal.seq)
     }
 
+    /// Reads a row of [`Table::Logs`].
+    pub fn from_row(bytes: &[u8]) -> Result<Self, StoreError> {
+        decode_log(bytes).map_err(damaged)
+    }
+
     /// True when entries wait for a seal.
     pub fn has_unsealed(&self) -> bool {
         self.head.seq > self.sealed_seq()
@@ -402,6 +407,14 @@ pub fn entries(
     Ok(out)
 }
 
+/// Reads a row of [`Table::Runs`]: its log, the sequence number of its first entry, the hash after its last one, and the entries.
+pub fn run_from_row(key: &[u8], value: &[u8]) -> Result<(LogNumber, u64, Digest, Vec<Item>), StoreError> {
+    let (log, first) = key.split_at_checked(4).ok_or_else(|| damaged("run key"))?;
+    let (hash, run) = value.split_at_checked(32).ok_or_else(|| damaged("run"))?;
+    let log = LogNumber(u32::from_be_bytes(fixed(log)?));
+    Ok((log, u64::from_be_bytes(fixed(first)?), Digest(fixed(hash)?), decode_run(run).map_err(damaged)?))
+}
+
 /// Steps of a scope's feed from `position` on.
 pub fn feed_rows(
     snapshot: &(impl Snapshot + ?Sized),
@@ -444,13 +457,8 @@ fn run_at(
     let range = (Bound::Included(from.as_slice()), Bound::Included(to.as_slice()));
     let rows = snapshot.scan(Table::Runs, range, Direction::Backward, 1)?;
     let Some((key, value)) = rows.into_iter().next() else { return Ok(None) };
-    let first = u64::from_be_bytes(fixed(&key[4..])?);
-    let (hash, run) = value.split_at_checked(32).ok_or_else(|| damaged("run"))?;
-    let items = decode_run(run).map_err(damaged)?;
-    if first + items.len() as u64 <= seq {
-        return Ok(None);
-    }
-    Ok(Some((first, Digest(fixed(hash)?), items)))
+    let (_, first, after, items) = run_from_row(&key, &value)?;
+    Ok((first + items.len() as u64 > seq).then_some((first, after, items)))
 }
 
 /// How many of the items fit into one run.

@@ -73,6 +73,11 @@ pub fn load(snapshot: &(impl Snapshot + ?Sized), key: &[u8]) -> Result<Option<Ac
     snapshot.get(Table::Accounts, key)?.map(|bytes| decode(&bytes).map_err(damaged)).transpose()
 }
 
+/// Reads a row of [`Table::Accounts`].
+pub fn from_row(bytes: &[u8]) -> Result<Account, StoreError> {
+    decode(bytes).map_err(damaged)
+}
+
 /// Every place that made the account what it is, oldest first.
 pub fn places(
     snapshot: &(impl Snapshot + ?Sized),
