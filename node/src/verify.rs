@@ -128,8 +128,8 @@ impl Store for Mirror {
         let mut compared = self.findings.0.lock().unwrap_or_else(PoisonError::into_inner);
         for ((table, key), value) in writes.iter().filter(|((table, _), _)| STORE_TABLES.contains(table)) {
             compared.rows += 1;
-            if snapshot.get(*table, key)? != *value {
-                compared.differ.0.insert(*table);
+            if snapshot.get(table, key)? != *value {
+                compared.differ.0.insert(table);
                 compared.differ.1 += 1;
             }
         }

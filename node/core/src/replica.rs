@@ -285,12 +285,12 @@ impl Replica {
     /// Makes the batch durable and gives the continuity token if it must be written now.
     pub fn commit(&mut self) -> Result<Option<Vec<u8>>, CoreError> {
         self.journal.flush(&mut self.overlay);
-        if !self.overlay.writes().is_empty() {
+        if !self.overlay.is_clean() {
             for ((table, key), value) in std::mem::take(&mut self.lazy) {
                 self.overlay.put(table, key, value);
             }
             Meta::of(self).store(&mut self.overlay);
-            self.store.commit(self.overlay.writes())?;
+            self.store.commit(&self.overlay.release())?;
             self.counters.commits += 1;
             self.overlay = Overlay::new(self.reader.snapshot()?);
         }
