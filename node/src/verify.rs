@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use stockroom_core::books::STORE_TABLES;
 use stockroom_core::journal::{Journal, Log, LogNumber, entries};
 use stockroom_core::storage::{Reader, Snapshot, Store, StoreError, Writes};
+use stockroom_core::tuning::Tuning;
 use stockroom_crdt::chain::advance_by_digest;
 use stockroom_crdt::ids::{NodeId, TenantId};
 
@@ -33,7 +34,7 @@ pub struct LogReport {
 
 /// Walks the hash chain of logs from their beginning and checks every seal.
 pub fn logs(snapshot: &dyn Snapshot, tenant: TenantId, extent: Extent) -> Result<LogReport, StoreError> {
-    let journal = Journal::load(tenant, snapshot)?;
+    let journal = Journal::load(tenant, snapshot, Tuning::default().run_bytes_goal)?;
     let mut report = LogReport::default();
     for (number, log) in journal.logs() {
         let wanted = match extent {

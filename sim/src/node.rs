@@ -5,6 +5,7 @@ use stockroom_core::core::{Config, Core, Identity};
 use stockroom_core::input::CoreError;
 use stockroom_core::sync::parcel::seal_key;
 use stockroom_core::time::Now;
+use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::{Capability, Role, Signer};
 use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId, TenantId};
 
@@ -51,6 +52,8 @@ pub struct SimNode {
     pub restored: bool,
     /// An entry that the next start keeps without effect, because applying it crashed.
     pub quarantine: Option<Digest>,
+    /// How patient its core is, from the next start on.
+    pub tuning: Tuning,
     /// Its core, while it runs.
     pub core: Option<Core>,
     /// When it started, on the world's clock.
@@ -75,6 +78,7 @@ impl SimNode {
             volume: Digest::of(&[b"volume", &node.to_be_bytes()]),
             restored: false,
             quarantine: None,
+            tuning: Tuning::default(),
             core: None,
             started_ms: 0,
             boot: 0,
@@ -119,7 +123,7 @@ impl SimNode {
         };
         let evidence = Evidence { token: self.token.clone(), volume: self.volume, restored: self.restored };
         let version = Code::parse("sim").expect("a short word");
-        let config = Config { identity, evidence, seed, version, quarantine: self.quarantine };
+        let config = Config { identity, evidence, seed, version, quarantine: self.quarantine, tuning: self.tuning };
         let now = self.now(world_ms);
         self.core = Some(Core::open(config, self.disk.open()?, now)?);
         self.restored = false;
