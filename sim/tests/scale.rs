@@ -27,7 +27,7 @@ fn linked(stores: u32) -> World {
 fn told(world: &mut World) -> BTreeMap<u32, usize> {
     let mut told = BTreeMap::new();
     for sent in std::mem::take(&mut world.sent) {
-        if let Frame::Peers(peers) = Frame::decode(&sent.bytes).unwrap() {
+        if let Frame::Peers(peers) = Frame::decode(&sent.bytes).expect("nodes send whole frames") {
             assert!(peers.iter().all(|(node, _)| node.0 != sent.to), "nobody is told of itself");
             told.insert(sent.to, peers.len());
         }

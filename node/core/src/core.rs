@@ -26,7 +26,8 @@ use crate::storage::{Reader, Store};
 use crate::sync::Sync;
 use crate::time::Now;
 
-pub use crate::replica::{Config, Counters, Identity};
+pub use crate::replica::counters::Counters;
+pub use crate::replica::{Config, Identity};
 
 /// One node's core.
 pub struct Core {

@@ -3,6 +3,7 @@
 //! It appends the node's own facts ([`Replica::write`]) and takes in other nodes' entries (the `ingest` module). It knows no
 //! links and no requests.
 
+pub mod counters;
 mod meta;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ use crate::ingest::fork_key;
 use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
 use crate::overlay::Overlay;
+use crate::replica::counters::{Counters, epoch_mark};
 use crate::replica::meta::Meta;
 use crate::storage::{Direction, Reader, Snapshot, Store, StoreError, Table};
 use crate::time::Now;
@@ -101,31 +103,6 @@ pub struct Replica {
     quarantined: BTreeSet<Digest>,
     unsealed_since: BTreeMap<LogNumber, u64>,
     token: TokenState,
-}
-
-/// What happened since the start, for status and metrics.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Commits made durable.
-    pub commits: u64,
-    /// Entries of our own.
-    pub entries_written: u64,
-    /// Entries taken in from others.
-    pub entries_ingested: u64,
-    /// Entries that their author was not entitled to write: kept, without effect.
-    pub entries_denied: u64,
-    /// Entries of a kind that this version does not know.
-    pub entries_unknown: u64,
-    /// Entries whose time lies too far ahead.
-    pub times_suspect: u64,
-    /// Forks seen.
-    pub forks: u64,
-    /// Runs that wait for a prerequisite.
-    pub parked: u64,
-    /// Peers whose link was closed for a fault of theirs.
-    pub peer_faults: u64,
-    /// Rare paths that were reached, and how often, so that a simulator can tell what it has tried.
-    pub reached: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Default)]
@@ -370,11 +347,6 @@ impl Replica {
         }
     }
 
-    /// Marks a rare path.
-    pub fn reached(&mut self, name: &'static str) {
-        *self.counters.reached.entry(name).or_default() += 1;
-    }
-
     /// Tells watchers that somebody must look.
     pub(crate) fn alarm(&mut self, text: String) {
         tracing::error!(alarm = %text, "alarm");
@@ -575,19 +547,5 @@ impl Replica {
             .collect();
         let token = Token { tenant: self.me.tenant, node: actor.node, epoch: self.epoch, volume: self.volume, heads };
         Some(token.to_bytes())
-    }
-}
-
-/// The mark of a new epoch, by its reason.
-fn epoch_mark(reason: EpochReason) -> &'static str {
-    match reason {
-        EpochReason::First => "an epoch was opened: the first",
-        EpochReason::Restored => "an epoch was opened: restored",
-        EpochReason::TokenMissing => "an epoch was opened: token missing",
-        EpochReason::TokenAhead => "an epoch was opened: token ahead",
-        EpochReason::VolumeChanged => "an epoch was opened: volume changed",
-        EpochReason::HubAhead => "an epoch was opened: the hub has seen more",
-        EpochReason::Forked => "an epoch was opened: the hub holds another history",
-        EpochReason::Manual => "an epoch was opened: by hand",
     }
 }

@@ -9,7 +9,8 @@ use stockroom_crdt::scope::Scope;
 
 use crate::input::{CoreError, DiskSpace};
 use crate::journal::{FeedRow, entry_at, feed_rows, fixed};
-use crate::replica::{Counters, Replica};
+use crate::replica::Replica;
+use crate::replica::counters::Counters;
 use crate::storage::{Snapshot, StoreError, Table};
 use crate::sync::link::{Path, Relation};
 use crate::sync::{Sync, fresh_key, handshake};
