@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use stockroom_core::books::STORE_TABLES;
 use stockroom_core::journal::{Journal, Log, LogNumber, entries};
 use stockroom_core::storage::{Reader, Snapshot, Store, StoreError, Writes};
+use stockroom_core::tuning::Tuning;
 use stockroom_crdt::chain::advance_by_digest;
 use stockroom_crdt::ids::{NodeId, TenantId};
 
@@ -33,7 +34,7 @@ pub struct LogReport {
 
 /// Walks the hash chain of logs from their beginning and checks every seal.
 pub fn logs(snapshot: &dyn Snapshot, tenant: TenantId, extent: Extent) -> Result<LogReport, StoreError> {
-    let journal = Journal::load(tenant, snapshot)?;
+    let journal = Journal::load(tenant, snapshot, Tuning::default().run_bytes_goal)?;
     let mut report = LogReport::default();
     for (number, log) in journal.logs() {
         let wanted = match extent {
@@ -128,8 +129,8 @@ impl Store for Mirror {
         let mut compared = self.findings.0.lock().unwrap_or_else(PoisonError::into_inner);
         for ((table, key), value) in writes.iter().filter(|((table, _), _)| STORE_TABLES.contains(table)) {
             compared.rows += 1;
-            if snapshot.get(*table, key)? != *value {
-                compared.differ.0.insert(*table);
+            if snapshot.get(table, key)? != *value {
+                compared.differ.0.insert(table);
                 compared.differ.1 += 1;
             }
         }

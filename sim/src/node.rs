@@ -56,6 +56,8 @@ pub struct SimNode {
     pub restored: bool,
     /// An entry that the next start keeps without effect, because applying it crashed.
     pub quarantine: Option<Digest>,
+    /// How patient its core is, from the next start on.
+    pub tuning: Tuning,
     /// Its core, while it runs.
     pub core: Option<Core>,
     /// When it started, on the world's clock.
@@ -98,6 +100,7 @@ impl SimNode {
             volume: Digest::of(&[b"volume", &node.to_be_bytes()]),
             restored: false,
             quarantine: None,
+            tuning: Tuning::default(),
             core: None,
             started_ms: 0,
             boot: 0,

@@ -29,6 +29,8 @@ pub struct Context<'a> {
     pub actor: Actor,
     /// Its scope.
     pub scope: &'a Scope,
+    /// Positions that stand in an account's row before they are moved to a chunk of their own.
+    pub inline_max: usize,
 }
 
 /// Brings the books of one store, or of nodes, up to date with one entry. Decisions (products, prices, store records) go

@@ -9,22 +9,25 @@
 //!
 //! Time, chance and identity are arguments. A core never reads a clock, a socket or a file of its own.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use stockroom_crdt::entry::kind;
+use stockroom_crdt::entry::{Fact, kind};
+use stockroom_crdt::ids::StoreId;
 
 use crate::books::days;
 use crate::command;
 use crate::ingest::IngestError;
 use crate::input::{Command, CoreError, Event, Input, LinkId, Output, Refusal, RequestId};
+use crate::journal::entry_at;
 use crate::replica::Replica;
 use crate::status::{self, Status};
 use crate::storage::{Reader, Store};
 use crate::sync::Sync;
 use crate::time::Now;
 
-pub use crate::replica::{Config, Counters, Identity};
+pub use crate::replica::counters::Counters;
+pub use crate::replica::{Config, Identity};
 
 /// One node's core.
 pub struct Core {
@@ -94,10 +97,11 @@ impl Core {
     pub fn commit(&mut self, now: Now) -> Result<(), CoreError> {
         self.replica.now = now;
         let events = std::mem::take(&mut self.replica.events);
-        let control_changed = events.iter().any(concerns_links);
+        let fenced = events.iter().any(|event| matches!(event, Event::Entry { kind: kind::FENCE, .. }));
         let reopened = events.iter().any(|event| matches!(event, Event::EpochOpened(_)));
         let token = self.replica.commit()?;
-        self.sync.committed(&self.replica, control_changed)?;
+        let stores = changed_stores(&self.replica, &events)?;
+        self.sync.committed(&mut self.replica, &stores)?;
         self.outputs.extend(token.map(Output::Token));
         self.outputs.extend(self.pending.drain(..));
         self.outputs.extend(events.into_iter().map(Output::Event));
@@ -107,7 +111,7 @@ impl Core {
                 self.outputs.push_back(Output::Close(id, "a new epoch was opened".into()));
             }
         }
-        if control_changed {
+        if fenced {
             let fenced = self.sync.fenced(&self.replica);
             self.outputs.extend(fenced.into_iter().map(|id| Output::Close(id, "the peer is fenced".into())));
         }
@@ -146,7 +150,7 @@ impl Core {
     }
 
     /// Throws the books of a store away and makes them again from the logs.
-    pub fn rebuild(&mut self, store: stockroom_crdt::ids::StoreId) -> Result<(), CoreError> {
+    pub fn rebuild(&mut self, store: StoreId) -> Result<(), CoreError> {
         self.replica.rebuild(store)
     }
 
@@ -170,6 +174,7 @@ impl Core {
             Err(IngestError::Core(error)) => Err(error),
             Err(IngestError::Peer(fault)) => {
                 self.replica.counters.peer_faults += 1;
+                self.replica.reached("a peer was at fault");
                 let peer = self.sync.link_down(id);
                 tracing::warn!(?peer, %fault, "peer fault");
                 self.pending.push(Output::Close(id, format!("the peer {fault}")));
@@ -182,7 +187,8 @@ impl Core {
     fn on_wake(&mut self) -> Result<(), CoreError> {
         self.replica.seal_due();
         command::day::roll_over(&mut self.replica)?;
-        for id in self.sync.silent(self.replica.now.mono_ms) {
+        for id in self.sync.silent(&self.replica) {
+            self.replica.reached("a handshake timed out");
             let peer = self.sync.link_down(id);
             self.pending.push(Output::Close(id, "the peer did not greet in time".into()));
             self.pending.extend(peer.map(|node| Output::Event(Event::Disconnected(node))));
@@ -197,10 +203,13 @@ impl Core {
     }
 }
 
-/// Events after which links are looked at again: who may see what may have changed.
-fn concerns_links(event: &Event) -> bool {
-    match event {
-        Event::Entry { kind, .. } => matches!(*kind, kind::STORE | kind::NODE | kind::FENCE),
-        Event::EpochOpened(_) | Event::Connected(_) | Event::Disconnected(_) | Event::Alarm(_) => false,
+/// Stores whose records came or changed: what lies between two nodes depends on these and on nothing else that changes.
+fn changed_stores(replica: &Replica, events: &[Event]) -> Result<BTreeSet<StoreId>, CoreError> {
+    let mut stores = BTreeSet::new();
+    for event in events {
+        let Event::Entry { kind: kind::STORE, place, .. } = event else { continue };
+        let entry = entry_at(&replica.overlay, *place)?.map(|item| item.entry.fact);
+        stores.extend(if let Some(Fact::Store(record)) = entry { Some(record.store) } else { None });
     }
+    Ok(stores)
 }

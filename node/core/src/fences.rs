@@ -58,7 +58,7 @@ impl Fences {
 /// The cuts at which `node` is fenced now: what is signed in each of its histories, so that every replica can get there.
 pub fn cuts(journal: &Journal, snapshot: &dyn Snapshot, node: NodeId) -> Result<Vec<FenceCut>, StoreError> {
     let mut cuts = Vec::new();
-    for (number, log) in journal.logs().filter(|(_, log)| log.id.actor.node == node) {
+    for (number, log) in journal.logs_by(node) {
         let (epoch, scope, seq) = (log.id.actor.epoch, log.id.scope.clone(), log.sealed_seq());
         if let Some(hash) = journal.hash_at(snapshot, number, seq)?.filter(|_| seq > 0) {
             cuts.push(FenceCut { epoch, scope, seq, hash });

@@ -98,6 +98,7 @@ impl Replica {
         }
         // Which of a fenced node's histories leads to the fence may be known only now.
         if self.is_fenced(log.actor.node) && self.journal.branches(&log).next().is_some() {
+            self.reached("a fenced log with two histories was judged anew");
             log.scope.store().map_or(Ok(()), |store| self.rebuild(store))?;
         }
         Ok(history)
@@ -132,6 +133,7 @@ impl Replica {
         let skip = (held + 1).saturating_sub(run.first) as usize;
         self.take(number, run.items.get(skip..).unwrap_or_default(), run.seal.clone())?;
         if adopted {
+            self.reached("entries were adopted after a restore");
             self.alarm(format!(
                 "entries {}..={} of {} came back from the hub and are signed anew",
                 run.first, end.seq, run.log.scope
@@ -250,6 +252,7 @@ impl Replica {
         let log = self.journal.log(number).expect("forked logs are open");
         let (id, key, store) = (log.id.clone(), log.key, log.author_store);
         self.counters.forks += 1;
+        self.reached("a fork was found");
         self.alarm(format!("{} has two histories of {} after entry {common}", id.actor, id.scope));
         Ok(self.journal.open(id, key, store, Some((Place { log: number, seq: common }, hash))))
     }
@@ -265,6 +268,7 @@ impl Replica {
         let (Some(left), Some(right)) = (self.signed_branch(parent.log, seq)?, self.signed_branch(branch, seq)?) else {
             return Ok(());
         };
+        self.reached("a fork was proven");
         self.write(&Scope::Control, vec![Fact::Fork(ForkProof { log: id, seq, left, right })])?;
         Ok(())
     }
@@ -296,6 +300,7 @@ impl Replica {
         });
         self.overlay.put(Table::Parked, parked_key(&run.log, run.first), value);
         self.counters.parked = parked.len() as u64 + 1;
+        self.reached("a run was parked");
         Ok(())
     }
 
@@ -315,6 +320,7 @@ impl Replica {
             let seal = Seal::decode(&mut reader).map_err(damaged)?;
             self.overlay.remove(Table::Parked, key);
             self.counters.parked = self.counters.parked.saturating_sub(1);
+            self.reached("a parked run was taken up");
             let items = decode_run(&run).map_err(damaged)?;
             let parked = RunIn { log: log.clone(), first, before, items, seal: Some(seal) };
             // A parked run that turns out to be wrong has no sender left to blame: it is dropped.

@@ -15,6 +15,7 @@
 //! | [`view`], [`status`] | reading, without waiting for commits |
 
 pub mod limits;
+pub mod tuning;
 
 pub mod input;
 pub mod time;

@@ -3,6 +3,7 @@
 //! It appends the node's own facts ([`Replica::write`]) and takes in other nodes' entries (the `ingest` module). It knows no
 //! links and no requests.
 
+pub mod counters;
 mod meta;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,11 +29,12 @@ use crate::fences::Fences;
 use crate::ingest::fork_key;
 use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
-use crate::limits::{SEAL_AFTER_MS, TOKEN_AFTER_MS};
 use crate::overlay::Overlay;
+use crate::replica::counters::{Counters, epoch_mark};
 use crate::replica::meta::Meta;
 use crate::storage::{Direction, Reader, Snapshot, Store, StoreError, Table};
 use crate::time::Now;
+use crate::tuning::Tuning;
 
 /// Who this node is, from its enrolment.
 #[derive(Debug)]
@@ -69,6 +71,8 @@ pub struct Config {
     pub version: Code,
     /// An entry whose application crashed: it is kept and has no effect.
     pub quarantine: Option<Digest>,
+    /// How patient it is, and how much it says at once.
+    pub tuning: Tuning,
 }
 
 /// One replica.
@@ -86,9 +90,12 @@ pub struct Replica {
     pub(crate) rights_locked: bool,
     pub(crate) epoch_reason: EpochReason,
     pub(crate) counters: Counters,
+    pub(crate) tuning: Tuning,
     pub(crate) events: Vec<Event>,
     /// Rows that are worth keeping, but not worth a commit of their own.
     pub(crate) lazy: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+    /// Single values as the batch or the database has them.
+    meta: Meta,
     store: Box<dyn Store>,
     reader: Arc<dyn Reader>,
     volume: Digest,
@@ -96,29 +103,6 @@ pub struct Replica {
     quarantined: BTreeSet<Digest>,
     unsealed_since: BTreeMap<LogNumber, u64>,
     token: TokenState,
-}
-
-/// What happened since the start, for status and metrics.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Commits made durable.
-    pub commits: u64,
-    /// Entries of our own.
-    pub entries_written: u64,
-    /// Entries taken in from others.
-    pub entries_ingested: u64,
-    /// Entries that their author was not entitled to write: kept, without effect.
-    pub entries_denied: u64,
-    /// Entries of a kind that this version does not know.
-    pub entries_unknown: u64,
-    /// Entries whose time lies too far ahead.
-    pub times_suspect: u64,
-    /// Forks seen.
-    pub forks: u64,
-    /// Runs that wait for a prerequisite.
-    pub parked: u64,
-    /// Peers whose link was closed for a fault of theirs.
-    pub peer_faults: u64,
 }
 
 #[derive(Default)]
@@ -131,7 +115,8 @@ struct TokenState {
 impl Replica {
     /// Opens a replica on its database, and a new epoch if continuity is in doubt.
     pub fn open(config: Config, store: Box<dyn Store>, now: Now) -> Result<Self, CoreError> {
-        let Config { identity: me, evidence, seed, version, quarantine } = config;
+        let Config { identity: me, evidence, seed, version, quarantine, tuning } = config;
+        let tuning = tuning.validated()?;
         verify_chain(&me.root_key, me.tenant, &me.chain).map_err(|error| CoreError::Mismatch(error.to_string()))?;
         let reader = store.reader();
         let snapshot = reader.snapshot()?;
@@ -140,7 +125,7 @@ impl Replica {
         if meta.owner.is_some_and(|owner| owner != (me.tenant, node)) {
             return Err(CoreError::Mismatch("it belongs to another node".into()));
         }
-        let journal = Journal::load(me.tenant, &*snapshot)?;
+        let journal = Journal::load(me.tenant, &*snapshot, tuning.run_bytes_goal)?;
         let token = evidence.token.as_deref().and_then(|bytes| Token::from_bytes(bytes).ok());
         let verdict = judge(&evidence, token.as_ref(), meta.epoch, (&journal, &*snapshot, node))?;
         let mut replica = Self {
@@ -156,8 +141,10 @@ impl Replica {
             rights_locked: meta.rights_locked,
             epoch_reason: EpochReason::First,
             counters: Counters::default(),
+            tuning,
             events: Vec::new(),
             lazy: BTreeMap::new(),
+            meta,
             reader,
             store,
             volume: evidence.volume,
@@ -171,6 +158,7 @@ impl Replica {
         if let Some(entry) = quarantine {
             replica.overlay.put(Table::Quarantine, entry.0, Vec::new());
             replica.quarantined.insert(entry);
+            replica.reached("an entry was quarantined");
         }
         if let Some(reason) = verdict {
             let floor = token.map_or(0, |token| token.epoch.0).max(replica.epoch.0);
@@ -249,6 +237,7 @@ impl Replica {
     /// Opens the next epoch: new logs, a new feed, no rights until contact.
     pub fn open_epoch(&mut self, floor: u16, reason: EpochReason) -> Result<(), CoreError> {
         self.seal_all();
+        self.reached(epoch_mark(reason));
         let next = floor.checked_add(1).ok_or_else(|| CoreError::Mismatch("all epochs are used up".into()))?;
         self.epoch = Epoch(next);
         self.feed_epoch = self.rng.next_u32();
@@ -270,7 +259,7 @@ impl Replica {
 
     /// Seals the logs whose oldest unsealed entry has waited long enough.
     pub fn seal_due(&mut self) {
-        let due = self.now.mono_ms.saturating_sub(SEAL_AFTER_MS);
+        let due = self.now.mono_ms.saturating_sub(self.tuning.seal_after_ms);
         let waiting: Vec<_> = self.unsealed_since.iter().filter(|&(_, &since)| since <= due).map(|(&n, _)| n).collect();
         for number in waiting {
             self.seal(number);
@@ -279,18 +268,18 @@ impl Replica {
 
     /// When [`Replica::seal_due`] has something to do, on the monotonic clock.
     pub fn seal_deadline(&self) -> Option<u64> {
-        self.unsealed_since.values().min().map(|since| since + SEAL_AFTER_MS)
+        self.unsealed_since.values().min().map(|since| since + self.tuning.seal_after_ms)
     }
 
     /// Makes the batch durable and gives the continuity token if it must be written now.
     pub fn commit(&mut self) -> Result<Option<Vec<u8>>, CoreError> {
         self.journal.flush(&mut self.overlay);
-        if !self.overlay.writes().is_empty() {
+        if !self.overlay.is_clean() {
             for ((table, key), value) in std::mem::take(&mut self.lazy) {
                 self.overlay.put(table, key, value);
             }
-            Meta::of(self).store(&mut self.overlay);
-            self.store.commit(self.overlay.writes())?;
+            self.touch();
+            self.store.commit(&self.overlay.release())?;
             self.counters.commits += 1;
             self.overlay = Overlay::new(self.reader.snapshot()?);
         }
@@ -299,7 +288,7 @@ impl Replica {
 
     /// When the token wants to be written, on the monotonic clock.
     pub fn token_deadline(&self) -> Option<u64> {
-        self.token.changed.then_some(self.token.written_ms + TOKEN_AFTER_MS)
+        self.token.changed.then_some(self.token.written_ms + self.tuning.token_after_ms)
     }
 
     /// Asks for the token to be written at the next commit.
@@ -310,7 +299,11 @@ impl Replica {
     /// Applies an entry that stands at `place` to the books, if its author was entitled to write it.
     pub fn apply(&mut self, place: Place, item: &Item) -> Result<(), CoreError> {
         let digest = item.digest();
-        if self.quarantined.contains(&digest) || !self.is_entitled(place, &item.entry)? {
+        if self.quarantined.contains(&digest) {
+            self.reached("an entry was passed over in quarantine");
+            return Ok(());
+        }
+        if !self.is_entitled(place, &item.entry)? {
             return Ok(());
         }
         // A crash leaves this batch half-applied: the caller drops the whole core and opens it again from disk.
@@ -336,9 +329,11 @@ impl Replica {
         Ok(())
     }
 
-    /// Makes sure that the next commit happens, for single values that changed.
+    /// Puts single values that changed into the batch, so that the next commit happens.
     pub(crate) fn touch(&mut self) {
-        Meta::of(self).store(&mut self.overlay);
+        let meta = Meta::of(self);
+        meta.store(&self.meta, &mut self.overlay);
+        self.meta = meta;
     }
 
     /// Notes another node's time.
@@ -348,6 +343,7 @@ impl Replica {
                 self.alarm(format!("a time far ahead of this node's clock was received: {} ms", hlc.ms()));
             }
             self.counters.times_suspect += 1;
+            self.reached("a time was suspect");
         }
     }
 
@@ -489,11 +485,16 @@ impl Replica {
         if cells::is_decision(number) {
             cells::merge(&mut self.overlay, &mut self.journal, &scope, (actor, place.seq), item)?;
         }
-        books::apply(&mut self.overlay, &Context { place, actor, scope: &scope }, item)?;
+        let context = Context { place, actor, scope: &scope, inline_max: self.tuning.account_inline_max };
+        books::apply(&mut self.overlay, &context, item)?;
         if let Fact::Fence(fence) = &item.entry.fact {
+            self.reached("a fence was applied");
             self.take_fence(fence.node)?;
         }
         if let Fact::Fork(proof) = &item.entry.fact {
+            if actor != self.actor() {
+                self.reached("a proof of a fork was received");
+            }
             self.overlay.put(Table::Meta, fork_key(&proof.log), item.digest().0);
         }
         if number != kind::EPOCH_OPEN {
@@ -506,9 +507,13 @@ impl Replica {
     fn take_fence(&mut self, node: NodeId) -> Result<(), CoreError> {
         self.fences = Fences::load(&self.journal, &self.overlay)?;
         self.alarm(format!("node {} is fenced", node.0));
-        let logs = self.journal.logs().filter(|(_, log)| log.id.actor.node == node);
+        let logs = self.journal.logs_by(node);
         let stores: BTreeSet<_> = logs.filter_map(|(_, log)| log.id.scope.store()).collect();
-        stores.into_iter().try_for_each(|store| self.rebuild(store))
+        for store in stores {
+            self.reached("books were rebuilt for a fence");
+            self.rebuild(store)?;
+        }
+        Ok(())
     }
 
     fn load_guards(&mut self) -> Result<(), CoreError> {

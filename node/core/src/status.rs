@@ -1,5 +1,7 @@
 //! The truth about a node: what it knows, how old that is, what is not yet at the hub, who is there.
 
+use std::collections::BTreeSet;
+
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::ids::{Epoch, NodeId, StoreId, TenantId};
@@ -7,7 +9,8 @@ use stockroom_crdt::scope::Scope;
 
 use crate::input::{CoreError, DiskSpace};
 use crate::journal::{FeedRow, entry_at, feed_rows, fixed};
-use crate::replica::{Counters, Replica};
+use crate::replica::Replica;
+use crate::replica::counters::Counters;
 use crate::storage::{Snapshot, StoreError, Table};
 use crate::sync::link::{Path, Relation};
 use crate::sync::{Sync, fresh_key, handshake};
@@ -149,6 +152,7 @@ fn backlog(replica: &Replica) -> Result<Backlog, StoreError> {
 
 fn stores(replica: &Replica, sync: &Sync) -> Result<Vec<StoreStatus>, StoreError> {
     let own = replica.own_store();
+    let linked: BTreeSet<_> = sync.links().filter(|(_, l)| l.path == Path::Direct).map(|(_, l)| l.peer.store).collect();
     let mut out = Vec::new();
     for record in crate::view::View::new(&replica.overlay).stores()? {
         let stored = replica.overlay.get(Table::Meta, &fresh_key(record.store))?;
@@ -157,7 +161,7 @@ fn stores(replica: &Replica, sync: &Sync) -> Result<Vec<StoreStatus>, StoreError
             true => Some(replica.now.wall_ms),
             false => sync.fresh(record.store).or(stored),
         };
-        let connected = sync.links().any(|(_, l)| l.peer.store == record.store && l.path == Path::Direct);
+        let connected = linked.contains(&record.store);
         out.push(StoreStatus { store: record.store, fresh_ms, connected });
     }
     Ok(out)

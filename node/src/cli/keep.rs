@@ -7,6 +7,7 @@ use stockroom_core::core::{Config as CoreConfig, Core};
 use stockroom_core::storage::Store;
 use stockroom_core::storage::redb::Verify;
 use stockroom_core::time::Now;
+use stockroom_core::tuning::Tuning;
 use stockroom_core::view::View;
 use stockroom_crdt::ids::Code;
 
@@ -123,6 +124,7 @@ fn books(dir: &DataDir, identity: &Identity, store: &impl Store) -> Result<u64, 
         seed,
         version: Code::default(),
         quarantine: None,
+        tuning: Tuning::default(),
     };
     let now = Now { boot: 0, mono_ms: 0, wall_ms: wall_ms() };
     let (mirror, findings) = Mirror::new(store.reader());

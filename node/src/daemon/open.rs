@@ -7,6 +7,7 @@ use stockroom_core::input::CoreError;
 use stockroom_core::storage::redb::{RedbStore, Verify};
 use stockroom_core::storage::{Reader, Store, StoreError, Writes};
 use stockroom_core::time::Now;
+use stockroom_core::tuning::Tuning;
 use stockroom_crdt::ids::{Code, Digest};
 
 use crate::disk::{self, DiskError};
@@ -74,6 +75,7 @@ impl Opener {
             seed,
             version: Code::parse(env!("CARGO_PKG_VERSION")).unwrap_or_default(),
             quarantine,
+            tuning: Tuning::default(),
         };
         Ok(Core::open(config, Box::new(self.store.clone()), now)?)
     }

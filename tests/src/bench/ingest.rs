@@ -14,6 +14,7 @@ use stockroom_core::replica::{Config, Replica};
 use stockroom_core::storage::redb::{RedbStore, Verify};
 use stockroom_core::sync::frames::{Entries, Frame};
 use stockroom_core::time::Now;
+use stockroom_core::tuning::Tuning;
 use stockroom_crdt::batch::Item;
 use stockroom_crdt::capability::{Capability, Role, Signer};
 use stockroom_crdt::chain::{Head, LogId, Moment, Seal, advance_by_digest};
@@ -143,7 +144,7 @@ fn open_hub(folder: &std::path::Path) -> Replica {
     };
     let evidence = Evidence { token: None, volume: Digest([0; 32]), restored: false };
     let version = Code::parse("bench").expect("a short word");
-    let config = Config { identity, evidence, seed: [1; 32], version, quarantine: None };
+    let config = Config { identity, evidence, seed: [1; 32], version, quarantine: None, tuning: Tuning::default() };
     let now = Now { boot: 1, mono_ms: 0, wall_ms: 1_800_000_000_000 };
     Replica::open(config, Box::new(store), now).expect("a fresh database")
 }

@@ -15,6 +15,7 @@ use stockroom_core::storage::redb::{RedbStore, Verify};
 use stockroom_core::storage::{Reader, Snapshot};
 use stockroom_core::sync::parcel::seal_key;
 use stockroom_core::time::Now;
+use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::{Capability, Role, Signer};
 use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId, TenantId};
 use stockroom_transport::authority::{LeafNames, TenantRoot, new_key_and_csr};
@@ -107,7 +108,8 @@ impl Driven {
         };
         let evidence = Evidence { token: None, volume: Digest([0; 32]), restored: false };
         let version = Code::parse("bench").expect("a short word");
-        let config = Config { identity, evidence, seed: [node as u8; 32], version, quarantine: None };
+        let config =
+            Config { identity, evidence, seed: [node as u8; 32], version, quarantine: None, tuning: Tuning::default() };
         let clock = Clock { started: Instant::now(), wall_ms: now_s() * 1000 };
         let core = Core::open(config, Box::new(disk), clock.now()).expect("a fresh database");
         let reader = core.reader();

@@ -12,6 +12,7 @@ use stockroom_core::input::{Input, LinkId, Output, Peer};
 use stockroom_core::storage::redb::Verify;
 use stockroom_core::sync::frames::Frame;
 use stockroom_core::time::Now;
+use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::ids::{Code, NodeId, StoreId};
 use stockroom_transport::limits::FRAME_BYTES_MAX;
@@ -92,6 +93,7 @@ fn record(
         seed: [1; 32],
         version: Code::default(),
         quarantine: None,
+        tuning: Tuning::default(),
     };
     let started = Instant::now();
     let wall_ms =

@@ -14,7 +14,7 @@ use stockroom_crdt::stock::{Counted, Effect, OnHand, Position, Recount, effects,
 
 use super::Context;
 use crate::journal::{LogNumber, Place, damaged, entry_at};
-use crate::limits::ACCOUNT_INLINE_MAX;
+use crate::limits::ACCOUNT_PLACES_MAX;
 use crate::overlay::{Overlay, scan_prefix};
 use crate::storage::{Snapshot, StoreError, Table};
 
@@ -38,7 +38,7 @@ pub fn apply(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, entry
         let key = key(store, &sku, unit);
         let mut account = load(overlay, &key)?.unwrap_or_default();
         if account.places.last() != Some(&(context.actor, context.place)) {
-            push_place(overlay, &key, &mut account, (context.actor, context.place));
+            push_place(overlay, &key, &mut account, context);
         }
         match effect {
             Effect::Move(movement) => {
@@ -133,14 +133,14 @@ fn count(
     Ok(())
 }
 
-fn push_place(overlay: &mut Overlay, key: &[u8], account: &mut Account, place: (Actor, Place)) {
-    if account.places.len() >= ACCOUNT_INLINE_MAX {
+fn push_place(overlay: &mut Overlay, key: &[u8], account: &mut Account, context: &Context<'_>) {
+    if account.places.len() >= context.inline_max {
         let chunk = [key, account.chunks.to_be_bytes().as_slice()].concat();
         overlay.put(Table::Moves, chunk, Rows::of(|sink| encode_places(sink, &account.places)));
         account.places.clear();
         account.chunks += 1;
     }
-    account.places.push(place);
+    account.places.push((context.actor, context.place));
 }
 
 fn encode(account: &Account) -> Vec<u8> {
@@ -224,7 +224,7 @@ fn encode_places(sink: &mut Rows, places: &[(Actor, Place)]) {
 }
 
 fn decode_places(reader: &mut RowReader<'_>) -> Result<Vec<(Actor, Place)>, DecodeError> {
-    let count = reader.count(col::COUNT, ACCOUNT_INLINE_MAX, "places")?;
+    let count = reader.count(col::COUNT, ACCOUNT_PLACES_MAX, "places")?;
     let mut out: Vec<(Actor, Place)> = Vec::new();
     for _ in 0..count {
         let coded = reader.uint(col::SEQ)?;

@@ -20,6 +20,7 @@ use crate::view::View;
 pub fn sell(replica: &mut Replica, request: SellRequest) -> Result<Answer, Failed> {
     let store = own_store(replica)?;
     if let Some(answer) = replayed(replica, store, &request)? {
+        replica.reached("a retry was answered from an earlier write");
         return Ok(answer);
     }
     let rung_ms = check_time(replica, request.rung_ms)?;
@@ -75,7 +76,9 @@ pub fn void(replica: &mut Replica, request: VoidRequest) -> Result<Answer, Faile
     let store = own_store(replica)?;
     let unknown = || Refusal::Unknown { field: "receipt".into(), what: "receipt" };
     if let Some(place) = sales::by_till(&replica.overlay, store, request.till, request.till_seq)? {
-        return same_body(replica, (store, request.till.0, request.till_seq), request.body, place);
+        let answer = same_body(replica, (store, request.till.0, request.till_seq), request.body, place)?;
+        replica.reached("a retry was answered from an earlier write");
+        return Ok(answer);
     }
     if request.approver.is_empty() {
         return Err(Refusal::invalid("approver", "a void needs an approver").into());
@@ -115,6 +118,9 @@ fn post(replica: &mut Replica, store: StoreId, mut sale: Sale, body: Digest) -> 
     let sequence = sales::last_sequence(&replica.overlay, store, till, series)? + 1;
     sale.receipt = ReceiptNumber { till, series, sequence };
     (sale.day, sale.late) = (day, late);
+    if late {
+        replica.reached("a sale came after its day was closed");
+    }
     let key = body_key((store, till.0, sale.till_seq));
     let fact = Fact::Sale(sale);
     check_fact(&fact, "lines")?;

@@ -10,6 +10,7 @@ use crate::overlay::Overlay;
 use crate::storage::{Snapshot, StoreError, Table};
 
 /// Single values of the database.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Meta {
     pub(crate) owner: Option<(TenantId, NodeId)>,
     pub(crate) epoch: Option<Epoch>,
@@ -52,21 +53,29 @@ impl Meta {
         })
     }
 
-    pub(crate) fn store(&self, overlay: &mut Overlay) {
-        overlay.put(Table::Meta, "format", [FORMAT]);
-        if let Some((tenant, node)) = self.owner {
+    /// Writes what differs from what the database holds.
+    pub(crate) fn store(&self, held: &Self, overlay: &mut Overlay) {
+        if held.owner.is_none() {
+            overlay.put(Table::Meta, "format", [FORMAT]);
+        }
+        if let Some((tenant, node)) = self.owner.filter(|_| held.owner.is_none()) {
             overlay.put(Table::Meta, "tenant", tenant.0);
             overlay.put(Table::Meta, "node", node.0.to_be_bytes());
         }
-        let numbers = [
+        for ((key, number), (_, before)) in self.numbers().into_iter().zip(held.numbers()) {
+            if number != before || held.owner.is_none() {
+                overlay.put(Table::Meta, key, number.to_be_bytes());
+            }
+        }
+    }
+
+    fn numbers(&self) -> [(&'static str, u64); 4] {
+        [
             ("epoch", u64::from(self.epoch.map_or(0, |epoch| epoch.0))),
             ("clock", self.clock.to_bits()),
             ("feed_epoch", u64::from(self.feed_epoch)),
             ("rights_locked", u64::from(self.rights_locked)),
-        ];
-        for (key, number) in numbers {
-            overlay.put(Table::Meta, key, number.to_be_bytes());
-        }
+        ]
     }
 }
 

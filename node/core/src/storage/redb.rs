@@ -59,10 +59,9 @@ impl Store for RedbStore {
     fn commit(&mut self, writes: &Writes) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write().map_err(failed)?;
         transaction.set_two_phase_commit(true);
-        let mut writes = writes.iter().peekable();
-        while let Some(&((table, _), _)) = writes.peek() {
-            let mut open = transaction.open_table(definition(*table)).map_err(failed)?;
-            while let Some(((_, key), value)) = writes.next_if(|((t, _), _)| t == table) {
+        for table in TABLES.into_iter().filter(|&table| !writes.of(table).is_empty()) {
+            let mut open = transaction.open_table(definition(table)).map_err(failed)?;
+            for (key, value) in writes.of(table) {
                 match value {
                     Some(value) => open.insert(key.as_slice(), value.as_slice()).map_err(failed)?,
                     None => open.remove(key.as_slice()).map_err(failed)?,

@@ -1,6 +1,6 @@
 //! The handshake: who is there, what is followed from where, and whether both know one history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::control::EpochReason;
@@ -36,8 +36,13 @@ pub fn hello(replica: &Replica, link: &mut Link) -> Result<Frame, StoreError> {
 
 /// Subscriptions that became sensible since the last time we asked.
 pub fn new_wants(replica: &Replica, link: &mut Link) -> Result<Vec<Want>, StoreError> {
+    ask(replica, link, interest::wants(replica, link)?)
+}
+
+/// Subscriptions to those of `scopes` for which we did not ask yet.
+pub fn ask(replica: &Replica, link: &mut Link, scopes: BTreeSet<Scope>) -> Result<Vec<Want>, StoreError> {
     let mut wants = Vec::new();
-    for scope in interest::wants(replica, link)? {
+    for scope in scopes {
         if !link.wanted.insert(scope.clone()) {
             continue;
         }
@@ -62,7 +67,7 @@ pub fn on_hello(replica: &mut Replica, link: &mut Link, hello: Hello) -> Result<
     link.hello = Some(PeerHello { epoch: hello.epoch, kind_max: hello.kind_max });
     on_want(replica, link, hello.wants)?;
     let mut heads = Vec::new();
-    for (_, log) in replica.journal.logs().filter(|(_, log)| log.id.actor.node == hello.node).take(HEADS_MAX) {
+    for (_, log) in replica.journal.logs_by(hello.node).take(HEADS_MAX) {
         let hash = std::array::from_fn(|i| log.head.hash.0[i]);
         heads.push(HeadIn { log: log.id.clone(), seq: log.head.seq, hash });
     }
@@ -89,6 +94,7 @@ pub fn on_want(replica: &mut Replica, link: &mut Link, wants: Vec<Want>) -> Resu
         if interest::may_see(replica, link, &want.scope)? {
             link.outs.insert(want.scope, out);
         } else {
+            replica.reached("a subscription was refused");
             link.refused.insert(want.scope, out);
         }
     }

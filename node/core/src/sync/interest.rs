@@ -40,6 +40,24 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
     Ok(out)
 }
 
+/// Those of [`wants`] on a link to another hub, or to the hub above, that may be new because records of these stores changed.
+pub fn wants_about(replica: &Replica, link: &Link, stores: &BTreeSet<StoreId>) -> Result<BTreeSet<Scope>, StoreError> {
+    let view = View::new(&replica.overlay);
+    let mut out = BTreeSet::new();
+    for &store in stores {
+        match (link.relation, replica.own_store()) {
+            (Relation::Parent, own) if own.is_none_or(|own| own == store) => {
+                out.extend(view.store(store)?.map(|record| Scope::Prices(record.book)));
+            }
+            (Relation::Child, _) if link.peer.role == Role::Hub && view.store(store)?.is_some() => {
+                out.extend(of_store(store));
+            }
+            (Relation::Parent | Relation::Child | Relation::Peer, _) => {}
+        }
+    }
+    Ok(out)
+}
+
 /// Whether a peer may see a scope of ours.
 pub fn may_see(replica: &Replica, link: &Link, scope: &Scope) -> Result<bool, StoreError> {
     let view = View::new(&replica.overlay);
