@@ -328,19 +328,27 @@ impl Sync {
             return Err(PeerFault::Interest.into());
         }
         let sender = link.peer.node;
+        let mut whole = true;
         for run in runs {
             let own = run.log.actor.node == replica.actor().node;
             let held_there = run.first.saturating_sub(1).saturating_add(run.items.len() as u64);
             let history = match replica.ingest(sender, run) {
                 Ok(history) => history,
-                // Both sides hold other histories of our log: the search for the common part is under way.
-                Err(IngestError::Peer(PeerFault::History)) if own => return Ok(()),
+                // Both sides hold other histories of our log: the search for the common part is under way, and this run comes
+                // again when it ends. The others in the frame do not: the sender knows that it sent them.
+                Err(IngestError::Peer(PeerFault::History)) if own => {
+                    whole = false;
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             if let (Some(number), Some(out)) = (history, link.outs.get_mut(&scope)) {
                 let sent = out.sent.entry(number).or_default();
                 *sent = (*sent).max(held_there);
             }
+        }
+        if !whole {
+            return Ok(());
         }
         handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));
         link.acknowledge(replica.now.mono_ms, scope.clone(), to);
