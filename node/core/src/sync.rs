@@ -342,6 +342,8 @@ impl Sync {
                 }
                 Err(error) => return Err(error),
             };
+            // What waits for something that was not sent yet is not acknowledged: the sender must not take it for received.
+            whole &= history.is_some();
             if let (Some(number), Some(out)) = (history, link.outs.get_mut(&scope)) {
                 let sent = out.sent.entry(number).or_default();
                 *sent = (*sent).max(held_there);

@@ -202,7 +202,12 @@ impl Sync {
             }
         }
         if answer {
-            self.courier.sent_ms = None;
+            // An answer that does not acknowledge what the last parcel held is a late one to an earlier parcel. Going on from
+            // here would leave out what the last parcel held if that is lost: its own answer, or the next try, is waited for.
+            let late = |link: &Link| link.queue.is_empty() && link.outs.values().any(|out| out.told > out.acked);
+            if !self.links.get(&virtual_id).is_some_and(late) {
+                self.courier.sent_ms = None;
+            }
             self.courier.answered_ms = replica.now.mono_ms;
         } else if let Some(link) = self.links.get_mut(&virtual_id) {
             link.held = true;
