@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
 
-use stockroom_crdt::ids::StoreId;
+use stockroom_core::input::Command;
+use stockroom_core::journal::Place;
+use stockroom_core::view::View;
+use stockroom_crdt::control::EpochReason;
+use stockroom_crdt::entry::Fact;
+use stockroom_crdt::ids::{StoreId, TillId};
 use stockroom_crdt::money::Unit;
 use stockroom_sim::disk::Disk;
 use stockroom_sim::oracle::{books, figures, gaps};
@@ -118,4 +123,20 @@ fn a_late_answer_to_an_earlier_parcel_hides_nothing_that_the_last_one_held() {
     world.connect(FIRST, HUB);
     assert!(world.run_until(60_000, |world| world.status(STORE).backlog.entries == 0));
     assert_eq!(sales(&world, HUB), 1, "what the store takes for received is there");
+}
+
+#[test]
+fn why_an_epoch_was_opened_is_known_after_a_restart() {
+    let mut world = market(4);
+    assert_eq!(world.status(STORE).epoch_reason, EpochReason::First);
+    world.command(STORE, Command::NewEpoch(EpochReason::Manual)).unwrap();
+    world.crash(STORE);
+    world.start(STORE);
+    assert_eq!(world.status(STORE).epoch_reason, EpochReason::Manual);
+    // The first log of a scope in this epoch may be opened by a later start; its opening says the same.
+    sell(&mut world, 1);
+    let snapshot = world.snapshot(STORE);
+    let place = View::new(&*snapshot).sale_by_till(StoreId(1), TillId(1), 1).unwrap().unwrap();
+    let opening = View::new(&*snapshot).entry(Place { seq: 1, ..place }).unwrap().unwrap();
+    assert!(matches!(opening.fact, Fact::EpochOpen(open) if open.reason == EpochReason::Manual));
 }

@@ -154,7 +154,7 @@ impl Replica {
             zone_offset_s: 0,
             disk: DiskSpace::Ample,
             rights_locked: meta.rights_locked,
-            epoch_reason: EpochReason::First,
+            epoch_reason: meta.epoch_reason,
             counters: Counters::default(),
             events: Vec::new(),
             lazy: BTreeMap::new(),
