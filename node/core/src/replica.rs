@@ -30,6 +30,7 @@ use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
 use crate::limits::{SEAL_AFTER_MS, TOKEN_AFTER_MS};
 use crate::overlay::Overlay;
+use crate::parked::Parked;
 use crate::replica::meta::Meta;
 use crate::storage::{Direction, Reader, Snapshot, Store, StoreError, Table};
 use crate::time::Now;
@@ -87,6 +88,8 @@ pub struct Replica {
     pub(crate) epoch_reason: EpochReason,
     pub(crate) counters: Counters,
     pub(crate) events: Vec<Event>,
+    /// Runs that wait for what they build on.
+    pub(crate) parked: Parked,
     /// Rows that are worth keeping, but not worth a commit of their own.
     pub(crate) lazy: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
     store: Box<dyn Store>,
@@ -115,8 +118,6 @@ pub struct Counters {
     pub times_suspect: u64,
     /// Forks seen.
     pub forks: u64,
-    /// Runs that wait for a prerequisite.
-    pub parked: u64,
     /// Peers whose link was closed for a fault of theirs.
     pub peer_faults: u64,
 }
@@ -157,6 +158,7 @@ impl Replica {
             epoch_reason: meta.epoch_reason,
             counters: Counters::default(),
             events: Vec::new(),
+            parked: Parked::default(),
             lazy: BTreeMap::new(),
             reader,
             store,

@@ -328,7 +328,6 @@ impl Sync {
             return Err(PeerFault::Interest.into());
         }
         let sender = link.peer.node;
-        let mut whole = true;
         for run in runs {
             let own = run.log.actor.node == replica.actor().node;
             let held_there = run.first.saturating_sub(1).saturating_add(run.items.len() as u64);
@@ -337,19 +336,21 @@ impl Sync {
                 // Both sides hold other histories of our log: the search for the common part is under way, and this run comes
                 // again when it ends. The others in the frame do not: the sender knows that it sent them.
                 Err(IngestError::Peer(PeerFault::History)) if own => {
-                    whole = false;
+                    link.gaps.insert(scope.clone());
                     continue;
                 }
                 Err(error) => return Err(error),
             };
             // What waits for something that was not sent yet is not acknowledged: the sender must not take it for received.
-            whole &= history.is_some();
+            if history.is_none() {
+                link.gaps.insert(scope.clone());
+            }
             if let (Some(number), Some(out)) = (history, link.outs.get_mut(&scope)) {
                 let sent = out.sent.entry(number).or_default();
                 *sent = (*sent).max(held_there);
             }
         }
-        if !whole {
+        if link.gaps.contains(&scope) {
             return Ok(());
         }
         handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));

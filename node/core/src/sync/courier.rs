@@ -185,6 +185,10 @@ impl Sync {
         let answer = sender.role == Role::Hub;
         let virtual_id = if answer { self.courier.link } else { Some(self.open_virtual(replica, peer, id)?) };
         let Some(virtual_id) = virtual_id else { return Ok(()) };
+        if let Some(link) = self.links.get_mut(&virtual_id) {
+            // Each answer begins where our cursors stood.
+            link.gaps.clear();
+        }
         for frame in frames {
             if let Err(error) = self.dispatch(replica, virtual_id, frame, outputs) {
                 match error {

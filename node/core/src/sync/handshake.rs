@@ -179,6 +179,8 @@ pub fn on_located(replica: &Replica, link: &mut Link, id: &LogId, seq: u64) -> R
     if id.actor.node != replica.actor().node || seq > log.head.seq {
         return Err(PeerFault::Frame("located".into()).into());
     }
+    // The peer sends what we lack of each history anew, and everything behind it.
+    link.gaps.remove(&id.scope);
     if let Some(out) = link.outs.get_mut(&id.scope).filter(|out| out.paused) {
         out.sent.insert(number, seq);
         (out.next, out.paused) = (1, false);

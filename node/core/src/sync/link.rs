@@ -57,6 +57,9 @@ pub struct Link {
     pub outs: BTreeMap<Scope, Out>,
     /// Subscriptions that it is not entitled to, or not yet.
     pub refused: BTreeMap<Scope, Out>,
+    /// Scopes of which something that came could not be taken: nothing behind it is acknowledged on this link, so that it comes
+    /// again.
+    pub gaps: BTreeSet<Scope>,
     /// What we subscribed to.
     pub wanted: BTreeSet<Scope>,
     /// Positions that became durable here and are not acknowledged yet.
@@ -113,6 +116,7 @@ impl Link {
             queue: VecDeque::new(),
             outs: BTreeMap::new(),
             refused: BTreeMap::new(),
+            gaps: BTreeSet::new(),
             wanted: BTreeSet::new(),
             acks: BTreeMap::new(),
             acks_since_ms: None,
