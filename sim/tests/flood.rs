@@ -171,7 +171,7 @@ fn numbers_at_the_edge_of_their_range_do_no_harm() {
                 Frame::Want(wants),
                 Frame::Pulse(Pulse { wall_ms: edge, ends: vec![(stock(2), edge)] }),
                 Frame::Ack(vec![(Scope::Control, edge), (stock(1), edge)]),
-                Frame::Located(LogId { actor: Actor::new(target, 1), scope: Scope::Control }, edge),
+                Frame::Located(LogId { actor: Actor::new(target, 1), scope: Scope::Control }, edge, None),
                 Frame::Locate(Locate {
                     log: LogId { actor: Actor::new(MALLORY, 1), scope: stock(2) },
                     main: vec![(edge, [0; 8])],

@@ -4,11 +4,14 @@
 
 use stockroom_core::input::Command;
 use stockroom_core::journal::Place;
+use stockroom_core::sync::frames::{Frame, HeadIn, Proof};
 use stockroom_core::view::View;
+use stockroom_crdt::chain::{Head, LogId, Moment, Seal};
 use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::entry::Fact;
-use stockroom_crdt::ids::{StoreId, TillId};
+use stockroom_crdt::ids::{Actor, Digest, StoreId, TillId};
 use stockroom_crdt::money::Unit;
+use stockroom_crdt::scope::Scope;
 use stockroom_sim::disk::Disk;
 use stockroom_sim::oracle::{books, figures, gaps};
 use stockroom_sim::world::World;
@@ -139,4 +142,47 @@ fn why_an_epoch_was_opened_is_known_after_a_restart() {
     let place = View::new(&*snapshot).sale_by_till(StoreId(1), TillId(1), 1).unwrap().unwrap();
     let opening = View::new(&*snapshot).entry(Place { seq: 1, ..place }).unwrap().unwrap();
     assert!(matches!(opening.fact, Fact::EpochOpen(open) if open.reason == EpochReason::Manual));
+}
+
+#[test]
+fn a_restored_hub_learns_from_its_own_signature_at_a_child_and_takes_back_what_it_lost() {
+    println!("seed 5");
+    let mut world = World::with_stores(5, 2);
+    world.put_products(&[("TEA", Unit::Each)]);
+    world.connect(STORE, HUB);
+    world.run_ms(3_000);
+    let (disk, token) = (world.nodes[&HUB].disk.image(), world.nodes[&HUB].token.clone());
+    let lost = world.enrol(9);
+    world.run_ms(3_000);
+    world.crash(HUB);
+    let hub = world.nodes.get_mut(&HUB).unwrap();
+    (hub.disk, hub.token) = (disk, token);
+    world.start(HUB);
+    let knows = |world: &World, id: u32| {
+        let snapshot = world.snapshot(id);
+        let nodes = View::new(&*snapshot).nodes().unwrap();
+        nodes.iter().any(|capability| capability.node.0 == lost)
+    };
+    assert_eq!((world.status(HUB).epoch.0, knows(&world, HUB), knows(&world, STORE)), (1, false, true));
+    world.connect(STORE, HUB);
+    assert!(world.run_until(30_000, |world| world.status(HUB).epoch.0 == 2), "its own signature is proof");
+    assert!(world.run_until(30_000, |world| knows(world, HUB)), "what it lost comes back from below");
+    world.run_ms(60_000);
+    assert_eq!(world.status(HUB).epoch.0, 2, "once is enough");
+    sell(&mut world, 1);
+    assert!(world.run_until(30_000, |world| sales(world, HUB) == 1));
+    assert_eq!(world.status(HUB).counters.peer_faults, 0);
+}
+
+#[test]
+fn nobody_elses_signature_talks_a_hub_out_of_its_epoch() {
+    let mut world = market(6);
+    let id = LogId { actor: Actor::new(HUB, 1), scope: Scope::Control };
+    let (head, hash) = (Head { seq: 900, hash: Digest::of(&[b"made up"]) }, [7; 8]);
+    let moment = Moment { boot: 1, mono_ms: 1, wall_ms: 1, day: 0 };
+    let seal = Seal::sign(&world.nodes[&STORE].keys.signer(), world.tenant(), &id, head, moment);
+    let link = world.greeted(HUB, STORE, &[]);
+    world.say(HUB, link, &Frame::Held(vec![HeadIn { log: id.clone(), seq: head.seq, hash }]));
+    world.say(HUB, link, &Frame::Located(id, 1, Some(Proof { seal, hash: head.hash })));
+    assert_eq!(world.status(HUB).epoch.0, 1);
 }

@@ -135,7 +135,7 @@ impl Sync {
             Frame::Cells(cells) => on_cells(replica, link, cells)?,
             Frame::Ack(acks) => on_ack(replica, link, acks),
             Frame::Locate(locate) => handshake::on_locate(replica, link, locate)?,
-            Frame::Located(log, seq) => handshake::on_located(replica, link, &log, seq)?,
+            Frame::Located(log, seq, proof) => handshake::on_located(replica, link, (&log, seq), proof)?,
             // One in another would be opened inside the opening of that one, as deep as a sender likes.
             Frame::Parcel(_) if link.path != Path::Direct => {
                 return Err(PeerFault::Frame("a parcel in a parcel".into()).into());
