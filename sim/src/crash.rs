@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use stockroom_core::journal::{Journal, entries};
+use stockroom_core::tuning::Tuning;
 use stockroom_core::storage::{Snapshot, StoreError};
 use stockroom_crdt::chain::advance_by_digest;
 use stockroom_crdt::ids::{NodeId, TenantId};
@@ -106,7 +107,7 @@ fn again(rng: &mut ChaCha8Rng) -> Vec<u64> {
 /// Walks the hash chains of the logs that `node` wrote and checks their seals, as the daemon does after an unclean stop. Gives what
 /// is wrong with the first log that is not what its author signed.
 pub fn damage(snapshot: &dyn Snapshot, tenant: TenantId, node: NodeId) -> Result<Option<String>, StoreError> {
-    let journal = Journal::load(tenant, snapshot)?;
+    let journal = Journal::load(tenant, snapshot, Tuning::default().run_bytes_goal)?;
     for (number, log) in journal.written_by(node) {
         let (mut seq, mut hash) = match log.parent {
             None => (0, Some(log.id.genesis(tenant))),

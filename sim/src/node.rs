@@ -66,8 +66,6 @@ pub struct SimNode {
     pub boot: u64,
     /// Its wall clock minus the world's.
     pub clock_error_ms: i64,
-    /// Time-outs and sizes of its next start.
-    pub tuning: Tuning,
     /// Effects left until it dies between two of them; the power of its disk goes as well.
     pub fuse: Option<u32>,
     /// It is suspended; what arrives meanwhile waits.
@@ -105,7 +103,6 @@ impl SimNode {
             started_ms: 0,
             boot: 0,
             clock_error_ms: 0,
-            tuning: Tuning::default(),
             fuse: None,
             suspended: false,
             inbox: Vec::new(),
@@ -230,10 +227,10 @@ impl Store for Watched {
 
     fn commit(&mut self, writes: &Writes) -> Result<(), StoreError> {
         let before = self.store.reader().snapshot()?;
-        let mut rows = Vec::with_capacity(writes.len());
-        for ((table, key), new) in writes {
-            let old = before.get(*table, key)?;
-            rows.push(RowChange { table: *table, key: key.clone(), old, new: new.clone() });
+        let mut rows = Vec::new();
+        for ((table, key), new) in writes.iter() {
+            let old = before.get(table, key)?;
+            rows.push(RowChange { table, key: key.clone(), old, new: new.clone() });
         }
         drop(before);
         self.store.commit(writes)?;

@@ -185,7 +185,7 @@ fn a_bad_answer_to_a_parcel_costs_that_answer_only() {
         world.sent_on(link).filter(of).count()
     };
     assert!(world.run_until(20_000, |w| parcels(w) == 1));
-    let nonsense = Frame::Located(world.scroll(RED, 77, Scope::Control).id, 1);
+    let nonsense = Frame::Located(world.scroll(RED, 77, Scope::Control).id, 1, None);
     let answer = world.parcel(HUB, RED, 1, &[nonsense]);
     world.say(RED, link, &Frame::Parcel(answer));
     world.run_ms(30_000);

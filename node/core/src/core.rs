@@ -133,6 +133,7 @@ impl Core {
         let timers = [
             replica.seal_deadline(),
             replica.token_deadline(),
+            replica.parked.deadline(),
             self.sync.deadline(replica),
             command::day::rollover_deadline(replica),
         ];
@@ -186,6 +187,7 @@ impl Core {
 
     fn on_wake(&mut self) -> Result<(), CoreError> {
         self.replica.seal_due();
+        self.replica.parked.expire(self.replica.now.mono_ms);
         command::day::roll_over(&mut self.replica)?;
         for id in self.sync.silent(&self.replica) {
             self.replica.reached("a handshake timed out");

@@ -1,10 +1,9 @@
-//! Taking in other nodes' entries: gaps, authorship, chain, seal, forks, parking. The verdict on an entry depends on the
+//! Taking in other nodes' entries: gaps, authorship, chain, seal, forks. The verdict on an entry depends on the
 //! entry and its causal past only.
 
-use stockroom_crdt::batch::{Item, decode_run, encode_run};
+use stockroom_crdt::batch::Item;
 use stockroom_crdt::capability::{Role, verify_chain};
 use stockroom_crdt::chain::{Head, LogId, Seal, advance_by_digest};
-use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::fork::{Branch, ForkProof};
 use stockroom_crdt::ids::{Digest, NodeId, StoreId};
@@ -15,9 +14,8 @@ use crate::authority;
 use crate::books;
 use crate::input::CoreError;
 use crate::journal::{LogNumber, Place, damaged, entries};
-use crate::limits::{PARKED_BYTES_MAX, PARKED_RUNS_MAX};
 use crate::replica::Replica;
-use crate::storage::{Direction, Snapshot, StoreError, Table};
+use crate::storage::{Snapshot, StoreError, Table};
 
 /// A run of one log as it came over a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +108,8 @@ impl Replica {
         }
         if self.journal.find(&run.log).is_none() {
             if run.first != 1 {
-                self.park(&run)?;
+                self.parked.keep(sender, self.now.mono_ms, &run)?;
+                self.reached("a run was parked");
                 return Ok(None);
             }
             self.open_remote(&run)?;
@@ -120,7 +119,8 @@ impl Replica {
             if run.first <= main.head.seq + 1 {
                 return Err(PeerFault::History.into());
             }
-            self.park(&run)?;
+            self.parked.keep(sender, self.now.mono_ms, &run)?;
+            self.reached("a run was parked");
             return Ok(None);
         };
         let head = self.journal.log(number).expect("histories are open").head;
@@ -283,54 +283,19 @@ impl Replica {
         Ok(Some(Branch { hash, after: after.iter().map(|(_, item)| item.digest()).collect(), seal }))
     }
 
-    /// Keeps a run until what it builds on has arrived.
-    fn park(&mut self, run: &RunIn) -> Result<(), IngestError> {
-        let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
-        let parked = self.overlay.scan(Table::Parked, all, Direction::Forward, PARKED_RUNS_MAX)?;
-        let bytes: usize = parked.iter().map(|(_, value)| value.len()).sum();
-        if parked.len() >= PARKED_RUNS_MAX || bytes >= PARKED_BYTES_MAX {
-            return Err(PeerFault::Parked.into());
-        }
-        // Only a sealed run can wait: nobody could vouch for it later.
-        let Some(seal) = &run.seal else { return Err(PeerFault::Seal.into()) };
-        let value = Rows::of(|sink| {
-            sink.array(col::DIGEST, &run.before);
-            sink.blob(col::RAW, &encode_run(&run.items, u16::MAX));
-            seal.encode(sink);
-        });
-        self.overlay.put(Table::Parked, parked_key(&run.log, run.first), value);
-        self.counters.parked = parked.len() as u64 + 1;
-        self.reached("a run was parked");
-        Ok(())
-    }
-
     /// Takes in parked runs that continue `log` now, one after the other: a peer decides how many there are.
     fn unpark(&mut self, log: &LogId) -> Result<(), IngestError> {
-        let prefix = parked_key(log, 0);
-        let prefix = &prefix[..prefix.len() - 8];
-        for (key, value) in self.overlay.scan_prefix(Table::Parked, prefix, PARKED_RUNS_MAX)? {
-            let first = u64::from_be_bytes(crate::journal::fixed(&key[key.len() - 8..])?);
-            let head = self.journal.find(log).map_or(0, |(_, log)| log.head.seq);
-            if first > head + 1 {
-                break;
-            }
-            let mut reader = RowReader::new(&value);
-            let before = reader.array(col::DIGEST).map_err(damaged)?;
-            let run = reader.blob(col::RAW, usize::MAX).map_err(damaged)?;
-            let seal = Seal::decode(&mut reader).map_err(damaged)?;
-            self.overlay.remove(Table::Parked, key);
-            self.counters.parked = self.counters.parked.saturating_sub(1);
+        loop {
+            let next = self.journal.find(log).map_or(0, |(_, log)| log.head.seq) + 1;
+            let Some(run) = self.parked.take(log, next)? else { return Ok(()) };
             self.reached("a parked run was taken up");
-            let items = decode_run(&run).map_err(damaged)?;
-            let parked = RunIn { log: log.clone(), first, before, items, seal: Some(seal) };
-            // A parked run that turns out to be wrong has no sender left to blame: it is dropped.
-            match self.ingest_one(NodeId(0), parked) {
+            // A parked run that turns out to be wrong has no link left to blame: it is dropped.
+            match self.ingest_one(NodeId(0), run) {
                 Ok(_) => {}
                 Err(IngestError::Peer(fault)) => self.alarm(format!("a parked run was dropped: it was {fault}")),
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
     }
 
     /// The store of a log's author; `None` for a hub.
@@ -342,10 +307,6 @@ impl Replica {
 /// Remembers that a log's fork is proven.
 pub(crate) fn fork_key(log: &LogId) -> Vec<u8> {
     [b"fork/".as_slice(), &log.to_bytes()].concat()
-}
-
-fn parked_key(log: &LogId, first: u64) -> Vec<u8> {
-    [log.to_bytes().as_slice(), &first.to_be_bytes()].concat()
 }
 
 /// No log gets here: at a thousand entries a second this is 500 years away.

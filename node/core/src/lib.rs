@@ -8,7 +8,7 @@
 //! | [`time`], [`input`] | what enters and what leaves |
 //! | [`core`] | dispatch |
 //! | [`command`] | what people and tills ask for |
-//! | [`replica`], [`ingest`], [`continuity`], [`authority`], [`fences`] | own entries, others' entries, is this our database, who may write what, and who no longer |
+//! | [`replica`], [`ingest`], [`parked`], [`continuity`], [`authority`], [`fences`] | own entries, others' entries, those that came too early, is this our database, who may write what, and who no longer |
 //! | [`journal`], [`books`] | the logs, and what they add up to |
 //! | [`overlay`], [`storage`] | the batch in progress, the tables on disk |
 //! | [`sync`] | links, handshake, feeds, parcels |
@@ -28,6 +28,7 @@ pub mod authority;
 pub mod continuity;
 pub mod fences;
 pub mod ingest;
+pub mod parked;
 pub mod replica;
 
 pub mod books;

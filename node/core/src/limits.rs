@@ -28,6 +28,16 @@ pub const PARKED_RUNS_MAX: usize = 1_024;
 /// Bytes of all parked runs.
 pub const PARKED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Parked runs of one sender: an eighth of all, so that no single one uses up the room.
+pub const PARKED_RUNS_OF_ONE_MAX: usize = PARKED_RUNS_MAX / 8;
+
+/// Bytes of the parked runs of one sender.
+pub const PARKED_BYTES_OF_ONE_MAX: usize = PARKED_BYTES_MAX / 8;
+
+/// How long a run waits for what it builds on. What is on its way arrives within seconds; after an hour it comes no more, or
+/// comes again together with the run.
+pub const PARKED_MS_MAX: u64 = 3_600_000;
+
 /// Bytes of one parcel.
 pub const PARCEL_BYTES_MAX: usize = 128 * 1024;
 

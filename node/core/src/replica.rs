@@ -30,6 +30,7 @@ use crate::ingest::fork_key;
 use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
 use crate::overlay::Overlay;
+use crate::parked::Parked;
 use crate::replica::counters::{Counters, epoch_mark};
 use crate::replica::meta::Meta;
 use crate::storage::{Direction, Reader, Snapshot, Store, StoreError, Table};
@@ -92,6 +93,8 @@ pub struct Replica {
     pub(crate) counters: Counters,
     pub(crate) tuning: Tuning,
     pub(crate) events: Vec<Event>,
+    /// Runs that wait for what they build on.
+    pub(crate) parked: Parked,
     /// Rows that are worth keeping, but not worth a commit of their own.
     pub(crate) lazy: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
     /// Single values as the batch or the database has them.
@@ -139,10 +142,11 @@ impl Replica {
             zone_offset_s: 0,
             disk: DiskSpace::Ample,
             rights_locked: meta.rights_locked,
-            epoch_reason: EpochReason::First,
+            epoch_reason: meta.epoch_reason,
             counters: Counters::default(),
             tuning,
             events: Vec::new(),
+            parked: Parked::default(),
             lazy: BTreeMap::new(),
             meta,
             reader,

@@ -44,6 +44,8 @@ pub struct Status {
     pub parcels_carried: usize,
     /// What happened since the start.
     pub counters: Counters,
+    /// Runs of others that wait for what they build on.
+    pub parked: usize,
     /// When this status was made, milliseconds since 1970.
     pub at_ms: u64,
 }
@@ -122,6 +124,7 @@ pub fn status(replica: &Replica, sync: &Sync) -> Result<Status, CoreError> {
         stores: stores(replica, sync)?,
         parcels_carried: sync.carried(),
         counters: replica.counters.clone(),
+        parked: replica.parked.len(),
         at_ms: replica.now.wall_ms,
     })
 }

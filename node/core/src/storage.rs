@@ -48,16 +48,14 @@ pub enum Table {
     Barcodes = 16,
     /// Retry key to what it did.
     Keys = 17,
-    /// Runs that wait for a prerequisite.
-    Parked = 18,
     /// Entries whose application crashed.
-    Quarantine = 19,
+    Quarantine = 18,
     /// Node to its capability.
-    Nodes = 20,
+    Nodes = 19,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 21] = [
+pub const TABLES: [Table; 20] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -76,7 +74,6 @@ pub const TABLES: [Table; 21] = [
     Table::Scans,
     Table::Barcodes,
     Table::Keys,
-    Table::Parked,
     Table::Quarantine,
     Table::Nodes,
 ];

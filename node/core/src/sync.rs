@@ -144,9 +144,9 @@ impl Sync {
                 replica.reached("the last common entry was searched for");
                 handshake::on_locate(replica, link, locate)?;
             }
-            Frame::Located(log, seq) => {
+            Frame::Located(log, seq, proof) => {
                 replica.reached("the last common entry was found");
-                handshake::on_located(replica, link, &log, seq)?;
+                handshake::on_located(replica, link, (&log, seq), proof)?;
             }
             // One in another would be opened inside the opening of that one, as deep as a sender likes.
             Frame::Parcel(_) if link.path != Path::Direct => {
@@ -337,14 +337,25 @@ impl Sync {
             let held_there = run.first.saturating_sub(1).saturating_add(run.items.len() as u64);
             let history = match replica.ingest(sender, run) {
                 Ok(history) => history,
-                // Both sides hold other histories of our log: the search for the common part is under way.
-                Err(IngestError::Peer(PeerFault::History)) if own => return Ok(()),
+                // Both sides hold other histories of our log: the search for the common part is under way, and this run comes
+                // again when it ends. The others in the frame do not: the sender knows that it sent them.
+                Err(IngestError::Peer(PeerFault::History)) if own => {
+                    link.gaps.insert(scope.clone());
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
+            // What waits for something that was not sent yet is not acknowledged: the sender must not take it for received.
+            if history.is_none() {
+                link.gaps.insert(scope.clone());
+            }
             if let (Some(number), Some(out)) = (history, link.outs.get_mut(&scope)) {
                 let sent = out.sent.entry(number).or_default();
                 *sent = (*sent).max(held_there);
             }
+        }
+        if link.gaps.contains(&scope) {
+            return Ok(());
         }
         handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));
         link.acknowledge(replica.now.mono_ms, scope.clone(), to);
@@ -472,7 +483,7 @@ fn moved_feeds(frame: &Frame) -> BTreeSet<Scope> {
         Frame::Want(wants) => wants.iter().map(|want| want.scope.clone()).collect(),
         Frame::Held(heads) => heads.iter().map(|head| head.log.scope.clone()).collect(),
         Frame::Locate(locate) => BTreeSet::from([locate.log.scope.clone()]),
-        Frame::Located(log, _) => BTreeSet::from([log.scope.clone()]),
+        Frame::Located(log, ..) => BTreeSet::from([log.scope.clone()]),
         Frame::Entries(_)
         | Frame::Cells(_)
         | Frame::Ack(_)

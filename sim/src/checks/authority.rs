@@ -196,10 +196,6 @@ fn scope_of_row(row: &RowChange) -> Option<Scope> {
     match row.table {
         Table::Scopes => Scope::from_bytes(&row.key).ok(),
         Table::Logs => Log::from_row(value).ok().map(|log| log.id.scope),
-        Table::Parked => {
-            let mut reader = stockroom_crdt::codec::RowReader::new(&row.key);
-            LogId::decode(&mut reader).ok().map(|id| id.scope)
-        }
         _ => None,
     }
 }

@@ -66,7 +66,6 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::Acked
         | Table::Moves
         | Table::Keys
-        | Table::Parked
         | Table::Quarantine
         | Table::Nodes => return None,
     };

@@ -6,6 +6,7 @@ use stockroom_core::authority::{area, may_write, writer};
 use stockroom_core::books::{self, Context};
 use stockroom_core::journal::{Journal, Log, LogNumber, Place};
 use stockroom_core::overlay::Overlay;
+use stockroom_core::tuning::Tuning;
 use stockroom_core::storage::memory::MemoryStore;
 use stockroom_core::storage::{Snapshot, Store};
 use stockroom_crdt::batch::Item;
@@ -159,7 +160,7 @@ fn is_plain(node: u32, store: u32, watch: &Watch, scene: &Scene<'_>) -> bool {
 fn make(scene: &Scene<'_>, snapshot: &dyn Snapshot, store: u32) -> (Rows, usize, usize) {
     let memory = MemoryStore::default();
     let empty = memory.reader().snapshot().expect("memory can be read");
-    let mut journal = Journal::load(scene.world.tenant(), &*empty).expect("an empty database can be read");
+    let mut journal = Journal::load(scene.world.tenant(), &*empty, Tuning::default().run_bytes_goal).expect("an empty database can be read");
     let mut overlay = Overlay::new(empty);
     let mut holding = Holding::default();
     let mut rest: Vec<(LogNumber, Log, VecDeque<(u64, Item)>)> = Vec::new();
@@ -185,7 +186,7 @@ fn make(scene: &Scene<'_>, snapshot: &dyn Snapshot, store: u32) -> (Rows, usize,
         }
     }
     let mut store_of_rows = memory;
-    store_of_rows.commit(overlay.writes()).expect("memory can be written");
+    store_of_rows.commit(&overlay.release()).expect("memory can be written");
     let made = store_of_rows.reader().snapshot().expect("memory can be read");
     (store_rows(&*made, store, &holding), count, histories)
 }
@@ -196,7 +197,7 @@ fn apply(overlay: &mut Overlay, log: &Log, place: Place, item: &Item) {
     let fact = &item.entry.fact;
     let author = writer(role, StoreId(log.author_store), scope);
     if fact.belongs_in(scope) && may_write(author, area(scope), fact.kind()) {
-        let context = Context { place, actor: log.id.actor, scope };
+        let context = Context { place, actor: log.id.actor, scope, inline_max: Tuning::default().account_inline_max };
         books::apply(overlay, &context, item).expect("entries that were applied once can be applied");
     }
 }

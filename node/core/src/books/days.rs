@@ -1,4 +1,5 @@
-//! Takings per business day of a store. Everything here only adds, so the order of arrival does not matter.
+//! Takings per business day of a store. Everything here adds, or takes back what was added, so the order of arrival does not
+//! matter.
 
 use stockroom_crdt::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
 use stockroom_crdt::day::{DayClose, DayOpen};
@@ -44,6 +45,26 @@ pub fn post(overlay: &mut Overlay, store: StoreId, sale: &Sale) -> Result<(), St
         *sum = sum.saturating_add(tender.amount);
     }
     save(overlay, store, &day);
+    Ok(())
+}
+
+/// Undoes [`post`], for a sale that another entry stands for now.
+pub fn take_back(overlay: &mut Overlay, store: StoreId, sale: &Sale) -> Result<(), StoreError> {
+    let mut day = load(overlay, store, sale.day)?;
+    day.receipts = day.receipts.saturating_sub(1);
+    day.late = day.late.saturating_sub(u64::from(sale.late));
+    day.lines = day.lines.saturating_sub(sale.lines.len() as u64);
+    day.total = day.total.saturating_sub(sale.total());
+    for tender in &sale.tenders {
+        let sum = &mut day.tenders[tender.kind as usize];
+        *sum = sum.saturating_sub(tender.amount);
+    }
+    if day == (Day { number: day.number, ..Day::default() }) {
+        // As if the sale had never been posted there: replicas that saw the other entry first have no such day.
+        overlay.remove(Table::Days, key(store, day.number));
+    } else {
+        save(overlay, store, &day);
+    }
     Ok(())
 }
 

@@ -90,7 +90,7 @@ pub fn void(replica: &mut Replica, request: VoidRequest) -> Result<Answer, Faile
     if original.voids.is_some() {
         return Err(Refusal::State("a void cannot be voided".into()).into());
     }
-    if sales::is_voided(&replica.overlay, store, request.receipt)? {
+    if sales::is_taken_back(&replica.overlay, store, &original)? {
         return Err(Refusal::State("this receipt is voided already".into()).into());
     }
     let mut sale = original;

@@ -23,8 +23,6 @@ pub struct Counters {
     pub times_suspect: u64,
     /// Forks seen.
     pub forks: u64,
-    /// Runs that wait for a prerequisite.
-    pub parked: u64,
     /// Peers whose link was closed for a fault of theirs.
     pub peer_faults: u64,
     /// Rare paths that were reached, and how often, so that a simulator can tell what it has tried.

@@ -161,7 +161,6 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::Scans => "scans",
         Table::Barcodes => "barcodes",
         Table::Keys => "keys",
-        Table::Parked => "parked",
         Table::Quarantine => "quarantine",
         Table::Nodes => "nodes",
     })

@@ -184,6 +184,10 @@ impl Sync {
         let answer = sender.role == Role::Hub;
         let virtual_id = if answer { self.courier.link } else { Some(self.open_virtual(replica, peer, id)?) };
         let Some(virtual_id) = virtual_id else { return Ok(()) };
+        if let Some(link) = self.links.get_mut(virtual_id) {
+            // Each answer begins where our cursors stood.
+            link.gaps.clear();
+        }
         for frame in frames {
             if let Err(error) = self.dispatch(replica, virtual_id, frame, outputs) {
                 match error {
@@ -201,7 +205,12 @@ impl Sync {
         }
         if answer {
             replica.reached("a parcel was answered");
-            self.courier.sent_ms = None;
+            // An answer that does not acknowledge what the last parcel held is a late one to an earlier parcel. Going on from
+            // here would leave out what the last parcel held if that is lost: its own answer, or the next try, is waited for.
+            let late = |link: &Link| link.queue.is_empty() && link.outs.values().any(|out| out.told > out.acked);
+            if !self.links.get(virtual_id).is_some_and(late) {
+                self.courier.sent_ms = None;
+            }
             self.courier.answered_ms = replica.now.mono_ms;
         } else if let Some(link) = self.links.get_mut(virtual_id) {
             link.held = true;

@@ -3,7 +3,7 @@
 use stockroom_crdt::batch::{Item, decode_run, encode_run};
 use stockroom_crdt::chain::{LogId, Seal};
 use stockroom_crdt::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
-use stockroom_crdt::ids::{Actor, Epoch, NodeId, TenantId};
+use stockroom_crdt::ids::{Actor, Digest, Epoch, NodeId, TenantId};
 use stockroom_crdt::limits::{NAME_BYTES_MAX, RUN_ENTRIES_MAX};
 use stockroom_crdt::scope::Scope;
 
@@ -33,8 +33,8 @@ pub enum Frame {
     Ack(Vec<(Scope, u64)>),
     /// Hashes of my log at some positions: which is the last that you hold alike?
     Locate(Locate),
-    /// The last common position.
-    Located(LogId, u64),
+    /// The last common position, and your own word that there is more.
+    Located(LogId, u64, Option<Proof>),
     /// A parcel to carry, or to open.
     Parcel(Parcel),
     /// Nodes of your group, and where to reach them.
@@ -97,6 +97,15 @@ pub struct Locate {
     pub main: Vec<(u64, [u8; 8])>,
     /// Of other histories of the log that it holds.
     pub others: Vec<(u64, [u8; 8])>,
+}
+
+/// The author's own signature over a part of its log that it may not know any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The signature.
+    pub seal: Seal,
+    /// The hash that it signs.
+    pub hash: Digest,
 }
 
 /// A piece of a scope's feed of logs.
@@ -190,10 +199,15 @@ impl Frame {
                 encode_points(&mut sink, &locate.main);
                 encode_points(&mut sink, &locate.others);
             }
-            Self::Located(log, seq) => {
+            Self::Located(log, seq, proof) => {
                 sink.uint(col::KIND, 7);
                 log.encode(&mut sink);
                 sink.uint(col::SEQ, *seq);
+                sink.uint(col::FLAGS, proof.is_some().into());
+                if let Some(Proof { seal, hash }) = proof {
+                    seal.encode(&mut sink);
+                    sink.array(col::DIGEST, &hash.0);
+                }
             }
             Self::Parcel(parcel) => {
                 sink.uint(col::KIND, 8);
@@ -244,7 +258,10 @@ impl Frame {
                 let log = LogId::decode(reader)?;
                 Self::Locate(Locate { log, main: decode_points(reader)?, others: decode_points(reader)? })
             }
-            7 => Self::Located(LogId::decode(reader)?, reader.uint(col::SEQ)?),
+            7 => {
+                let (log, seq) = (LogId::decode(reader)?, reader.uint(col::SEQ)?);
+                Self::Located(log, seq, if reader.flag(col::FLAGS)? { Some(Proof::decode(reader)?) } else { None })
+            }
             8 => Self::Parcel(Parcel::decode(reader)?),
             9 => {
                 let count = reader.count(col::COUNT, INTRODUCED_MAX, "peers")?;
@@ -293,6 +310,12 @@ impl HeadIn {
 
     fn decode(reader: &mut RowReader<'_>) -> Result<Self, DecodeError> {
         Ok(Self { log: LogId::decode(reader)?, seq: reader.uint(col::SEQ)?, hash: reader.array(col::DIGEST)? })
+    }
+}
+
+impl Proof {
+    fn decode(reader: &mut RowReader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { seal: Seal::decode(reader)?, hash: Digest(reader.array(col::DIGEST)?) })
     }
 }
 

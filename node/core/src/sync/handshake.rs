@@ -7,7 +7,7 @@ use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::entry::kind;
 use stockroom_crdt::scope::{Lane, Scope};
 
-use super::frames::{Frame, HeadIn, Hello, Locate, PROTOCOL, Want};
+use super::frames::{Frame, HeadIn, Hello, Locate, PROTOCOL, Proof, Want};
 use super::interest;
 use super::link::{Link, Out, PeerHello, Relation};
 use crate::ingest::{IngestError, PeerFault};
@@ -117,6 +117,9 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
             // An epoch of ours that we know nothing of: the database is older than it, or was lost.
             if current {
                 verdict = Some((id.actor.epoch.0, EpochReason::HubAhead));
+                // Who is not believed can still show our signature.
+                let ask = Locate { log: id, main: Vec::new(), others: Vec::new() };
+                link.push(Lane::Control, Frame::Locate(ask));
             }
             continue;
         };
@@ -139,10 +142,13 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
         }
     }
     if let Some((_, reason)) = verdict.filter(|_| link.relation != Relation::Parent) {
-        // Only the hub above is believed without proof: any other peer could make this node open epochs until none is left.
+        // Only the hub above is believed without proof: any other peer could make this node open epochs until none is left. The
+        // others were asked where the histories part, and prove with the answer that there is more, if they can.
         let node = link.peer.node.0;
-        replica
-            .alarm(format!("node {node} says about this node: {}; the hub above was not asked yet", reason.as_str()));
+        replica.alarm(format!(
+            "node {node} says about this node: {}; neither proven nor asked of the hub above yet",
+            reason.as_str()
+        ));
     } else if let Some((epoch, reason)) = verdict {
         replica.alarm(format!("this node's history is not the one that its peer knows: {}", reason.as_str()));
         replica.open_epoch(epoch.max(replica.epoch.0), reason)?;
@@ -175,16 +181,63 @@ pub fn on_locate(replica: &Replica, link: &mut Link, locate: Locate) -> Result<(
             out.next = 1;
         }
     }
-    link.push(Lane::Control, Frame::Located(id, best));
+    let proof = proof(replica, &id, &locate.main)?;
+    link.push(Lane::Control, Frame::Located(id, best, proof));
     Ok(())
 }
 
+/// A seal of the log's author over what does not stand in the history whose points it told.
+fn proof(replica: &Replica, id: &LogId, main: &[(u64, [u8; 8])]) -> Result<Option<Proof>, StoreError> {
+    for number in histories(replica, id) {
+        let Some(seal) = replica.journal.log(number).and_then(|log| log.seal.clone()) else { continue };
+        let common = common_seq(replica, number, main.iter().copied())?.unwrap_or(0);
+        let Some(hash) = replica.journal.hash_at(&replica.overlay, number, seal.seq)? else { continue };
+        if seal.seq > common {
+            return Ok(Some(Proof { seal, hash }));
+        }
+    }
+    Ok(None)
+}
+
+/// Opens a new epoch if our own signature says that the current one went on, or went on otherwise, in a life of this database
+/// that is gone. Nobody else can make one, so it does not matter who shows it.
+fn on_proof(replica: &mut Replica, id: &LogId, proof: &Proof) -> Result<bool, CoreError> {
+    let own = id.actor.node == replica.actor().node && id.actor.epoch >= replica.epoch;
+    if !own || !proof.seal.verify(&replica.me.signer.public(), replica.me.tenant, id, proof.hash) {
+        return Ok(false);
+    }
+    let mut reason = EpochReason::HubAhead;
+    if let Some((number, log)) = replica.journal.find(id)
+        && proof.seal.seq <= log.head.seq
+    {
+        if replica.journal.hash_at(&replica.overlay, number, proof.seal.seq)? == Some(proof.hash) {
+            return Ok(false);
+        }
+        reason = EpochReason::Forked;
+    }
+    replica.alarm(format!("this node signed what it does not know any more: {}", reason.as_str()));
+    replica.open_epoch(id.actor.epoch.0.max(replica.epoch.0), reason)?;
+    Ok(true)
+}
+
 /// The answer: send our history from there on, if we did not know.
-pub fn on_located(replica: &Replica, link: &mut Link, id: &LogId, seq: u64) -> Result<(), IngestError> {
+pub fn on_located(
+    replica: &mut Replica,
+    link: &mut Link,
+    (id, seq): (&LogId, u64),
+    proof: Option<Proof>,
+) -> Result<(), IngestError> {
+    if let Some(proof) = proof
+        && on_proof(replica, id, &proof)?
+    {
+        return Ok(());
+    }
     let Some((number, log)) = replica.journal.find(id) else { return Err(PeerFault::Frame("located".into()).into()) };
     if id.actor.node != replica.actor().node || seq > log.head.seq {
         return Err(PeerFault::Frame("located".into()).into());
     }
+    // The peer sends what we lack of each history anew, and everything behind it.
+    link.gaps.remove(&id.scope);
     if let Some(out) = link.outs.get_mut(&id.scope).filter(|out| out.paused) {
         out.sent.insert(number, seq);
         (out.next, out.paused) = (1, false);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::control::StoreRecord;
-use stockroom_crdt::ids::StoreId;
+use stockroom_crdt::ids::{Epoch, StoreId};
 use stockroom_crdt::scope::Scope;
 
 use super::link::{Link, Relation};
@@ -26,7 +26,11 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
             out.extend([Scope::Control, Scope::Catalog]);
             out.extend(view.stores()?.into_iter().map(|record| Scope::Prices(record.book)));
         }
-        (Relation::Child, _) if link.peer.role == Role::Store => out.extend(of_store(link.peer.store)),
+        (Relation::Child, _) if link.peer.role == Role::Store => {
+            out.extend(of_store(link.peer.store));
+            // A hub that was set back takes from below what it has lost of its own.
+            out.extend((replica.actor().epoch > Epoch(1)).then_some(Scope::Control));
+        }
         (Relation::Child, _) => out.extend(view.stores()?.into_iter().flat_map(|record| of_store(record.store))),
         (Relation::Peer, own) => {
             out.insert(Scope::Control);
@@ -62,7 +66,7 @@ pub fn wants_about(replica: &Replica, link: &Link, stores: &BTreeSet<StoreId>) -
 pub fn may_see(replica: &Replica, link: &Link, scope: &Scope) -> Result<bool, StoreError> {
     let view = View::new(&replica.overlay);
     Ok(match link.relation {
-        Relation::Parent => scope.store().is_some(),
+        Relation::Parent => scope.store().is_some() || *scope == Scope::Control,
         Relation::Child => match scope.store() {
             Some(store) => link.peer.role == Role::Hub || store == link.peer.store,
             None => matches!(scope, Scope::Control | Scope::Catalog | Scope::Prices(_)),

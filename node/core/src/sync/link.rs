@@ -61,6 +61,9 @@ pub struct Link {
     waiting: BTreeSet<(u64, Lane, Scope)>,
     /// Subscriptions that it is not entitled to, or not yet.
     pub refused: BTreeMap<Scope, Out>,
+    /// Scopes of which something that came could not be taken: nothing behind it is acknowledged on this link, so that it comes
+    /// again.
+    pub gaps: BTreeSet<Scope>,
     /// What we subscribed to.
     pub wanted: BTreeSet<Scope>,
     /// Positions that became durable here and are not acknowledged yet.
@@ -121,6 +124,7 @@ impl Link {
             look: BTreeSet::new(),
             waiting: BTreeSet::new(),
             refused: BTreeMap::new(),
+            gaps: BTreeSet::new(),
             wanted: BTreeSet::new(),
             acks: BTreeMap::new(),
             acks_since_ms: None,
