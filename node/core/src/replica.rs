@@ -92,6 +92,8 @@ pub struct Replica {
     pub(crate) counters: Counters,
     pub(crate) tuning: Tuning,
     pub(crate) events: Vec<Event>,
+    /// Stores whose records came or changed in this batch: what lies between two nodes depends on these.
+    pub(crate) changed_stores: BTreeSet<StoreId>,
     /// Rows that are worth keeping, but not worth a commit of their own.
     pub(crate) lazy: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
     /// Single values as the batch or the database has them.
@@ -143,6 +145,7 @@ impl Replica {
             counters: Counters::default(),
             tuning,
             events: Vec::new(),
+            changed_stores: BTreeSet::new(),
             lazy: BTreeMap::new(),
             meta,
             reader,
@@ -490,6 +493,9 @@ impl Replica {
         if let Fact::Fence(fence) = &item.entry.fact {
             self.reached("a fence was applied");
             self.take_fence(fence.node)?;
+        }
+        if let Fact::Store(record) = &item.entry.fact {
+            self.changed_stores.insert(record.store);
         }
         if let Fact::Fork(proof) = &item.entry.fact {
             if actor != self.actor() {
