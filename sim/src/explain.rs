@@ -300,7 +300,7 @@ fn beliefs(scene: &Scene<'_>, id: u32, names: &mut Names) -> Vec<String> {
     lines
 }
 
-/// `storestock` and the like would be hard to read: one word of ours, in small letters.
+/// The name of a table or lane in small letters.
 fn lower(word: &impl std::fmt::Debug) -> String {
     format!("{word:?}").to_lowercase()
 }

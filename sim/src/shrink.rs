@@ -126,8 +126,8 @@ pub fn step_words(step: &Step) -> String {
     }
 }
 
-/// The stores that a step is about, the highest of them.
-fn last_store(step: &Step) -> u32 {
+/// The highest store that a step is about, 0 for none.
+pub fn last_store(step: &Step) -> u32 {
     match &step.action {
         Action::Sell { store, .. }
         | Action::RetryStorm { store, .. }

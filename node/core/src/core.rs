@@ -9,17 +9,16 @@
 //!
 //! Time, chance and identity are arguments. A core never reads a clock, a socket or a file of its own.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use stockroom_crdt::entry::{Fact, kind};
+use stockroom_crdt::entry::kind;
 use stockroom_crdt::ids::StoreId;
 
 use crate::books::days;
 use crate::command;
 use crate::ingest::IngestError;
 use crate::input::{Command, CoreError, Event, Input, LinkId, Output, Refusal, RequestId};
-use crate::journal::entry_at;
 use crate::replica::Replica;
 use crate::status::{self, Status};
 use crate::storage::{Reader, Store};
@@ -100,7 +99,7 @@ impl Core {
         let fenced = events.iter().any(|event| matches!(event, Event::Entry { kind: kind::FENCE, .. }));
         let reopened = events.iter().any(|event| matches!(event, Event::EpochOpened(_)));
         let token = self.replica.commit()?;
-        let stores = changed_stores(&self.replica, &events)?;
+        let stores = std::mem::take(&mut self.replica.changed_stores);
         self.sync.committed(&mut self.replica, &stores)?;
         self.outputs.extend(token.map(Output::Token));
         self.outputs.extend(self.pending.drain(..));
@@ -203,15 +202,4 @@ impl Core {
         let Some(store) = self.replica.own_store() else { return Ok(None) };
         Ok(days::last(&self.replica.overlay, store)?.filter(|day| day.closed_ms == 0))
     }
-}
-
-/// Stores whose records came or changed: what lies between two nodes depends on these and on nothing else that changes.
-fn changed_stores(replica: &Replica, events: &[Event]) -> Result<BTreeSet<StoreId>, CoreError> {
-    let mut stores = BTreeSet::new();
-    for event in events {
-        let Event::Entry { kind: kind::STORE, place, .. } = event else { continue };
-        let entry = entry_at(&replica.overlay, *place)?.map(|item| item.entry.fact);
-        stores.extend(if let Some(Fact::Store(record)) = entry { Some(record.store) } else { None });
-    }
-    Ok(stores)
 }

@@ -95,6 +95,8 @@ pub struct Replica {
     pub(crate) events: Vec<Event>,
     /// Runs that wait for what they build on.
     pub(crate) parked: Parked,
+    /// Stores whose records came or changed in this batch: what lies between two nodes depends on these.
+    pub(crate) changed_stores: BTreeSet<StoreId>,
     /// Rows that are worth keeping, but not worth a commit of their own.
     pub(crate) lazy: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
     /// Single values as the batch or the database has them.
@@ -147,6 +149,7 @@ impl Replica {
             tuning,
             events: Vec::new(),
             parked: Parked::default(),
+            changed_stores: BTreeSet::new(),
             lazy: BTreeMap::new(),
             meta,
             reader,
@@ -494,6 +497,9 @@ impl Replica {
         if let Fact::Fence(fence) = &item.entry.fact {
             self.reached("a fence was applied");
             self.take_fence(fence.node)?;
+        }
+        if let Fact::Store(record) = &item.entry.fact {
+            self.changed_stores.insert(record.store);
         }
         if let Fact::Fork(proof) = &item.entry.fact {
             if actor != self.actor() {

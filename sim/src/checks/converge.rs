@@ -338,7 +338,7 @@ impl Check for Together {
     }
 
     fn meaning(&self) -> &'static str {
-        "after the faults, a store's node, the hubs above it and linked neighbours of its group have the same histories; everybody has control"
+        "after the faults, a store's node, the hubs above it and linked neighbours of its group have the same histories; everybody has control of the hubs above"
     }
 
     fn observe(&mut self, seen: &Observation, scene: &Scene<'_>, _findings: &mut Findings) {
@@ -367,9 +367,17 @@ impl Check for Together {
                 }
             }
         }
-        if let Some(hub) = top_hub(scene.world).filter(|hub| heads.contains_key(hub)) {
-            let others = heads.keys().filter(|&&node| node != hub);
-            apart.extend(others.filter_map(|&node| differ((node, hub), &Scope::Control, &of)));
+        // Control flows down: everybody has what the hubs above it wrote there.
+        for &node in heads.keys() {
+            let above = hubs(scene.world).filter(|&hub| is_above(scene.world, hub, node));
+            for hub in above.filter(|hub| heads.contains_key(hub)) {
+                let written = of(hub, &Scope::Control).iter().filter(|((id, _), _)| id.actor.node.0 == hub);
+                let lacks = written.into_iter().find(|(key, _)| !of(node, &Scope::Control).contains_key(*key));
+                apart.extend(lacks.map(|((id, _), seq)| {
+                    let message = format!("node {node} lacks control by {} as hub {hub} has it up to entry {seq}", id.actor);
+                    (node, message)
+                }));
+            }
         }
         for (node, message) in apart {
             findings.report(self, scene, node, message);
