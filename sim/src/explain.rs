@@ -3,13 +3,14 @@
 //! A run is played again from its plan, so nothing has to be kept of the first one. Everything here is words for people; no check
 //! reads them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use stockroom_core::input::Event;
 use stockroom_core::journal::{Log, LogNumber};
 use stockroom_core::storage::Table;
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::chain::LogId;
+use stockroom_crdt::scope::Scope;
 
 use crate::checks::Scene;
 use crate::observe::{Act, Deed, Observation, RowChange, Seen, Stop};
@@ -55,11 +56,11 @@ pub fn explain(
             }
         }
     };
-    let (mut names, mut before, mut nodes) = (Names::default(), Vec::new(), Vec::new());
+    let (mut names, mut before, mut nodes) = (Names::default(), Before::default(), Vec::new());
     let outcome = run(plan, until, &mut |seen, scene| {
         watch(seen, scene);
-        if seen.event <= event && seen.event + BEFORE_MAX > event {
-            before.push(line(seen, scene, &mut names));
+        if seen.event <= event && seen.event.saturating_add(LOOK_BACK) > event {
+            before.take(seen, scene, &mut names);
         }
         if seen.event == event {
             nodes = knowledge(scene, seen.node, &mut names);
@@ -69,7 +70,61 @@ pub fn explain(
         return Err(Box::new(outcome));
     }
     let violations = outcome.violations.iter().filter(|found| found.event == event).cloned().collect();
-    Ok(Explanation { event, before, nodes, violations, outcome })
+    Ok(Explanation { event, before: before.lines(), nodes, violations, outcome })
+}
+
+/// The last lines before a moment. Frames are told together until something else happens: most are a node's pulse.
+#[derive(Default)]
+struct Before {
+    lines: VecDeque<String>,
+    frames: Frames,
+}
+
+/// Frames in a row: when the first left, how many, and from whom to whom with which lane, with bytes.
+#[derive(Default)]
+struct Frames {
+    begin: String,
+    count: usize,
+    ways: BTreeMap<String, usize>,
+}
+
+impl Before {
+    fn take(&mut self, seen: &Observation, scene: &Scene<'_>, names: &mut Names) {
+        if let Seen::Sent { to, lane, bytes } = &seen.what {
+            if self.frames.count == 0 {
+                self.frames.begin = format!("{:>8}  {}", seen.event, time_of_run(seen.at_ms, scene.start_ms));
+            }
+            self.frames.count += 1;
+            let from = names.of(scene.world, seen.node).to_owned();
+            let way = format!("{from} to {} {}", names.of(scene.world, *to), lower(lane));
+            *self.frames.ways.entry(way).or_default() += bytes;
+            return;
+        }
+        self.close();
+        self.push(line(seen, scene, names));
+    }
+
+    fn close(&mut self) {
+        let frames = std::mem::take(&mut self.frames);
+        if frames.count == 0 {
+            return;
+        }
+        let ways: Vec<_> = frames.ways.iter().take(WAYS_MAX).map(|(way, bytes)| format!("{way} {bytes}")).collect();
+        let more = if frames.ways.len() > WAYS_MAX { ", and others" } else { "" };
+        self.push(format!("{}  {} frames, bytes: {}{more}", frames.begin, frames.count, ways.join(", ")));
+    }
+
+    fn push(&mut self, line: String) {
+        self.lines.push_back(line);
+        if self.lines.len() > BEFORE_MAX {
+            self.lines.pop_front();
+        }
+    }
+
+    fn lines(mut self) -> Vec<String> {
+        self.close();
+        self.lines.into()
+    }
 }
 
 /// What people call nodes. Told once per node, since it takes a look at all of them.
@@ -161,7 +216,8 @@ fn commit(rows: &[RowChange]) -> String {
         let log = Log::from_row(row.new.as_ref()?).ok()?;
         Some(format!("{} {} reaches {}", log.id.actor, log.id.scope, log.head.seq))
     };
-    let logs: Vec<_> = rows.iter().filter(|row| row.table == Table::Logs).filter_map(log).take(LOGS_OF_COMMIT).collect();
+    let logs: Vec<_> =
+        rows.iter().filter(|row| row.table == Table::Logs).filter_map(log).take(LOGS_OF_COMMIT).collect();
     let logs = if logs.is_empty() { String::new() } else { format!(": {}", logs.join(", ")) };
     format!("commits {} rows ({}){logs}", rows.len(), tables.join(", "))
 }
@@ -276,7 +332,8 @@ fn beliefs(scene: &Scene<'_>, id: u32, names: &mut Names) -> Vec<String> {
         let lacks: u64 = lacks.map(|(log, seq)| seq.saturating_sub(union.held(issuer, log))).sum();
         let hub = names.of(world, issuer);
         let believed = status.backlog.entries;
-        lines.push(format!("believes: {believed} own entries are not known to be at {hub}; truth: {hub} lacks {lacks}"));
+        lines
+            .push(format!("believes: {believed} own entries are not known to be at {hub}; truth: {hub} lacks {lacks}"));
     }
     for peer in status.peers.iter().take(LINKS_MAX) {
         let state = match (peer.ready, peer.drained) {
@@ -284,18 +341,21 @@ fn beliefs(scene: &Scene<'_>, id: u32, names: &mut Names) -> Vec<String> {
             (true, false) => "does not have everything yet",
             (true, true) => "has everything that it follows",
         };
-        let feeds: Vec<_> = peer.feeds.iter().filter(|(_, acked, end)| acked < end).take(LOGS_OF_COMMIT).collect();
-        let feeds = feeds.iter().map(|(scope, acked, end)| format!(", {scope} {acked} of {end}")).collect::<String>();
+        let lag = peer.feeds.iter().filter(|(_, acked, end)| !peer.drained && acked < end).take(LOGS_OF_COMMIT);
+        let feeds: String = lag.map(|(scope, acked, end)| format!(", {scope} {acked} of {end} there")).collect();
         lines.push(format!("believes: {} {state}{feeds}", names.of(world, peer.node.0)));
     }
     for store in status.stores.iter().filter(|store| status.store != Some(store.store)).take(LINKS_MAX) {
-        let of_store = union.furthest.iter().filter(|(log, _)| log.scope.store() == Some(store.store));
+        // What a node never had it may have no business with.
+        let Some(fresh_ms) = store.fresh_ms else { continue };
+        let shared = |log: &LogId| status.role == Role::Hub || matches!(log.scope, Scope::StoreStock(_));
+        let of_store = union.furthest.iter().filter(|(log, _)| log.scope.store() == Some(store.store) && shared(log));
         let lacks: u64 = of_store.map(|(log, seq)| seq.saturating_sub(union.held(id, log))).sum();
-        let fresh = match store.fresh_ms {
-            Some(ms) => format!("had everything at {} by its own clock", time_of_run(ms, scene.start_ms)),
-            None => "never had everything".into(),
-        };
-        lines.push(format!("believes: of store {} it {fresh}; truth: it lacks {lacks} entries", store.store.0));
+        let fresh = time_of_run(fresh_ms, scene.start_ms);
+        let store = store.store.0;
+        lines.push(format!(
+            "believes: had all of store {store} at {fresh} by its own clock; truth: it lacks {lacks} entries"
+        ));
     }
     lines
 }
@@ -305,8 +365,12 @@ fn lower(word: &impl std::fmt::Debug) -> String {
     format!("{word:?}").to_lowercase()
 }
 
-/// Observations before a moment.
-const BEFORE_MAX: u64 = 40;
+/// Lines before a moment, and observations before it that they are taken from.
+const BEFORE_MAX: usize = 40;
+const LOOK_BACK: u64 = 4_000;
+
+/// Ways of frames that are told in one line.
+const WAYS_MAX: usize = 8;
 
 /// Nodes, logs of each, links of each that are told.
 const NODES_MAX: usize = 24;
@@ -332,7 +396,9 @@ mod tests {
     fn any_moment_of_a_run_can_be_told() {
         let told = explain(&crashes(), Some(500), &mut |_, _| {}).expect("the run is longer");
         assert_eq!((told.event, told.before.len()), (500, 40));
-        assert!(told.before[39].trim_start().starts_with("500 "), "{}", told.before[39]);
+        let number = |line: &String| line.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
+        let numbers: Vec<_> = told.before.iter().map(number).collect();
+        assert!(numbers.is_sorted() && numbers[0].is_some() && numbers[39] <= Some(500), "{:#?}", told.before);
         for name in ["cloud (node 1)", "hub 1 (node 10000)", "store 1 (", "store 2 ("] {
             assert!(told.nodes.iter().any(|line| line.starts_with(name)), "{name} in {:#?}", told.nodes);
         }

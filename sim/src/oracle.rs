@@ -87,7 +87,9 @@ pub fn rows(snapshot: &dyn Snapshot) -> BTreeMap<(Table, Vec<u8>), Vec<u8>> {
 /// Every row on a disk, as if one commit had made them all.
 pub fn all_rows(disk: &Disk) -> Vec<RowChange> {
     let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
-    let Ok(snapshot) = disk.open().and_then(|store| store.reader().snapshot()) else { return Vec::new() };
+    // The store must outlive its snapshot. A disk that cannot be read shows nothing.
+    let Ok(store) = disk.open() else { return Vec::new() };
+    let Ok(snapshot) = store.reader().snapshot() else { return Vec::new() };
     let rows = |table| snapshot.scan(table, all, Direction::Forward, usize::MAX).unwrap_or_default();
     let changes = TABLES.into_iter().flat_map(|table| {
         rows(table).into_iter().map(move |(key, new)| RowChange { table, key, old: None, new: Some(new) })

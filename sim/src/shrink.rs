@@ -87,9 +87,8 @@ pub fn shrink(plan: &Plan, check: Option<&str>, tell: &mut dyn FnMut(Progress)) 
     // Playing on after the first violation is needed only where another check fails before the one that is looked for.
     let until = if at == 0 { Until::Violation } else { Until::End };
     let found = outcome.violations[at].clone();
-    let alike = |other: &Violation| {
-        number_of(&other.check) == number_of(&found.check) && is_beside(other) == is_beside(&found)
-    };
+    let alike =
+        |other: &Violation| number_of(&other.check) == number_of(&found.check) && is_beside(other) == is_beside(&found);
     let mut play = |plan: &Plan| {
         // A plan that breaks the simulator itself is no smaller form of this failure.
         let played = catch_unwind(AssertUnwindSafe(|| run(plan, until, &mut |_, _| {})));
@@ -116,7 +115,9 @@ pub fn step_words(step: &Step) -> String {
             format!("till {till} of store {store} sells {} lines{again}", lines.len())
         }
         Action::RetryStorm { store, last } => format!("tills of store {store} send their last {last} sales again"),
-        Action::Receive { store, product, quantity } => format!("store {store} receives {quantity} of product {product}"),
+        Action::Receive { store, product, quantity } => {
+            format!("store {store} receives {quantity} of product {product}")
+        }
         Action::Count { store, product } => format!("store {store} counts product {product}"),
         Action::PushCatalogue { products } => format!("head office changes {products} products"),
         Action::Shrink { store, product, quantity } => {

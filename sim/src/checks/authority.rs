@@ -46,7 +46,9 @@ impl Entitled {
         let value = row.new.as_ref()?;
         let scope = scope_of_cell(scene, node, &row.key)?;
         let (cell, actor) = (cells::decode(value).ok()?, cells::writer_of(&row.key).ok()?);
-        let Ok(entry) = Entry::from_bytes(&cell.bytes) else { return Some(format!("a cell of {scope} cannot be read")) };
+        let Ok(entry) = Entry::from_bytes(&cell.bytes) else {
+            return Some(format!("a cell of {scope} cannot be read"));
+        };
         let kind = entry.fact.kind();
         let Some(author) = capability(scene.world, actor.node.0) else {
             return Some(format!("a cell of {scope} is by {actor}, which nobody admitted"));

@@ -11,7 +11,7 @@ use crate::observe::{Observation, Seen, Stop};
 /// Queues and frames stay within their limits.
 pub struct Bounds {
     watch: Watch,
-    /// Parked runs and their bytes.
+    /// Commits per node, to look at a status now and then.
     commits: BTreeMap<u32, u64>,
 }
 
@@ -29,7 +29,8 @@ impl Bounds {
             let held = (status.peers.len(), status.parcels_carried, status.parked);
             if held.0 > LINKS_MAX || held.1 > PARCELS_HELD_MAX || held.2 > PARKED_RUNS_MAX {
                 let (links, parcels, parked) = held;
-                let message = format!("node {node} has {links} links, carries {parcels} parcels and keeps {parked} parked runs");
+                let message =
+                    format!("node {node} has {links} links, carries {parcels} parcels and keeps {parked} parked runs");
                 findings.report(self, scene, node, message);
             }
         }

@@ -148,8 +148,7 @@ impl Check for HeldHeads {
         faults.extend(alone.map(|run| (run.log, format!("got entries from {} on without a head", run.first))));
         for (number, fault) in faults {
             let log = scene.union.nodes.get(&seen.node).and_then(|holding| holding.logs.get(&number));
-            let name =
-                log.map_or_else(|| format!("{number:?}"), |log| format!("{} by {}", log.id.scope, log.id.actor));
+            let name = log.map_or_else(|| format!("{number:?}"), |log| format!("{} by {}", log.id.scope, log.id.actor));
             findings.report(self, scene, seen.node, format!("node {}: {name} {fault}", seen.node));
         }
     }

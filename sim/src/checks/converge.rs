@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
+use stockroom_core::books::cells;
 use stockroom_core::journal::{Log, LogNumber};
+use stockroom_core::overlay::scan_prefix;
 use stockroom_core::storage::{Direction, Snapshot, Table};
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::ids::{Digest, StoreId};
@@ -243,11 +245,29 @@ impl Check for EqualState {
             }
             drop(sight);
             for scope in differing {
-                let message = format!("node {node} and hub {hub} show different {scope} in the end");
+                let cell = first_cell(scene, (node, hub), &scope).unwrap_or_default();
+                let message = format!("node {node} and hub {hub} show different {scope} in the end{cell}");
                 findings.report(self, scene, node, message);
             }
         }
     }
+}
+
+/// Cells of a scope by entity and writer, with the number of the entry that is held.
+fn cells_of(scene: &Scene<'_>, node: u32, scope: &Scope) -> Option<BTreeMap<Vec<u8>, u64>> {
+    let snapshot = snapshot(scene, node)?;
+    let number = cells::scope_number(&*snapshot, scope).ok()??;
+    let rows = scan_prefix(&*snapshot, Table::Cells, &number.to_be_bytes(), usize::MAX).ok()?;
+    let read = |(key, value): (Vec<u8>, Vec<u8>)| Some((key[4..].to_vec(), cells::decode(&value).ok()?.stamp.seq));
+    Some(rows.into_iter().filter_map(read).collect())
+}
+
+/// The first cell in which two nodes differ, in words.
+fn first_cell(scene: &Scene<'_>, (node, hub): (u32, u32), scope: &Scope) -> Option<String> {
+    let (here, there) = (cells_of(scene, node, scope)?, cells_of(scene, hub, scope)?);
+    let key = here.keys().chain(there.keys()).find(|key| here.get(*key) != there.get(*key))?;
+    let writer = cells::writer_of(key).ok()?;
+    Some(format!(": of a cell by {writer} one has entry {:?}, the other {:?}", here.get(key), there.get(key)))
 }
 
 /// Products, and prices of the node's own book, as far as one book was ever named for it.
@@ -287,7 +307,7 @@ pub fn held(snapshot: &dyn Snapshot) -> Holding {
     }
     let all = (Bound::Unbounded, Bound::Unbounded);
     for (key, value) in snapshot.scan(Table::Scopes, all, Direction::Forward, usize::MAX).unwrap_or_default() {
-        let number = stockroom_core::books::cells::scope_row_number(&value);
+        let number = cells::scope_row_number(&value);
         if let (Ok(scope), Ok(number)) = (Scope::from_bytes(&key), number) {
             holding.scopes.insert(number, scope);
         }
@@ -346,6 +366,12 @@ impl Check for Together {
     }
 
     fn end(&mut self, scene: &Scene<'_>, findings: &mut Findings) {
+        for &node in scene.world.nodes.keys() {
+            let must_run = node == identity(node) && !scene.written_off.contains(&node);
+            if must_run && !scene.world.is_up(node) {
+                findings.report(self, scene, node, format!("node {node} does not run in the end"));
+            }
+        }
         let fenced: BTreeSet<u32> = self.watch.last().fences.keys().map(|(_, fenced)| *fenced).collect();
         let heads: BTreeMap<u32, Heads> = scene
             .world
@@ -374,7 +400,8 @@ impl Check for Together {
                 let written = of(hub, &Scope::Control).iter().filter(|((id, _), _)| id.actor.node.0 == hub);
                 let lacks = written.into_iter().find(|(key, _)| !of(node, &Scope::Control).contains_key(*key));
                 apart.extend(lacks.map(|((id, _), seq)| {
-                    let message = format!("node {node} lacks control by {} as hub {hub} has it up to entry {seq}", id.actor);
+                    let message =
+                        format!("node {node} lacks control by {} as hub {hub} has it up to entry {seq}", id.actor);
                     (node, message)
                 }));
             }

@@ -115,7 +115,8 @@ impl Check for Acknowledged {
             for number in missing.chain(without) {
                 let deed = &truth.deeds[number];
                 if !scene.truth.declared_lost.contains(&(store, number)) && !is_there_otherwise(&*snapshot, deed) {
-                    let place = deed.entry.as_ref().map(|(id, seq, _)| format!("entry {seq} of {} by {}", id.scope, id.actor));
+                    let place =
+                        deed.entry.as_ref().map(|(id, seq, _)| format!("entry {seq} of {} by {}", id.scope, id.actor));
                     let message = format!(
                         "{:?} at store {store} was acknowledged ({}) and is not at hub {hub}",
                         deed.what,
@@ -153,9 +154,10 @@ fn is_there_otherwise(snapshot: &dyn Snapshot, deed: &Deed) -> bool {
 
 /// True when a disk holds this entry, in any history of its log.
 fn holds(snapshot: &dyn Snapshot, (id, seq, hash): (&LogId, u64, Digest)) -> bool {
-    logs(snapshot).into_iter().filter(|(_, log)| log.id == *id && log.head.seq >= seq).any(|(log, _)| {
-        entry_at(snapshot, Place { log, seq }).ok().flatten().is_some_and(|item| item.digest() == hash)
-    })
+    logs(snapshot)
+        .into_iter()
+        .filter(|(_, log)| log.id == *id && log.head.seq >= seq)
+        .any(|(log, _)| entry_at(snapshot, Place { log, seq }).ok().flatten().is_some_and(|item| item.digest() == hash))
 }
 
 /// No other node holds what its author has not made durable.

@@ -106,9 +106,9 @@ pub fn entries(snapshot: &dyn Snapshot, log: LogNumber, mut each: impl FnMut(u64
 
 /// A quick hash for sums over rows; nobody tries to make two rows collide.
 pub fn mix(bytes: &[u8]) -> u64 {
-    let folded = bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let folded = bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     // FNV leaves its high bits to the last bytes; the finaliser of splitmix64 spreads them.
     let spread = (folded ^ folded >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let spread = (spread ^ spread >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

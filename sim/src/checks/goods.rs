@@ -54,8 +54,13 @@ impl Goods {
                 books.insert(product, account.on_hand.quantity);
             }
         }
-        let products: BTreeSet<u16> =
-            books.keys().chain(ledger.moves.keys()).chain(truth.shelf.keys()).chain(truth.unseen.keys()).copied().collect();
+        let products: BTreeSet<u16> = books
+            .keys()
+            .chain(ledger.moves.keys())
+            .chain(truth.shelf.keys())
+            .chain(truth.unseen.keys())
+            .copied()
+            .collect();
         for product in products {
             let book = books.get(&product).copied().unwrap_or(0);
             let expected = ledger.on_hand(product);

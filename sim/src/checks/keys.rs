@@ -92,12 +92,14 @@ impl OneEffect {
             let last = numbers.keys().next_back().copied().unwrap_or(0);
             if last != numbers.len() as u64 {
                 let gap = (1..=last).find(|number| !numbers.contains_key(number)).unwrap_or(0);
-                let message = format!("receipt {gap} of till {till}, series {series} at store {store} is missing at hub {hub}");
+                let message =
+                    format!("receipt {gap} of till {till}, series {series} at store {store} is missing at hub {hub}");
                 findings.report(self, scene, hub, message);
             }
             let forked = sales.histories > sales.logs;
             if let Some((number, _)) = numbers.iter().find(|(_, times)| **times > 1).filter(|_| !forked) {
-                let message = format!("receipt {number} of till {till}, series {series} at store {store} was given out twice");
+                let message =
+                    format!("receipt {number} of till {till}, series {series} at store {store} was given out twice");
                 findings.report(self, scene, hub, message);
             }
         }

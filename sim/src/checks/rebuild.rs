@@ -6,9 +6,9 @@ use stockroom_core::authority::{area, may_write, writer};
 use stockroom_core::books::{self, Context};
 use stockroom_core::journal::{Journal, Log, LogNumber, Place};
 use stockroom_core::overlay::Overlay;
-use stockroom_core::tuning::Tuning;
 use stockroom_core::storage::memory::MemoryStore;
 use stockroom_core::storage::{Snapshot, Store};
+use stockroom_core::tuning::Tuning;
 use stockroom_crdt::batch::Item;
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::ids::StoreId;
@@ -24,6 +24,9 @@ use crate::union::Holding;
 
 /// What a store's books come to.
 type Rows = BTreeMap<(Kind, Vec<u8>), u64>;
+
+/// Entries of one history that were not applied yet, with their sequence numbers.
+type Queue = VecDeque<(u64, Item)>;
 
 /// Entries in another order give the same books.
 pub struct AnyOrder {
@@ -160,10 +163,11 @@ fn is_plain(node: u32, store: u32, watch: &Watch, scene: &Scene<'_>) -> bool {
 fn make(scene: &Scene<'_>, snapshot: &dyn Snapshot, store: u32) -> (Rows, usize, usize) {
     let memory = MemoryStore::default();
     let empty = memory.reader().snapshot().expect("memory can be read");
-    let mut journal = Journal::load(scene.world.tenant(), &*empty, Tuning::default().run_bytes_goal).expect("an empty database can be read");
+    let mut journal = Journal::load(scene.world.tenant(), &*empty, Tuning::default().run_bytes_goal)
+        .expect("an empty database can be read");
     let mut overlay = Overlay::new(empty);
     let mut holding = Holding::default();
-    let mut rest: Vec<(LogNumber, Log, VecDeque<(u64, Item)>)> = Vec::new();
+    let mut rest: Vec<(LogNumber, Log, Queue)> = Vec::new();
     let mut count = 0;
     for (number, log) in stock_logs(snapshot, store).into_iter().rev() {
         let mut items = VecDeque::new();

@@ -94,7 +94,8 @@ impl Truthful {
             return;
         }
         let status = scene.world.status(node);
-        let faults = self.backlog_fault(node, &status, scene).into_iter().chain(self.fresh_faults(node, &status, scene));
+        let faults =
+            self.backlog_fault(node, &status, scene).into_iter().chain(self.fresh_faults(node, &status, scene));
         for fault in faults.collect::<Vec<_>>() {
             findings.report(self, scene, node, fault);
         }

@@ -59,20 +59,30 @@ mod tests {
     #[test]
     fn results_come_in_order_and_all_of_them() {
         let mut got = Vec::new();
-        work(4, 200, |number| number * 2, |number, result| {
-            got.push((number, result));
-            ControlFlow::Continue(())
-        });
+        work(
+            4,
+            200,
+            |number| number * 2,
+            |number, result| {
+                got.push((number, result));
+                ControlFlow::Continue(())
+            },
+        );
         assert_eq!(got, (0..200).map(|number| (number, number * 2)).collect::<Vec<_>>());
     }
 
     #[test]
     fn it_can_be_ended_before_the_list_is_done() {
         let mut got = 0;
-        work(2, u64::MAX, |number| number, |number, _| {
-            got = number;
-            if number == 30 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+        work(
+            2,
+            u64::MAX,
+            |number| number,
+            |number, _| {
+                got = number;
+                if number == 30 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        );
         assert_eq!(got, 30);
     }
 }

@@ -93,7 +93,8 @@ impl Totals {
 
     /// In one line.
     pub fn words(&self) -> String {
-        let verdicts: Vec<_> = self.verdicts.iter().map(|(word, number)| format!("{} {word}", count(*number))).collect();
+        let verdicts: Vec<_> =
+            self.verdicts.iter().map(|(word, number)| format!("{} {word}", count(*number))).collect();
         format!(
             "{} so far ({}), {} simulated, {}, {}",
             several(self.seeds, "seed", "seeds"),
@@ -116,7 +117,8 @@ mod tests {
         let mut totals = Totals::default();
         totals.read(format!("{HELD}\n{HELD}\n").as_bytes(), Path::new("ledger")).expect("both are ours");
         assert_eq!(totals.words(), "2 seeds so far (2 held), 2 h 0 min simulated, 6 deeds, 4 faults");
-        let error = totals.read(format!("{HELD}\nseed 8\n").as_bytes(), Path::new("ledger")).expect_err("the second is not");
+        let error =
+            totals.read(format!("{HELD}\nseed 8\n").as_bytes(), Path::new("ledger")).expect_err("the second is not");
         assert!(error.starts_with("ledger:2: "), "{error}");
     }
 }

@@ -14,7 +14,9 @@ impl Panics {
         let last: Arc<Mutex<Vec<(ThreadId, String)>>> = Arc::default();
         let kept = last.clone();
         std::panic::set_hook(Box::new(move |panic| {
-            let text = panic.payload_as_str().unwrap_or("a panic without words");
+            let words = panic.payload();
+            let text = words.downcast_ref::<String>().map(String::as_str).or(words.downcast_ref::<&str>().copied());
+            let text = text.unwrap_or("a panic without words");
             let place = panic.location().map(|place| format!(" ({place})")).unwrap_or_default();
             let (thread, text) = (thread::current().id(), format!("{text}{place}"));
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -55,7 +55,8 @@ mod planted {
 
     /// Prints them.
     pub fn list() {
-        Page::Output.table(&ALL.iter().map(|plant| [plant.name().to_owned(), plant.meaning().to_owned()]).collect::<Vec<_>>());
+        Page::Output
+            .table(&ALL.iter().map(|plant| [plant.name().to_owned(), plant.meaning().to_owned()]).collect::<Vec<_>>());
     }
 
     /// Plants each and looks for it.
@@ -71,17 +72,22 @@ mod planted {
         let jobs = args.jobs.map_or_else(crew::cores, usize::from);
         let plant = |number: u64| ALL[((from + number) % all) as usize];
         let mut missed = 0;
-        crew::work(jobs, many, |number| hunt(plant(number), panics), |number, hunted| {
-            let name = plant(number).name();
-            match hunted {
-                Ok(caught) => out!("{name}: {caught}"),
-                Err(missing) => {
-                    missed += 1;
-                    out!("{name}: NOT FOUND {missing}: {}", plant(number).meaning());
+        crew::work(
+            jobs,
+            many,
+            |number| hunt(plant(number), panics),
+            |number, hunted| {
+                let name = plant(number).name();
+                match hunted {
+                    Ok(caught) => out!("{name}: {caught}"),
+                    Err(missing) => {
+                        missed += 1;
+                        out!("{name}: NOT FOUND {missing}: {}", plant(number).meaning());
+                    }
                 }
-            }
-            ControlFlow::Continue(())
-        });
+                ControlFlow::Continue(())
+            },
+        );
         out!("{}, {missed} not found", several(many, "plant", "plants"));
         Ok(if missed == 0 { Held::Yes } else { Held::No })
     }
@@ -102,10 +108,15 @@ mod planted {
                 Ok(outcome) => {
                     if let Some(first) = outcome.violations.first() {
                         let took_s = begun.elapsed().as_secs_f64();
-                        return Ok(format!("seed {seed} of {name} after {took_s:.1} s, by {}: {}", first.check, first.message));
+                        return Ok(format!(
+                            "seed {seed} of {name} after {took_s:.1} s, by {}: {}",
+                            first.check, first.message
+                        ));
                     }
                 }
-                Err(panic) => broken = broken.or(Some(format!("; it broke the simulator with seed {seed} of {name}: {panic}"))),
+                Err(panic) => {
+                    broken = broken.or(Some(format!("; it broke the simulator with seed {seed} of {name}: {panic}")))
+                }
             }
         }
         Err(format!("in {SEEDS} seeds of {}{}", names.join(", "), broken.unwrap_or_default()))

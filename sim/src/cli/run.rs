@@ -71,7 +71,14 @@ pub fn run(args: &RunArgs) -> Result<Held, Failure> {
         write(path, &report::html(&outcome))?;
         page.say(format_args!("report  {}", path.display()));
     }
-    Ok(if outcome.verdict == Verdict::Held { Held::Yes } else { Held::No })
+    if outcome.verdict == Verdict::Held {
+        return Ok(Held::Yes);
+    }
+    page.say(format_args!("look     stockroom-sim explain {}", args.world.again()));
+    if !args.world.is_cut() {
+        page.say(format_args!("smaller  stockroom-sim shrink {}", args.world.again()));
+    }
+    Ok(Held::No)
 }
 
 /// Plays a plan by the clock.

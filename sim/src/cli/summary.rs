@@ -41,12 +41,37 @@ pub fn outcome(page: Page, outcome: &Outcome) {
     };
     let mut rows = vec![
         row("verdict", verdict(outcome)),
-        row("simulated", format!("{} in {:.1} s: {} times as fast", span(outcome.simulated_s), outcome.wall_s, count(outcome.speedup as u64))),
+        row(
+            "simulated",
+            format!(
+                "{} in {:.1} s: {} times as fast",
+                span(outcome.simulated_s),
+                outcome.wall_s,
+                count(outcome.speedup as u64)
+            ),
+        ),
         row("events", format!("{}, and {} acknowledged", count(outcome.events), several(outcome.ops, "deed", "deeds"))),
-        row("frames", format!("{}; bytes {up}, {} between stores", count(outcome.messages), count(outcome.bytes_across))),
+        row(
+            "frames",
+            format!("{}; bytes {up}, {} between stores", count(outcome.messages), count(outcome.bytes_across)),
+        ),
         row("together", converged),
-        row("tills", format!("{} waited over a second, the longest {} ms", count(outcome.till_blocked), count(outcome.till_wait_ms_max))),
-        row("lost", format!("{} acknowledged, {} with a disk that no hub had yet", count(outcome.lost_acked), count(outcome.declared_lost))),
+        row(
+            "tills",
+            format!(
+                "{} waited over a second, the longest {} ms",
+                count(outcome.till_blocked),
+                count(outcome.till_wait_ms_max)
+            ),
+        ),
+        row(
+            "lost",
+            format!(
+                "{} acknowledged, {} with a disk that no hub had yet",
+                count(outcome.lost_acked),
+                count(outcome.declared_lost)
+            ),
+        ),
     ];
     if outcome.crash_images > 0 {
         rows.push(row("images", format!("{} crash images opened and checked", count(outcome.crash_images))));

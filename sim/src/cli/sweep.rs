@@ -214,14 +214,15 @@ impl Sum {
         let mean_s = self.wall_s / self.seeds.max(1) as f64;
         let faults = self.faults.values().sum();
         out!(
-            "{} of work simulated ({:.1} h), {}, {}; the slowest to agree took {}",
-            span(self.simulated_s),
+            "{:.1} h simulated, {}, {}; the slowest to agree took {}",
             self.simulated_s / 3_600.0,
             several(self.ops, "deed", "deeds"),
             several(faults, "fault", "faults"),
             span(self.converge_s_max),
         );
-        out!("{wall_s:.1} s on {jobs} threads; a seed takes {mean_s:.2} s, the slowest ({seed}, {scenario}) took {slow_s:.1} s");
+        out!(
+            "{wall_s:.1} s on {jobs} threads; a seed takes {mean_s:.2} s, the slowest ({seed}, {scenario}) took {slow_s:.1} s"
+        );
         out!("{}, {} failed", several(self.seeds, "seed", "seeds"), count(self.failed));
     }
 }

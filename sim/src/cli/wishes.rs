@@ -112,7 +112,8 @@ impl WorldArgs {
             ..Wishes::default()
         };
         if let (Some(baskets), Some(lines)) = (&self.baskets, &self.lines) {
-            let read = Baskets::read([open(baskets)?, open(lines)?], [&shown(baskets), &shown(lines)]).map_err(faulty)?;
+            let read =
+                Baskets::read([open(baskets)?, open(lines)?], [&shown(baskets), &shown(lines)]).map_err(faulty)?;
             let (number, stores) = (count(read.count() as u64), read.stores.len() as u64);
             sources.push(format!("baskets: {number} of {} in {}", several(stores, "store", "stores"), shown(baskets)));
             wishes.baskets = Some(Arc::new(read));
@@ -152,7 +153,8 @@ impl WorldArgs {
             path("hours", &self.hours),
             path("links", &self.links),
         ];
-        let parts: Vec<_> = parts.into_iter().flatten().map(|part| format!(" {part}")).collect();
+        let cut = Some(self.keep.cut().to_string()).filter(|cut| !cut.is_empty());
+        let parts: Vec<_> = parts.into_iter().chain([cut]).flatten().map(|part| format!(" {part}")).collect();
         format!("{} --seed {}{}", self.scenario, self.seed, parts.concat())
     }
 
@@ -163,7 +165,8 @@ impl WorldArgs {
 
     fn cut(&self, plan: &Plan) -> Result<Plan, Failure> {
         let cut = self.keep.cut();
-        if let Some(last) = cut.steps.as_ref().and_then(|steps| steps.last()).filter(|last| **last >= plan.steps.len()) {
+        if let Some(last) = cut.steps.as_ref().and_then(|steps| steps.last()).filter(|last| **last >= plan.steps.len())
+        {
             return Err(format!("the plan has {} steps, and --keep-steps names {last}", plan.steps.len()));
         }
         let stores = cut.stores.unwrap_or(plan.fleet.stores);
