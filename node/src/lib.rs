@@ -16,6 +16,8 @@
 //! | [`client`] | the command line's own requests to a running node |
 //! | [`demo`] | a hub and three stores on one machine |
 
+const _: () = assert!(!stockroom_core::plant::CAN_BE_PLANTED, "no binary that ships can have its bugs turned on");
+
 pub mod cli;
 
 pub mod config;

@@ -399,7 +399,7 @@ mod tests {
         let number = |line: &String| line.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
         let numbers: Vec<_> = told.before.iter().map(number).collect();
         assert!(numbers.is_sorted() && numbers[0].is_some() && numbers[39] <= Some(500), "{:#?}", told.before);
-        for name in ["cloud (node 1)", "hub 1 (node 10000)", "store 1 (", "store 2 ("] {
+        for name in ["cloud (node 1)", "hub 1 (", "store 1 (", "store 2 ("] {
             assert!(told.nodes.iter().any(|line| line.starts_with(name)), "{name} in {:#?}", told.nodes);
         }
         assert!(told.nodes.iter().any(|line| line.contains("truth: ")));

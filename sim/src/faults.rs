@@ -52,6 +52,7 @@ pub const INJECTORS: &[(&str, &str)] = &[
     ("N2 replay", "frames of earlier sessions, again"),
     ("W5 catalogue push", "head office changes many products at once"),
     ("W9 till retry storm", "tills send their last sales again"),
+    ("W13 fence", "head office stops believing a store whose keys were stolen"),
     ("W15 shrinkage", "goods vanish unseen"),
 ];
 

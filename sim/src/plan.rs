@@ -138,6 +138,8 @@ pub enum Action {
         /// Units.
         quantity: i64,
     },
+    /// Head office stops believing the stores whose keys are in hostile hands.
+    FenceHostile,
     /// Something goes wrong.
     Fault(Fault),
 }

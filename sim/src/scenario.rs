@@ -309,6 +309,10 @@ fn hostile(draw: &mut Draw<'_>) -> Plan {
     let mut plan = draw.plan(fleet, hours, Load::usual());
     let count = draw.from(4, 16);
     draw.weather(&mut plan, &[Family::Hostile, Family::Hostile, Family::Network, Family::Process], count);
+    if draw.chance(50) {
+        let at_ms = draw.from(plan.safety_ms / 4, plan.safety_ms);
+        plan.steps.push(Step { at_ms, action: Action::FenceHostile });
+    }
     plan
 }
 

@@ -120,6 +120,7 @@ pub fn step_words(step: &Step) -> String {
         }
         Action::Count { store, product } => format!("store {store} counts product {product}"),
         Action::PushCatalogue { products } => format!("head office changes {products} products"),
+        Action::FenceHostile => "head office stops believing the stores in hostile hands".into(),
         Action::Shrink { store, product, quantity } => {
             format!("{quantity} of product {product} vanish at store {store}")
         }
@@ -135,7 +136,7 @@ pub fn last_store(step: &Step) -> u32 {
         | Action::Receive { store, .. }
         | Action::Count { store, .. }
         | Action::Shrink { store, .. } => *store,
-        Action::PushCatalogue { .. } => 0,
+        Action::PushCatalogue { .. } | Action::FenceHostile => 0,
         Action::Fault(fault) => nodes_of(fault).into_iter().map(store_of).max().unwrap_or(0),
     }
 }
@@ -189,6 +190,7 @@ fn kind_of(step: &Step) -> Kind {
         | Action::Receive { .. }
         | Action::Count { .. }
         | Action::PushCatalogue { .. }
+        | Action::FenceHostile
         | Action::Shrink { .. } => None,
     };
     (discriminant(&step.action), fault)

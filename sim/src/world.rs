@@ -44,6 +44,8 @@ pub struct World {
     pub recording: bool,
     /// Nodes dial their peers again whatever became of the link, as the transport does.
     pub redials: bool,
+    /// Rare paths that cores reached in lives that are over.
+    past_reached: BTreeMap<&'static str, u64>,
     seen: Option<Vec<(u64, u32, Seen)>>,
     seed: u64,
     rng: ChaCha8Rng,
@@ -84,6 +86,7 @@ impl World {
             sent: Vec::new(),
             recording: false,
             redials: false,
+            past_reached: BTreeMap::new(),
             seen: None,
             seed,
             rng: ChaCha8Rng::seed_from_u64(seed),
@@ -245,6 +248,17 @@ impl World {
     /// True when a node runs (it may be suspended).
     pub fn is_up(&self, id: u32) -> bool {
         self.nodes.get(&id).is_some_and(|node| node.core.is_some())
+    }
+
+    /// Rare paths that cores reached, in all of their lives, and how often.
+    pub fn reached(&self) -> BTreeMap<&'static str, u64> {
+        let mut sum = self.past_reached.clone();
+        for core in self.nodes.values().filter_map(|node| node.core.as_ref()) {
+            for (name, times) in &core.counters().reached {
+                *sum.entry(name).or_default() += times;
+            }
+        }
+        sum
     }
 
     /// A random number below `bound`, from the world's one generator.

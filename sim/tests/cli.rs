@@ -50,6 +50,7 @@ fn list_names_everything_that_there_is() {
     let names = SCENARIOS.iter().map(|scenario| scenario.name);
     let names =
         names.chain(INJECTORS.iter().map(|(name, _)| *name)).chain(checks::all().into_iter().map(|check| check.name()));
+    let names = names.chain(stockroom_core::plant::ALL.iter().map(|plant| plant.name()));
     for name in names.chain(["scenarios", "faults", "checks", "plants"]) {
         assert!(text.lines().any(|line| line.trim_start().starts_with(name)), "{name} is missing in\n{text}");
     }

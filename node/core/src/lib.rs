@@ -4,7 +4,7 @@
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | [`limits`] | every bound of this crate, with its reason |
+//! | [`limits`], [`plant`] | every bound of this crate, with its reason; bugs for the simulator to find |
 //! | [`time`], [`input`] | what enters and what leaves |
 //! | [`core`] | dispatch |
 //! | [`command`] | what people and tills ask for |
@@ -15,6 +15,7 @@
 //! | [`view`], [`status`] | reading, without waiting for commits |
 
 pub mod limits;
+pub mod plant;
 pub mod tuning;
 
 pub mod input;

@@ -31,6 +31,7 @@ use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
 use crate::overlay::Overlay;
 use crate::parked::Parked;
+use crate::plant::{Plant, planted};
 use crate::replica::counters::{Counters, epoch_mark};
 use crate::replica::meta::Meta;
 use crate::storage::{Direction, Reader, Snapshot, Store, StoreError, Table};
@@ -138,7 +139,7 @@ impl Replica {
             feed_epoch: meta.feed_epoch,
             overlay: Overlay::new(snapshot),
             journal,
-            clock: Clock::resume(meta.clock),
+            clock: Clock::resume(if planted(Plant::ForgetClock) { Hlc::from_bits(0) } else { meta.clock }),
             rng: ChaCha8Rng::from_seed(seed),
             now,
             zone_offset_s: 0,
@@ -281,7 +282,8 @@ impl Replica {
     /// Makes the batch durable and gives the continuity token if it must be written now.
     pub fn commit(&mut self) -> Result<Option<Vec<u8>>, CoreError> {
         self.journal.flush(&mut self.overlay);
-        if !self.overlay.is_clean() {
+        let early = planted(Plant::TellBeforeDurable) && self.counters.entries_written % 3 == 2;
+        if !self.overlay.is_clean() && !early {
             for ((table, key), value) in std::mem::take(&mut self.lazy) {
                 self.overlay.put(table, key, value);
             }

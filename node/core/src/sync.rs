@@ -36,6 +36,7 @@ use crate::books::{self, cells};
 use crate::ingest::{IngestError, PeerFault};
 use crate::input::{CoreError, LinkId, Output, Peer};
 use crate::limits::{CREDIT_BYTES_MIN, LINKS_MAX};
+use crate::plant::{Plant, planted};
 use crate::replica::Replica;
 use crate::storage::{StoreError, Table};
 use courier::Courier;
@@ -91,6 +92,9 @@ impl Sync {
     /// The link takes more.
     pub fn writable(&mut self, id: LinkId, bytes: usize) {
         if let Some(link) = self.links.get_mut(id) {
+            if planted(Plant::LoseCredit) && link.credit < CREDIT_BYTES_MIN {
+                return;
+            }
             link.credit = link.credit.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
             self.links.mark(id);
         }
@@ -354,7 +358,7 @@ impl Sync {
                 *sent = (*sent).max(held_there);
             }
         }
-        if link.gaps.contains(&scope) {
+        if link.gaps.contains(&scope) && !planted(Plant::AcknowledgeGaps) {
             return Ok(());
         }
         handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));

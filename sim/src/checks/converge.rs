@@ -234,6 +234,10 @@ impl Check for EqualState {
             }
         }
         let Some(hub) = top_hub(scene.world).filter(|&hub| is_healthy(scene, hub)) else { return };
+        // Decisions flow down only: what a hub forgot with its disk stays with those below until head office says it again.
+        if self.watch.last().marks(hub).set_back {
+            return;
+        }
         for &node in nodes.iter().filter(|&&node| node != hub && !self.lost.contains(&node)) {
             let sight = self.watch.last();
             let mut differing = Vec::new();

@@ -3,8 +3,10 @@
 //! The bugs are in the core only when it is built for it.
 
 use clap::Args;
+use stockroom_core::plant::ALL;
 
 use super::panics::Panics;
+use super::say::Page;
 use super::{Failure, Held};
 
 /// Which bugs.
@@ -31,33 +33,28 @@ pub fn plants(_: &PlantsArgs, _: &Panics) -> Result<Held, Failure> {
     Err(format!("this build has no bugs planted in it; use: {COMMAND} plants"))
 }
 
-/// Says how to list them.
-#[cfg(not(feature = "planted"))]
+/// Prints them, and how to get at them.
 pub fn list() {
-    out!("  this build has none in it; use: {COMMAND} list");
+    Page::Output.table(&ALL.iter().map(|plant| [plant.name().into(), plant.meaning().into()]).collect::<Vec<_>>());
+    #[cfg(not(feature = "planted"))]
+    out!("  this build has none of them in it; use: {COMMAND} plants");
 }
 
 #[cfg(feature = "planted")]
-pub use planted::{list, plants};
+pub use planted::plants;
 
 #[cfg(feature = "planted")]
 mod planted {
     use std::ops::ControlFlow;
     use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-    use stockroom_core::plant::{ALL, Plant};
+    use stockroom_core::plant::Plant;
     use stockroom_sim::run::{Until, run};
     use stockroom_sim::scenario::{Wishes, draw};
 
-    use super::{Failure, Held, Panics, PlantsArgs};
+    use super::{ALL, Failure, Held, Panics, PlantsArgs};
     use crate::cli::crew;
-    use crate::cli::say::{Page, several};
-
-    /// Prints them.
-    pub fn list() {
-        Page::Output
-            .table(&ALL.iter().map(|plant| [plant.name().to_owned(), plant.meaning().to_owned()]).collect::<Vec<_>>());
-    }
+    use crate::cli::say::several;
 
     /// Plants each and looks for it.
     pub fn plants(args: &PlantsArgs, panics: &Panics) -> Result<Held, Failure> {
@@ -107,6 +104,11 @@ mod planted {
             match played {
                 Ok(outcome) => {
                     if let Some(first) = outcome.violations.first() {
+                        // A world that breaks without the bug proves nothing about it.
+                        let honest = panics.catch(|| run(&plan, Until::Violation, &mut |_, _| {}));
+                        if !honest.is_ok_and(|honest| honest.violations.is_empty()) {
+                            continue;
+                        }
                         let took_s = begun.elapsed().as_secs_f64();
                         return Ok(format!(
                             "seed {seed} of {name} after {took_s:.1} s, by {}: {}",

@@ -176,7 +176,7 @@ impl WorldArgs {
         let small = cut.apply(plan);
         let missing = small.steps.iter().map(stockroom_sim::shrink::last_store).max().filter(|store| *store > stores);
         match missing {
-            Some(store) => Err(format!("a step is about store {store}, and only {stores} are kept")),
+            Some(store) => Err(format!("a step is about store {store}, and there are only {stores}")),
             None => Ok(small),
         }
     }

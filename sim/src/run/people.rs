@@ -6,7 +6,7 @@ use stockroom_core::input::{Answer, Command, Refusal, RetryKey, SellLine, SellRe
 use stockroom_core::journal::{Place, entry_at};
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::count::CountScan;
-use stockroom_crdt::ids::{Code, Digest, TillId};
+use stockroom_crdt::ids::{Code, Digest, NodeId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::receiving::{GoodsReceipt, ReceiptLine};
 use stockroom_crdt::sale::{Tender, TenderKind};
@@ -46,7 +46,7 @@ enum Wish {
     Sell { request: SellRequest, act: Act, repeats: u8 },
     Receive { number: u64, product: u16, quantity: i64 },
     /// First the scan, then the closing.
-    Count { number: u64, product: u16, scanned: Option<i64> },
+    Count { number: u64, product: u16 },
 }
 
 impl Play<'_> {
@@ -65,7 +65,7 @@ impl Play<'_> {
                 (self.staff(*store), Wish::Receive { number: self.event, product: *product, quantity: *quantity })
             }
             Action::Count { store, product } => {
-                (self.staff(*store), Wish::Count { number: self.event, product: *product, scanned: None })
+                (self.staff(*store), Wish::Count { number: self.event, product: *product })
             }
             Action::RetryStorm { store, last } => return self.retry_storm(*store, *last),
             Action::PushCatalogue { products } => {
@@ -77,6 +77,7 @@ impl Play<'_> {
                 let node = self.cast.stores[store];
                 return self.mark("W15 shrinkage", node, None, format!("{quantity} of product {product}"));
             }
+            Action::FenceHostile => return self.fence_hostile(),
             Action::Fault(_) => return,
         };
         let queue = self.desks.entry(desk).or_default();
@@ -131,7 +132,7 @@ impl Play<'_> {
                 let command = Command::Receive(retry(desk, number, 0), goods(product, quantity));
                 self.ask(desk, node, command, Act::Receipt { product, quantity }, asked_ms)
             }
-            Wish::Count { number, product, .. } => {
+            Wish::Count { number, product } => {
                 let (number, product) = (*number, *product);
                 self.count(desk, node, (number, product), asked_ms)
             }
@@ -227,6 +228,16 @@ impl Play<'_> {
             for (request, act) in again {
                 self.ask(desk, node, Command::Sell(request), act, now_ms);
             }
+        }
+    }
+
+    /// Somebody noticed: the top hub stops believing whoever holds stolen keys.
+    fn fence_hostile(&mut self) {
+        let hub = self.cast.hubs[0];
+        for node in self.cast.hostile.clone() {
+            self.mark("W13 fence", hub, None, format!("node {node}"));
+            let command = Command::Fence { node: NodeId(node), reason: code("stolen") };
+            let _ = self.world.ask(hub, command);
         }
     }
 

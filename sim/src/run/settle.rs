@@ -118,6 +118,8 @@ impl Play<'_> {
         let simulated_ms = self.world.now_ms - self.start_ms;
         let fleet = &self.plan.fleet;
         let sum = self.recorder.finish(self.world.now_ms, &self.cast);
+        let mut reached = sum.reached;
+        reached.extend(self.world.reached().into_iter().map(|(name, times)| (name.to_owned(), times)));
         Outcome {
             scenario: self.plan.scenario.to_owned(),
             seed: self.plan.seed,
@@ -134,7 +136,7 @@ impl Play<'_> {
             bytes_down: sum.bytes_down,
             bytes_across: sum.bytes_across,
             faults: sum.faults,
-            reached: sum.reached,
+            reached,
             violations: std::mem::take(&mut self.findings.violations),
             verdict,
             converge_s: settled.and_then(|settled| settled.after_ms).unwrap_or(self.plan.liveness_ms) as f64 / 1_000.0,

@@ -231,6 +231,11 @@ impl World {
 
     fn stop(&mut self, id: u32, why: Stop) {
         let was_up = self.is_up(id);
+        if let Some(core) = &self.nodes[&id].core {
+            for (name, times) in &core.counters().reached {
+                *self.past_reached.entry(name).or_default() += times;
+            }
+        }
         self.node_mut(id).stop();
         self.schedule(id);
         if was_up || matches!(why, Stop::Failed(_) | Stop::Panicked(_)) {

@@ -19,6 +19,7 @@ use super::sales::{self, Again, Writing};
 use crate::journal::{LogNumber, Place, damaged, entry_at};
 use crate::limits::ACCOUNT_PLACES_MAX;
 use crate::overlay::{Overlay, scan_prefix};
+use crate::plant::{Plant, planted};
 use crate::storage::{Snapshot, StoreError, Table};
 
 /// An account's row.
@@ -44,7 +45,10 @@ pub fn apply(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, entry
             push_place(overlay, &key, &mut account, context);
         }
         match effect {
-            Effect::Move(movement) => {
+            Effect::Move(mut movement) => {
+                if planted(Plant::CutLines) {
+                    movement.delta = movement.delta.max(-2);
+                }
                 let base = account.base.as_ref().map(|(at, counted)| (*at, counted));
                 account.on_hand.add(base, position, &movement);
             }
@@ -179,7 +183,8 @@ fn count(
     counted: Counted,
 ) -> Result<(), StoreError> {
     let (position, place) = at;
-    if account.base.as_ref().is_some_and(|(at, held)| rank(*at, held) >= rank(position, &counted)) {
+    let outranked = account.base.as_ref().is_some_and(|(at, held)| rank(*at, held) >= rank(position, &counted));
+    if outranked && !planted(Plant::LastCountWins) {
         return Ok(());
     }
     account.base = Some((position, counted));

@@ -8,6 +8,7 @@ use stockroom_crdt::sale::{Sale, TenderKind};
 
 use crate::journal::{damaged, fixed};
 use crate::overlay::{Overlay, last_of_prefix, scan_prefix};
+use crate::plant::{Plant, planted};
 use crate::storage::{Snapshot, StoreError, Table};
 
 /// One business day.
@@ -40,6 +41,9 @@ pub fn post(overlay: &mut Overlay, store: StoreId, sale: &Sale) -> Result<(), St
     day.late += u64::from(sale.late);
     day.lines += sale.lines.len() as u64;
     day.total = day.total.saturating_add(sale.total());
+    if planted(Plant::TakeTwice) && day.receipts == 1 {
+        day.total = day.total.saturating_add(sale.total());
+    }
     for tender in &sale.tenders {
         let sum = &mut day.tenders[tender.kind as usize];
         *sum = sum.saturating_add(tender.amount);

@@ -12,6 +12,7 @@ use crate::books::sales;
 use crate::input::{Answer, Refusal, SellLine, SellRequest, VoidRequest};
 use crate::journal::{Place, entry_at};
 use crate::limits::TILL_AHEAD_MS_MAX;
+use crate::plant::{Plant, planted};
 use crate::replica::Replica;
 use crate::storage::{Snapshot, Table};
 use crate::view::View;
@@ -19,7 +20,8 @@ use crate::view::View;
 /// Rings up a sale: receipt number, stock, day and retry key in one commit.
 pub fn sell(replica: &mut Replica, request: SellRequest) -> Result<Answer, Failed> {
     let store = own_store(replica)?;
-    if let Some(answer) = replayed(replica, store, &request)? {
+    let forgets = planted(Plant::ForgetKeys) && replica.counters.entries_written < 3;
+    if let Some(answer) = replayed(replica, store, &request)?.filter(|_| !forgets) {
         replica.reached("a retry was answered from an earlier write");
         return Ok(answer);
     }
@@ -115,7 +117,10 @@ fn post(replica: &mut Replica, store: StoreId, mut sale: Sale, body: Digest) -> 
     let (day, late) = day::of_sale(replica, store, sale.rung_ms)?;
     let series = replica.epoch.0;
     let till = sale.receipt.till;
-    let sequence = sales::last_sequence(&replica.overlay, store, till, series)? + 1;
+    let mut sequence = sales::last_sequence(&replica.overlay, store, till, series)? + 1;
+    if planted(Plant::ReceiptsAgain) && replica.counters.entries_written < 3 {
+        sequence = 1;
+    }
     sale.receipt = ReceiptNumber { till, series, sequence };
     (sale.day, sale.late) = (day, late);
     if late {

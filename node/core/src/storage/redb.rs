@@ -12,6 +12,7 @@ use redb::{Builder, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, 
 pub use redb::StorageBackend;
 
 use super::{Direction, Reader, Row, Snapshot, Store, StoreError, TABLES, Table, Writes};
+use crate::plant::{Plant, planted};
 
 /// A database over a backend.
 pub struct RedbStore {
@@ -59,6 +60,9 @@ impl Store for RedbStore {
     fn commit(&mut self, writes: &Writes) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write().map_err(failed)?;
         transaction.set_two_phase_commit(true);
+        if planted(Plant::SkipSync) {
+            transaction.set_durability(redb::Durability::None).map_err(failed)?;
+        }
         for table in TABLES.into_iter().filter(|&table| !writes.of(table).is_empty()) {
             let mut open = transaction.open_table(definition(table)).map_err(failed)?;
             for (key, value) in writes.of(table) {

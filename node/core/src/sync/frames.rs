@@ -12,6 +12,7 @@ use crate::limits::{
     FRAME_BYTES_MAX, FRAME_CELLS_MAX, FRAME_RUNS_MAX, HEADS_MAX, INTRODUCED_MAX, LOCATE_POINTS_MAX, PARCEL_BYTES_MAX,
     WANTS_MAX,
 };
+use crate::plant::{Plant, planted};
 
 /// Version of this protocol. Peers with another one are told so and left.
 pub const PROTOCOL: u16 = 1;
@@ -238,9 +239,12 @@ impl Frame {
             return Err(DecodeError::Limit("bytes of a frame"));
         }
         let mut reader = RowReader::new(bytes);
-        let frame = Self::decode_body(&mut reader)?;
-        reader.finish()?;
-        Ok(frame)
+        let frame = Self::decode_body(&mut reader).and_then(|frame| reader.finish().map(|()| frame));
+        assert!(
+            frame.is_ok() || !planted(Plant::PanicOnFrame) || !bytes.len().is_multiple_of(3),
+            "a frame of a certain form"
+        );
+        frame
     }
 
     fn decode_body(reader: &mut RowReader<'_>) -> Result<Self, DecodeError> {

@@ -8,6 +8,7 @@ use stockroom_crdt::ids::{Epoch, StoreId};
 use stockroom_crdt::scope::Scope;
 
 use super::link::{Link, Relation};
+use crate::plant::{Plant, planted};
 use crate::replica::Replica;
 use crate::storage::StoreError;
 use crate::view::View;
@@ -38,6 +39,9 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
             let theirs = view.store(link.peer.store)?;
             if shares(own.as_ref(), theirs.as_ref()) {
                 out.insert(Scope::StoreStock(link.peer.store));
+                if planted(Plant::LeakRights) {
+                    out.insert(Scope::StoreRights(link.peer.store));
+                }
             }
         }
     }
@@ -74,6 +78,7 @@ pub fn may_see(replica: &Replica, link: &Link, scope: &Scope) -> Result<bool, St
         Relation::Peer => {
             let own = replica.own_store();
             *scope == Scope::Control
+                || (planted(Plant::LeakRights) && own.map(Scope::StoreRights).as_ref() == Some(scope))
                 || (own.map(Scope::StoreStock).as_ref() == Some(scope) && {
                     let own = own.and_then(|own| view.store(own).transpose()).transpose()?;
                     shares(own.as_ref(), view.store(link.peer.store)?.as_ref())
