@@ -6,10 +6,10 @@
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | [`scenario`], [`plan`], [`cast`] | what will be done, decided before the run begins |
+//! | [`scenario`], [`plan`], [`cast`] | what will be done, decided before the run begins; who takes part |
 //! | [`mod@run`], [`faults`] | doing it: people, injectors, the two phases |
 //! | [`world`], [`link`], [`node`], [`disk`] | time and the queue of events; paths; one node; a disk that loses and tears |
-//! | [`observe`], [`union`], [`truth`] | what was seen; what all nodes hold; the true goods and money |
+//! | [`observe`], [`trace`], [`union`], [`truth`] | what was seen, and its hash; what all nodes hold; the true goods and money |
 //! | [`checks`] | what must hold |
 //! | [`outcome`], [`report`] | what came of it; a page to look at |
 //! | [`shrink`], [`explain`] | a failing plan made small; what each node knew just before |
@@ -39,7 +39,6 @@ pub mod scenario;
 pub mod shop;
 pub mod shrink;
 pub mod solo;
-pub mod sweep;
 pub mod trace;
 pub mod truth;
 pub mod union;

@@ -54,20 +54,80 @@ pub struct Wishes {
 
 /// All scenarios.
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "calm", meaning: "nothing goes wrong: what everything else is measured against", apart: false, draw: calm },
-    Scenario { name: "day", meaning: "a day in ten stores: real baskets, the hourly shape, a few of every ordinary fault", apart: false, draw: day },
-    Scenario { name: "outage", meaning: "the hub is away for hours while stores sell, receive and count", apart: false, draw: outage },
-    Scenario { name: "flapping", meaning: "links come and go, one way and both, thin and lossy", apart: false, draw: flapping },
-    Scenario { name: "crash", meaning: "processes die between any two effects, while they recover, and are suspended", apart: false, draw: crash },
-    Scenario { name: "power-cut", meaning: "the real database on a disk that tears: power cuts in commits, errors, a full disk, rot, lies", apart: false, draw: power_cut },
-    Scenario { name: "restore", meaning: "disks are set back with and without their tokens, wiped, swapped; hubs as well", apart: false, draw: restore },
+    Scenario {
+        name: "calm",
+        meaning: "nothing goes wrong: what everything else is measured against",
+        apart: false,
+        draw: calm,
+    },
+    Scenario {
+        name: "day",
+        meaning: "a day in ten stores: real baskets, the hourly shape, a few of every ordinary fault",
+        apart: false,
+        draw: day,
+    },
+    Scenario {
+        name: "outage",
+        meaning: "the hub is away for hours while stores sell, receive and count",
+        apart: false,
+        draw: outage,
+    },
+    Scenario {
+        name: "flapping",
+        meaning: "links come and go, one way and both, thin and lossy",
+        apart: false,
+        draw: flapping,
+    },
+    Scenario {
+        name: "crash",
+        meaning: "processes die between any two effects, while they recover, and are suspended",
+        apart: false,
+        draw: crash,
+    },
+    Scenario {
+        name: "power-cut",
+        meaning: "the real database on a disk that tears: power cuts in commits, errors, a full disk, rot, lies",
+        apart: false,
+        draw: power_cut,
+    },
+    Scenario {
+        name: "restore",
+        meaning: "disks are set back with and without their tokens, wiped, swapped; hubs as well",
+        apart: false,
+        draw: restore,
+    },
     Scenario { name: "clone", meaning: "a second process runs with a store's identity", apart: false, draw: clone },
-    Scenario { name: "clock", meaning: "clocks drift, jump by years, start in 1970 and 2099, and go back over a day's end", apart: false, draw: clock },
-    Scenario { name: "hostile", meaning: "somebody holds a store's keys and says whatever an enrolled node can say", apart: false, draw: hostile },
-    Scenario { name: "storm", meaning: "all stores lose the hub, sell on, and come back at once", apart: false, draw: storm },
-    Scenario { name: "mesh", meaning: "most stores reach the hub only through a neighbour that carries their parcels", apart: false, draw: mesh },
+    Scenario {
+        name: "clock",
+        meaning: "clocks drift, jump by years, start in 1970 and 2099, and go back over a day's end",
+        apart: false,
+        draw: clock,
+    },
+    Scenario {
+        name: "hostile",
+        meaning: "somebody holds a store's keys and says whatever an enrolled node can say",
+        apart: false,
+        draw: hostile,
+    },
+    Scenario {
+        name: "storm",
+        meaning: "all stores lose the hub, sell on, and come back at once",
+        apart: false,
+        draw: storm,
+    },
+    Scenario {
+        name: "mesh",
+        meaning: "most stores reach the hub only through a neighbour that carries their parcels",
+        apart: false,
+        draw: mesh,
+    },
     Scenario { name: "long", meaning: "60 days, with an outage now and then", apart: true, draw: long },
-    Scenario { name: "scale", meaning: "1,000 stores under one hub, 2,000 sales each, one day", apart: true, draw: scale },
+    Scenario {
+        name: "scale",
+        meaning: "1,000 stores under one hub, 2,000 sales each, one day",
+        apart: true,
+        draw: scale,
+    },
 ];
 
 /// Draws the plan of a scenario; `None` if there is none of that name.
@@ -199,7 +259,7 @@ fn day(draw: &mut Draw<'_>) -> Plan {
     let fleet = draw.fleet(10, 2);
     let hours = draw.hours(24);
     let mut plan = draw.plan(fleet, hours, Load::usual());
-    let count = draw.from(6, 14);
+    let count = draw.from(16, 40);
     draw.weather(&mut plan, &[Family::Network, Family::Network, Family::Process, Family::Clock], count);
     plan
 }
@@ -251,7 +311,7 @@ fn power_cut(draw: &mut Draw<'_>) -> Plan {
     let mut plan = draw.plan(fleet, hours, Load::light());
     let count = draw.from(6, 16);
     draw.weather(&mut plan, &[Family::Disk], count);
-    plan.images = if draw.wishes.small { 8 } else { 200 };
+    plan.images = if draw.wishes.small { 84 } else { 500 };
     plan
 }
 
@@ -353,14 +413,20 @@ fn long(draw: &mut Draw<'_>) -> Plan {
 fn scale(draw: &mut Draw<'_>) -> Plan {
     let mut fleet = draw.fleet(1_000, 1);
     fleet.neighbourhood = 1;
+    // Stores on metered links: they send every two minutes, and say once a minute that they are there.
     fleet.tuning.pulse_after_ms = 60_000;
-    fleet.tuning.coalesce_ms = 10_000;
-    fleet.tuning.ack_after_ms = 10_000;
-    fleet.tuning.seal_after_ms = 10_000;
-    draw.plan(fleet, 24, Load { per_day: 2_000, lines_max: 3, stocked: false, ..Load::usual() })
+    fleet.tuning.coalesce_ms = METERED_MS;
+    fleet.tuning.ack_after_ms = METERED_MS;
+    fleet.tuning.seal_after_ms = METERED_MS;
+    let mut plan = draw.plan(fleet, 24, Load { per_day: 2_000, lines_max: 3, stocked: false });
+    plan.scaling.push_str("; stores seal, send and acknowledge every 120 s");
+    plan
 }
 
 pub(crate) const HOUR_MS: u64 = 3_600_000;
+
+/// How long stores on metered links gather what they send.
+const METERED_MS: u64 = 120_000;
 
 /// How long the healthy core may take to come together.
 const LIVENESS_MS: u64 = 900_000;

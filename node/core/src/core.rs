@@ -138,7 +138,11 @@ impl Core {
             command::day::rollover_deadline(replica),
         ];
         let next = timers.into_iter().flatten().min();
-        if planted(Plant::BusyWake) && replica.counters.commits > 100 { next.map(|_| self.replica.now.mono_ms) } else { next }
+        if planted(Plant::BusyWake) && replica.counters.commits > 100 {
+            next.map(|_| self.replica.now.mono_ms)
+        } else {
+            next
+        }
     }
 
     /// A handle for readers; their snapshots never wait for commits.

@@ -43,10 +43,21 @@ struct Task {
 }
 
 enum Wish {
-    Sell { request: SellRequest, act: Act, repeats: u8 },
-    Receive { number: u64, product: u16, quantity: i64 },
+    Sell {
+        request: Box<SellRequest>,
+        act: Act,
+        repeats: u8,
+    },
+    Receive {
+        number: u64,
+        product: u16,
+        quantity: i64,
+    },
     /// First the scan, then the closing.
-    Count { number: u64, product: u16 },
+    Count {
+        number: u64,
+        product: u16,
+    },
 }
 
 impl Play<'_> {
@@ -59,7 +70,7 @@ impl Play<'_> {
                 let queue = self.desks.entry(desk).or_default();
                 queue.numbers += 1;
                 let (request, act) = basket(*till, queue.numbers, lines);
-                (desk, Wish::Sell { request, act, repeats: *repeats })
+                (desk, Wish::Sell { request: Box::new(request), act, repeats: *repeats })
             }
             Action::Receive { store, product, quantity } => {
                 (self.staff(*store), Wish::Receive { number: self.event, product: *product, quantity: *quantity })
@@ -112,7 +123,7 @@ impl Play<'_> {
         let asked_ms = *asked_ms;
         match wish {
             Wish::Sell { request, act, repeats } => {
-                let (request, act) = (request.clone(), act.clone());
+                let (request, act) = (request.as_ref().clone(), act.clone());
                 let left = std::mem::take(repeats);
                 if !self.ask(desk, node, Command::Sell(request.clone()), act.clone(), asked_ms) {
                     return false;

@@ -46,7 +46,8 @@ impl Draw<'_> {
             None => HourlyShape::assumed(load.per_day),
         };
         let overlay = baskets.overlay(plan.fleet.stores as usize, load.per_day as usize);
-        let cut = if load.lines_max < 50 { format!("; baskets are cut at {} lines", load.lines_max) } else { String::new() };
+        let cut =
+            if load.lines_max < 50 { format!("; baskets are cut at {} lines", load.lines_max) } else { String::new() };
         plan.scaling = format!(
             "{}{cut}; products are mapped onto {}; times of day follow {}",
             overlay.scaling, plan.fleet.products, shape.scale,
