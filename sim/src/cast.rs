@@ -107,7 +107,9 @@ impl Cast {
 
     /// Pairs of nodes that have a link in the plan, the lower end first.
     pub fn links(&self, world: &World) -> Vec<(u32, u32)> {
-        self.all().flat_map(|id| world.peers_of(id).into_iter().filter(move |peer| *peer > id).map(move |peer| (id, peer))).collect()
+        self.all()
+            .flat_map(|id| world.peers_of(id).into_iter().filter(move |peer| *peer > id).map(move |peer| (id, peer)))
+            .collect()
     }
 
     fn admit(&mut self, world: &mut World, fleet: &Fleet, store: u32) {

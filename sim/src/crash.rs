@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use stockroom_core::journal::{Journal, entries};
-use stockroom_core::tuning::Tuning;
 use stockroom_core::storage::{Snapshot, StoreError};
+use stockroom_core::tuning::Tuning;
 use stockroom_crdt::chain::advance_by_digest;
 use stockroom_crdt::ids::{NodeId, TenantId};
 

@@ -32,7 +32,10 @@ pub const INJECTORS: &[(&str, &str)] = &[
     ("P10 switched off", "a shop switches its box off in good order: not an outage"),
     ("D2 power cut", "the power goes in the middle of a commit; unsynced sectors are lost, torn, reordered, shortened"),
     ("D4 disk error", "the n-th write or sync fails once: the node stops itself"),
-    ("D5 lying sync", "the disk says that it wrote and did not, then the power goes: the token is ahead, a new epoch opens"),
+    (
+        "D5 lying sync",
+        "the disk says that it wrote and did not, then the power goes: the token is ahead, a new epoch opens",
+    ),
     ("D6 disk full", "nothing can be written any more: the node stops itself"),
     ("D7 rot", "bits flip at rest: found when the node starts"),
     ("D10 restore", "a disk is set back to an older image; the token is kept, set back or lost"),

@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn losses_cost_round_trips_and_large_frames_lose_more() {
-        let mean = |packets| (0..1_000).map(|n| rounds(packets, 20_000, n * (u64::from(u32::MAX) / 1_000))).sum::<u64>();
+        let mean =
+            |packets| (0..1_000).map(|n| rounds(packets, 20_000, n * (u64::from(u32::MAX) / 1_000))).sum::<u64>();
         assert_eq!(mean(1), 20, "2% of small frames wait once");
         assert!(mean(28) > 500);
         assert_eq!(rounds(28, 0, 0), 0);

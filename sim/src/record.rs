@@ -76,7 +76,9 @@ impl Recorder {
             }
             Seen::Acknowledged(_) => self.reach("a till's retry was answered from the log"),
             Seen::Unanswered { refusal: None, .. } => self.reach("a till got no answer"),
-            Seen::Disconnected { closed: Some(why), .. } => self.reach(&format!("a node closed a link: {}", kind_of(why))),
+            Seen::Disconnected { closed: Some(why), .. } => {
+                self.reach(&format!("a node closed a link: {}", kind_of(why)))
+            }
             Seen::Told(Event::EpochOpened(reason)) => self.reach(&format!("an epoch was opened: {reason:?}")),
             Seen::Told(Event::Alarm(what)) => self.reach(&format!("alarm: {}", kind_of(what))),
             Seen::Committed(_)
@@ -125,7 +127,8 @@ impl Recorder {
 
     pub(crate) fn finish(&mut self, now_ms: u64, cast: &Cast) -> Sum {
         let end = now_ms.saturating_sub(self.record.start_ms);
-        let down: Vec<u32> = self.down_since.keys().copied().filter(|id| cast.all().any(|other| other == *id)).collect();
+        let down: Vec<u32> =
+            self.down_since.keys().copied().filter(|id| cast.all().any(|other| other == *id)).collect();
         for id in down {
             self.up(id, end);
         }

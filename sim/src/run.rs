@@ -9,8 +9,8 @@ pub mod settle;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::cast::Cast;
-use crate::crash;
 use crate::checks::{self, Check, Findings, Scene};
+use crate::crash;
 use crate::faults::{Broken, Undo};
 use crate::observe::{Observation, Seen, Stop};
 use crate::outcome::{Outcome, Verdict, Violation};

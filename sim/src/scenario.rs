@@ -54,20 +54,80 @@ pub struct Wishes {
 
 /// All scenarios.
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "calm", meaning: "nothing goes wrong: what everything else is measured against", apart: false, draw: calm },
-    Scenario { name: "day", meaning: "a day in ten stores: real baskets, the hourly shape, a few of every ordinary fault", apart: false, draw: day },
-    Scenario { name: "outage", meaning: "the hub is away for hours while stores sell, receive and count", apart: false, draw: outage },
-    Scenario { name: "flapping", meaning: "links come and go, one way and both, thin and lossy", apart: false, draw: flapping },
-    Scenario { name: "crash", meaning: "processes die between any two effects, while they recover, and are suspended", apart: false, draw: crash },
-    Scenario { name: "power-cut", meaning: "the real database on a disk that tears: power cuts in commits, errors, a full disk, rot, lies", apart: false, draw: power_cut },
-    Scenario { name: "restore", meaning: "disks are set back with and without their tokens, wiped, swapped; hubs as well", apart: false, draw: restore },
+    Scenario {
+        name: "calm",
+        meaning: "nothing goes wrong: what everything else is measured against",
+        apart: false,
+        draw: calm,
+    },
+    Scenario {
+        name: "day",
+        meaning: "a day in ten stores: real baskets, the hourly shape, a few of every ordinary fault",
+        apart: false,
+        draw: day,
+    },
+    Scenario {
+        name: "outage",
+        meaning: "the hub is away for hours while stores sell, receive and count",
+        apart: false,
+        draw: outage,
+    },
+    Scenario {
+        name: "flapping",
+        meaning: "links come and go, one way and both, thin and lossy",
+        apart: false,
+        draw: flapping,
+    },
+    Scenario {
+        name: "crash",
+        meaning: "processes die between any two effects, while they recover, and are suspended",
+        apart: false,
+        draw: crash,
+    },
+    Scenario {
+        name: "power-cut",
+        meaning: "the real database on a disk that tears: power cuts in commits, errors, a full disk, rot, lies",
+        apart: false,
+        draw: power_cut,
+    },
+    Scenario {
+        name: "restore",
+        meaning: "disks are set back with and without their tokens, wiped, swapped; hubs as well",
+        apart: false,
+        draw: restore,
+    },
     Scenario { name: "clone", meaning: "a second process runs with a store's identity", apart: false, draw: clone },
-    Scenario { name: "clock", meaning: "clocks drift, jump by years, start in 1970 and 2099, and go back over a day's end", apart: false, draw: clock },
-    Scenario { name: "hostile", meaning: "somebody holds a store's keys and says whatever an enrolled node can say", apart: false, draw: hostile },
-    Scenario { name: "storm", meaning: "all stores lose the hub, sell on, and come back at once", apart: false, draw: storm },
-    Scenario { name: "mesh", meaning: "most stores reach the hub only through a neighbour that carries their parcels", apart: false, draw: mesh },
+    Scenario {
+        name: "clock",
+        meaning: "clocks drift, jump by years, start in 1970 and 2099, and go back over a day's end",
+        apart: false,
+        draw: clock,
+    },
+    Scenario {
+        name: "hostile",
+        meaning: "somebody holds a store's keys and says whatever an enrolled node can say",
+        apart: false,
+        draw: hostile,
+    },
+    Scenario {
+        name: "storm",
+        meaning: "all stores lose the hub, sell on, and come back at once",
+        apart: false,
+        draw: storm,
+    },
+    Scenario {
+        name: "mesh",
+        meaning: "most stores reach the hub only through a neighbour that carries their parcels",
+        apart: false,
+        draw: mesh,
+    },
     Scenario { name: "long", meaning: "60 days, with an outage now and then", apart: true, draw: long },
-    Scenario { name: "scale", meaning: "1,000 stores under one hub, 2,000 sales each, one day", apart: true, draw: scale },
+    Scenario {
+        name: "scale",
+        meaning: "1,000 stores under one hub, 2,000 sales each, one day",
+        apart: true,
+        draw: scale,
+    },
 ];
 
 /// Draws the plan of a scenario; `None` if there is none of that name.

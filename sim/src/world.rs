@@ -141,7 +141,8 @@ impl World {
 
     /// Enrols a node for a store at a hub, without starting it.
     pub fn enrol_at(&mut self, hub: u32, store: u32, group: &str) -> u32 {
-        let token = Digest::of(&[b"token", &store.to_be_bytes(), &self.now_ms.to_be_bytes(), &self.next_link.to_be_bytes()]);
+        let token =
+            Digest::of(&[b"token", &store.to_be_bytes(), &self.now_ms.to_be_bytes(), &self.next_link.to_be_bytes()]);
         self.next_link += 1;
         for issuer in BTreeSet::from([1, hub]) {
             // A store is written down at the top; the hub that enrols it needs its own token.

@@ -38,7 +38,8 @@ impl Play<'_> {
                 self.tell(target, mallory, &[scroll.all()]);
             }
             Hostile::WrongScope => {
-                let scroll = self.world.scroll(mallory, epoch, Scope::StoreStock(victim_store)).with(sale(9, 2, "P00000", 5));
+                let scroll =
+                    self.world.scroll(mallory, epoch, Scope::StoreStock(victim_store)).with(sale(9, 2, "P00000", 5));
                 self.tell(target, mallory, &[scroll.all()]);
             }
             Hostile::Equivocation => {
@@ -55,7 +56,8 @@ impl Play<'_> {
                 self.tell(target, mallory, &[scroll.all()]);
             }
             Hostile::Replay => {
-                let frames: Vec<_> = self.heard.iter().filter(|sent| sent.to == target).map(|s| s.bytes.clone()).collect();
+                let frames: Vec<_> =
+                    self.heard.iter().filter(|sent| sent.to == target).map(|s| s.bytes.clone()).collect();
                 self.inject(target, mallory, frames);
             }
             Hostile::MutatedFrames => {
@@ -95,11 +97,16 @@ impl Play<'_> {
 
     fn ask_too_much(&mut self, target: u32, mallory: u32, victim: u32) {
         let link = self.world.greeted(target, mallory, &[]);
-        let want = |store: u32| Want { scope: Scope::StoreStock(StoreId(store)), cursor: (1, u64::MAX), known: Vec::new() };
+        let want =
+            |store: u32| Want { scope: Scope::StoreStock(StoreId(store)), cursor: (1, u64::MAX), known: Vec::new() };
         let wants = (1..=WANTS_MAX as u32).map(want).collect();
         self.world.say(target, link, &Frame::Want(wants));
         let log = LogId { actor: Actor::new(victim, 1), scope: Scope::StoreStock(StoreId(1)) };
-        self.world.say(target, link, &Frame::Locate(Locate { log, main: vec![(u64::MAX, [0; 8])], others: Vec::new() }));
+        self.world.say(
+            target,
+            link,
+            &Frame::Locate(Locate { log, main: vec![(u64::MAX, [0; 8])], others: Vec::new() }),
+        );
         self.world.hang_up(link);
     }
 

@@ -43,10 +43,22 @@ struct Task {
 }
 
 enum Wish {
-    Sell { request: SellRequest, act: Act, repeats: u8 },
-    Receive { number: u64, product: u16, quantity: i64 },
+    Sell {
+        request: SellRequest,
+        act: Act,
+        repeats: u8,
+    },
+    Receive {
+        number: u64,
+        product: u16,
+        quantity: i64,
+    },
     /// First the scan, then the closing.
-    Count { number: u64, product: u16, scanned: Option<i64> },
+    Count {
+        number: u64,
+        product: u16,
+        scanned: Option<i64>,
+    },
 }
 
 impl Play<'_> {

@@ -192,7 +192,8 @@ impl Play<'_> {
         let mut hash = TraceHash::default();
         for (node, holding) in &self.union.nodes {
             hash.bytes(&node.to_be_bytes());
-            let logs: BTreeSet<_> = holding.logs.values().map(|log| (log.id.to_bytes(), log.head.seq, log.head.hash.0)).collect();
+            let logs: BTreeSet<_> =
+                holding.logs.values().map(|log| (log.id.to_bytes(), log.head.seq, log.head.hash.0)).collect();
             for (id, seq, head) in logs {
                 hash.bytes(&id);
                 hash.bytes(&seq.to_be_bytes());
@@ -233,7 +234,13 @@ pub(crate) fn story(scene: &Scene<'_>, cast: &Cast) -> Vec<String> {
         }
         let status = scene.world.status(id);
         let links = status.peers.iter().map(|peer| {
-            let state = if !peer.ready { "greeting" } else if peer.drained { "drained" } else { "sending" };
+            let state = if !peer.ready {
+                "greeting"
+            } else if peer.drained {
+                "drained"
+            } else {
+                "sending"
+            };
             format!("{} {state}", cast.name(peer.node.0))
         });
         let links: Vec<_> = links.collect();

@@ -38,11 +38,7 @@ impl Draw<'_> {
 
     /// Any node of ours, stores mostly.
     pub(crate) fn somebody(&mut self, fleet: &Fleet) -> Who {
-        if self.chance(75) {
-            self.store(fleet)
-        } else {
-            Who::Hub(self.from(1, fleet.hubs.into()) as u32)
-        }
+        if self.chance(75) { self.store(fleet) } else { Who::Hub(self.from(1, fleet.hubs.into()) as u32) }
     }
 
     fn store(&mut self, fleet: &Fleet) -> Who {

@@ -41,9 +41,11 @@ impl Draw<'_> {
                 &sample
             }
         };
-        let shape = self.wishes.hours.clone().unwrap_or_else(|| HourlyShape::assumed(load.per_day)).scaled(load.per_day);
+        let shape =
+            self.wishes.hours.clone().unwrap_or_else(|| HourlyShape::assumed(load.per_day)).scaled(load.per_day);
         let overlay = baskets.overlay(plan.fleet.stores as usize, load.per_day as usize);
-        let cut = if load.lines_max < 50 { format!("; baskets are cut at {} lines", load.lines_max) } else { String::new() };
+        let cut =
+            if load.lines_max < 50 { format!("; baskets are cut at {} lines", load.lines_max) } else { String::new() };
         plan.scaling = format!(
             "{}{cut}; products are mapped onto {}; times of day follow {} at {} a day per store",
             overlay.scaling, plan.fleet.products, shape.scale, load.per_day,

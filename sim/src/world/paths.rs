@@ -108,8 +108,13 @@ impl World {
     pub(crate) fn add_connection(&mut self, a: u32, b: u32) -> LinkId {
         let link = self.next_link;
         self.next_link += 1;
-        let connection =
-            Connection { a, b, gone: [false; 2], directions: [Direction::default(), Direction::default()], muted_ms: None };
+        let connection = Connection {
+            a,
+            b,
+            gone: [false; 2],
+            directions: [Direction::default(), Direction::default()],
+            muted_ms: None,
+        };
         self.connections.insert(link, connection);
         if b != PUPPET {
             self.links.entry(a).or_default().insert(b, link);
@@ -149,7 +154,9 @@ impl World {
     pub fn unblock(&mut self, from: u32, to: u32) {
         let blocked = &mut self.path(from, to).blocked[usize::from(from > to)];
         *blocked = blocked.saturating_sub(1);
-        if !self.is_blocked(from, to) && let Some(link) = self.find(from, to) {
+        if !self.is_blocked(from, to)
+            && let Some(link) = self.find(from, to)
+        {
             self.unmute(link);
         }
     }
@@ -388,7 +395,9 @@ impl World {
     }
 
     fn mute_if_blocked(&mut self, a: u32, b: u32) {
-        if self.is_blocked(a, b) && let Some(link) = self.find(a, b) {
+        if self.is_blocked(a, b)
+            && let Some(link) = self.find(a, b)
+        {
             self.mute(link);
         }
     }
