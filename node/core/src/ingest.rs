@@ -4,6 +4,7 @@
 use stockroom_crdt::batch::Item;
 use stockroom_crdt::capability::{Role, verify_chain};
 use stockroom_crdt::chain::{Head, LogId, Seal, advance_by_digest};
+use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::fork::{Branch, ForkProof};
 use stockroom_crdt::ids::{Digest, NodeId, StoreId};
@@ -91,9 +92,13 @@ impl Replica {
     /// whose connection or signature brought it: it may send its own entries unsealed.
     pub fn ingest(&mut self, sender: NodeId, run: RunIn) -> Result<Option<LogNumber>, IngestError> {
         let log = run.log.clone();
+        let ingested = self.counters.entries_ingested;
         let history = self.ingest_one(sender, run)?;
         if history.is_some() {
             self.unpark(&log)?;
+        }
+        if self.counters.entries_ingested > ingested {
+            self.came_back(&log)?;
         }
         // Which of a fenced node's histories leads to the fence may be known only now.
         if self.is_fenced(log.actor.node) && self.journal.branches(&log).next().is_some() {
@@ -145,6 +150,17 @@ impl Replica {
             self.prove(number)?;
         }
         Ok(Some(number))
+    }
+
+    /// Entries of our own came that we signed in a life of this database that is gone. In the current epoch they are the first to
+    /// tell: the handshake that says so may be on its way.
+    fn came_back(&mut self, log: &LogId) -> Result<(), CoreError> {
+        if log.actor.node != self.actor().node || log.actor.epoch < self.epoch {
+            return Ok(());
+        }
+        self.reached("entries of the current epoch came from somebody else");
+        self.alarm(format!("this node signed what it does not know any more: {}", EpochReason::HubAhead.as_str()));
+        self.open_epoch(log.actor.epoch.0, EpochReason::HubAhead)
     }
 
     /// After a restore, the hub gives back what this node had sent it but not sealed yet: at most a second of sales. Only

@@ -388,6 +388,24 @@ impl Journal {
         Ok(Some(items.iter().take(count).fold(before, |hash, item| advance_by_digest(hash, item.digest()))))
     }
 
+    /// Entries `first..=last` of a history, also from before it parted from another.
+    pub fn history(
+        &self,
+        snapshot: &dyn Snapshot,
+        number: LogNumber,
+        first: u64,
+        last: u64,
+    ) -> Result<Vec<Item>, StoreError> {
+        let (mut parts, mut next, mut last) = (Vec::new(), Some(number), last);
+        while let Some(number) = next.filter(|_| first <= last) {
+            let parent = self.logs.get(&number).and_then(|log| log.parent);
+            let begins = parent.map_or(0, |parent| parent.seq);
+            parts.push(entries(snapshot, number, first.max(begins + 1), last)?);
+            (next, last) = (parent.map(|parent| parent.log), last.min(begins));
+        }
+        Ok(parts.into_iter().rev().flatten().map(|(_, item)| item).collect())
+    }
+
     /// The last seal at or after `seq`, for a proof.
     pub fn seal_after(&self, snapshot: &dyn Snapshot, number: LogNumber, seq: u64) -> Result<Option<Seal>, StoreError> {
         let (from, to) = (run_key(number, seq), run_key(number, u64::MAX));

@@ -72,6 +72,13 @@ pub const SCANS_MAX: usize = 50_000;
 /// Points in the search for the last common entry of two branches: 2^48 entries are out of reach of any log.
 pub const LOCATE_POINTS_MAX: usize = 64;
 
+/// Logs of which one end of a link asks the other where their histories part, over the life of the link: epochs of a few
+/// hundred stores that were all set back. An answer costs a search in the hashes of that log, and is given once.
+pub const SEARCHES_MAX: usize = 1_024;
+
+/// Of these, those that are open at a time: fewer than the answers that a peer may let wait.
+pub const SEARCHES_AT_ONCE: usize = LINK_QUEUE_MAX / 4;
+
 /// Entries or rows that one read answers at most.
 pub const PAGE_MAX: usize = 1_000;
 

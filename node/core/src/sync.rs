@@ -8,6 +8,7 @@
 //! | `groups` | which stores below a hub are told of each other |
 //! | [`interest`] | which scopes lie between two nodes |
 //! | [`handshake`] | who is there, from where to go on, whether both know one history |
+//! | [`search`] | where two histories of a log part |
 //! | [`feed`] | what a peer gets next |
 //! | `courier` | links without a connection, made of parcels |
 //! | [`parcel`] | frames sealed for a neighbour to carry |
@@ -23,12 +24,13 @@ pub mod interest;
 pub mod link;
 mod links;
 pub mod parcel;
+pub mod search;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use stockroom_crdt::capability::verify;
 use stockroom_crdt::entry::kind;
-use stockroom_crdt::ids::{Epoch, NodeId, StoreId};
+use stockroom_crdt::ids::{NodeId, StoreId};
 use stockroom_crdt::scope::{Lane, Scope};
 
 use crate::authority::{Writer, area, may_write};
@@ -146,11 +148,11 @@ impl Sync {
             Frame::Ack(acks) => on_ack(replica, link, acks),
             Frame::Locate(locate) => {
                 replica.reached("the last common entry was searched for");
-                handshake::on_locate(replica, link, locate)?;
+                search::on_locate(replica, link, locate)?;
             }
             Frame::Located(log, seq, proof) => {
                 replica.reached("the last common entry was found");
-                handshake::on_located(replica, link, (&log, seq), proof)?;
+                search::on_located(replica, link, (&log, seq), proof)?;
             }
             // One in another would be opened inside the opening of that one, as deep as a sender likes.
             Frame::Parcel(_) if link.path != Path::Direct => {
@@ -337,21 +339,18 @@ impl Sync {
         }
         let sender = link.peer.node;
         for run in runs {
-            let own = run.log.actor.node == replica.actor().node;
+            let log = run.log.clone();
             let held_there = run.first.saturating_sub(1).saturating_add(run.items.len() as u64);
             let history = match replica.ingest(sender, run) {
                 Ok(history) => history,
-                // Both sides hold other histories of our log: the search for the common part is under way, and this run comes
-                // again when it ends. The others in the frame do not: the sender knows that it sent them.
-                Err(IngestError::Peer(PeerFault::History)) if own => {
-                    link.gaps.insert(scope.clone());
-                    continue;
-                }
+                Err(IngestError::Peer(PeerFault::History)) if replica.journal.find(&log).is_some() => None,
                 Err(error) => return Err(error),
             };
-            // What waits for something that was not sent yet is not acknowledged: the sender must not take it for received.
+            // What cannot be placed is not acknowledged, nor is what comes behind it, until the sender knows what is lacking: it
+            // must not take it for received. The other runs of the frame are taken, for they do not come again.
             if history.is_none() {
                 link.gaps.insert(scope.clone());
+                search::ask(replica, link, &log)?;
             }
             if let (Some(number), Some(out)) = (history, link.outs.get_mut(&scope)) {
                 let sent = out.sent.entry(number).or_default();
@@ -455,18 +454,20 @@ fn next_frame(replica: &Replica, link: &mut Link) -> Result<Option<(Lane, Vec<u8
 /// follows two of every store.
 fn next_feed_frame(replica: &Replica, link: &mut Link) -> Result<Option<(Lane, Frame)>, StoreError> {
     let (now, tuning) = (replica.now.mono_ms, &replica.tuning);
-    let follower = (link.peer.node, link.hello.as_ref().map_or(Epoch(0), |hello| hello.epoch));
+    let follower = link.follower();
     let goal = tuning.frame_bytes_goal.min(usize::try_from(link.credit).unwrap_or(0));
     let patient = link.path == Path::Direct && !link.hurry;
     link.look_at_due(now);
     while let Some((lane, scope)) = link.next_look(tuning) {
         let Some(out) = link.outs.get_mut(&scope) else { continue };
-        let Some(feed) = replica.journal.feed(&scope).filter(|feed| out.next < feed.next && !out.paused) else {
+        let more = |next: u64| (out.next < next || !out.again.is_empty()) && !out.paused;
+        let Some(feed) = replica.journal.feed(&scope).filter(|feed| more(feed.next)) else {
             out.since_ms = None;
             continue;
         };
         let due = *out.since_ms.get_or_insert(now) + coalesce_ms(lane, tuning);
-        if patient && now < due && feed.next - out.next < tuning.coalesce_rows {
+        let few = feed.next.saturating_sub(out.next) < tuning.coalesce_rows && out.again.is_empty();
+        if patient && now < due && few {
             link.wait(due, (lane, scope));
             continue;
         }

@@ -187,6 +187,7 @@ impl Sync {
         if let Some(link) = self.links.get_mut(virtual_id) {
             // Each answer begins where our cursors stood.
             link.gaps.clear();
+            link.searches.clear();
         }
         for frame in frames {
             if let Err(error) = self.dispatch(replica, virtual_id, frame, outputs) {

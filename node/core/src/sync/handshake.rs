@@ -1,4 +1,4 @@
-//! The handshake: who is there, what is followed from where, and whether both know one history.
+//! The handshake: who is there, what is followed from where, and whether both know one history of their own logs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +7,13 @@ use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::entry::kind;
 use stockroom_crdt::scope::{Lane, Scope};
 
-use super::frames::{Frame, HeadIn, Hello, Locate, PROTOCOL, Proof, Want};
-use super::interest;
+use super::frames::{Frame, HeadIn, Hello, PROTOCOL, Want};
 use super::link::{Link, Out, PeerHello, Relation};
+use super::{interest, search};
 use crate::ingest::{IngestError, PeerFault};
 use crate::input::CoreError;
-use crate::journal::{LogNumber, fixed};
-use crate::limits::{HEADS_MAX, LINK_HEADS_MAX, LINK_QUEUE_MAX, LOCATE_POINTS_MAX, WANTS_MAX};
+use crate::journal::fixed;
+use crate::limits::{HEADS_MAX, LINK_HEADS_MAX, WANTS_MAX};
 use crate::replica::Replica;
 use crate::storage::{Snapshot, StoreError, Table};
 use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
@@ -118,13 +118,12 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
             if current {
                 verdict = Some((id.actor.epoch.0, EpochReason::HubAhead));
                 // Who is not believed can still show our signature.
-                let ask = Locate { log: id, main: Vec::new(), others: Vec::new() };
-                link.push(Lane::Control, Frame::Locate(ask));
+                search::start(replica, link, &id)?;
             }
             continue;
         };
         let own = log.head.seq;
-        let common = common_seq(replica, number, heads.iter().map(|head| (head.seq, head.hash)))?;
+        let common = search::common_seq(replica, number, heads.iter().map(|head| (head.seq, head.hash)))?;
         let ahead = heads.iter().any(|head| head.seq > own);
         if current && (ahead || common.is_none()) {
             let reason = if ahead { EpochReason::HubAhead } else { EpochReason::Forked };
@@ -137,8 +136,8 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
             }
         }
         // A history that we do not hold: let the peer find where it parts from ours, so that it sends what we lack.
-        if common.is_none() || !holds_all(replica, &id, &heads)? {
-            link.push(Lane::Control, locate(replica, id)?);
+        if common.is_none() || !search::holds_all(replica, &id, &heads)? {
+            search::start(replica, link, &id)?;
         }
     }
     if let Some((_, reason)) = verdict.filter(|_| link.relation != Relation::Parent) {
@@ -158,111 +157,6 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
     }
     link.held = true;
     Ok(())
-}
-
-/// The peer looks for the last entry of its log that we hold alike. We send it what it lacks of each history.
-pub fn on_locate(replica: &Replica, link: &mut Link, locate: Locate) -> Result<(), IngestError> {
-    let id = locate.log;
-    if id.actor.node != link.peer.node {
-        return Err(PeerFault::Interest.into());
-    }
-    if link.queue.len() >= LINK_QUEUE_MAX {
-        return Err(PeerFault::Frame("asks faster than it listens".into()).into());
-    }
-    let mut best = 0;
-    for number in histories(replica, &id) {
-        let main = common_seq(replica, number, locate.main.iter().copied())?.unwrap_or(0);
-        let others = common_seq(replica, number, locate.others.iter().copied())?.unwrap_or(0);
-        best = best.max(main);
-        // A branch begins where it parts; what lies before belongs to the history that it parts from.
-        let begins = replica.journal.log(number).and_then(|log| log.parent).map_or(0, |parent| parent.seq);
-        if let Some(out) = link.outs.get_mut(&id.scope) {
-            out.sent.insert(number, main.max(others).max(begins));
-            out.next = 1;
-        }
-    }
-    let proof = proof(replica, &id, &locate.main)?;
-    link.push(Lane::Control, Frame::Located(id, best, proof));
-    Ok(())
-}
-
-/// A seal of the log's author over what does not stand in the history whose points it told.
-fn proof(replica: &Replica, id: &LogId, main: &[(u64, [u8; 8])]) -> Result<Option<Proof>, StoreError> {
-    for number in histories(replica, id) {
-        let Some(seal) = replica.journal.log(number).and_then(|log| log.seal.clone()) else { continue };
-        let common = common_seq(replica, number, main.iter().copied())?.unwrap_or(0);
-        let Some(hash) = replica.journal.hash_at(&replica.overlay, number, seal.seq)? else { continue };
-        if seal.seq > common {
-            return Ok(Some(Proof { seal, hash }));
-        }
-    }
-    Ok(None)
-}
-
-/// Opens a new epoch if our own signature says that the current one went on, or went on otherwise, in a life of this database
-/// that is gone. Nobody else can make one, so it does not matter who shows it.
-fn on_proof(replica: &mut Replica, id: &LogId, proof: &Proof) -> Result<bool, CoreError> {
-    let own = id.actor.node == replica.actor().node && id.actor.epoch >= replica.epoch;
-    if !own || !proof.seal.verify(&replica.me.signer.public(), replica.me.tenant, id, proof.hash) {
-        return Ok(false);
-    }
-    let mut reason = EpochReason::HubAhead;
-    if let Some((number, log)) = replica.journal.find(id)
-        && proof.seal.seq <= log.head.seq
-    {
-        if replica.journal.hash_at(&replica.overlay, number, proof.seal.seq)? == Some(proof.hash) {
-            return Ok(false);
-        }
-        reason = EpochReason::Forked;
-    }
-    replica.alarm(format!("this node signed what it does not know any more: {}", reason.as_str()));
-    replica.open_epoch(id.actor.epoch.0.max(replica.epoch.0), reason)?;
-    Ok(true)
-}
-
-/// The answer: send our history from there on, if we did not know.
-pub fn on_located(
-    replica: &mut Replica,
-    link: &mut Link,
-    (id, seq): (&LogId, u64),
-    proof: Option<Proof>,
-) -> Result<(), IngestError> {
-    if let Some(proof) = proof
-        && on_proof(replica, id, &proof)?
-    {
-        return Ok(());
-    }
-    let Some((number, log)) = replica.journal.find(id) else { return Err(PeerFault::Frame("located".into()).into()) };
-    if id.actor.node != replica.actor().node || seq > log.head.seq {
-        return Err(PeerFault::Frame("located".into()).into());
-    }
-    // The peer sends what we lack of each history anew, and everything behind it.
-    link.gaps.remove(&id.scope);
-    if let Some(out) = link.outs.get_mut(&id.scope).filter(|out| out.paused) {
-        out.sent.insert(number, seq);
-        (out.next, out.paused) = (1, false);
-    }
-    Ok(())
-}
-
-/// All histories of a log: the main one, then its branches.
-fn histories(replica: &Replica, id: &LogId) -> Vec<LogNumber> {
-    let main = replica.journal.find(id).map(|(number, _)| number);
-    main.into_iter().chain(replica.journal.branches(id).map(|(number, _)| number)).collect()
-}
-
-/// True when every head that the peer told lies on a history that is held here.
-fn holds_all(replica: &Replica, id: &LogId, heads: &[HeadIn]) -> Result<bool, StoreError> {
-    for head in heads {
-        let mut held = false;
-        for number in histories(replica, id) {
-            held |= common_seq(replica, number, [(head.seq, head.hash)].into_iter())?.is_some();
-        }
-        if !held {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// How far we took a peer's feed.
@@ -303,49 +197,4 @@ pub fn set_acked(replica: &mut Replica, peer: NodeId, scope: &Scope, position: u
 
 fn cursor_key(peer: NodeId, scope: &Scope) -> Vec<u8> {
     [peer.0.to_be_bytes().as_slice(), &scope.to_bytes()].concat()
-}
-
-/// The largest of the given positions at which our history has the given hash.
-fn common_seq(
-    replica: &Replica,
-    number: LogNumber,
-    points: impl Iterator<Item = (u64, [u8; 8])>,
-) -> Result<Option<u64>, StoreError> {
-    let mut best = None;
-    for (seq, hash) in points {
-        let held = replica.journal.hash_at(&replica.overlay, number, seq)?;
-        if held.is_some_and(|held| held.0[..8] == hash) {
-            best = best.max(Some(seq));
-        }
-    }
-    Ok(best)
-}
-
-/// Asks for the last common entry, with hashes of all histories that are held here.
-fn locate(replica: &Replica, id: LogId) -> Result<Frame, StoreError> {
-    let mut histories = histories(replica, &id).into_iter();
-    let main = histories.next().map(|number| points(replica, number)).transpose()?.unwrap_or_default();
-    let mut others = Vec::new();
-    for number in histories {
-        others.extend(points(replica, number)?);
-    }
-    others.truncate(LOCATE_POINTS_MAX);
-    Ok(Frame::Locate(Locate { log: id, main, others }))
-}
-
-/// Our hashes at the head and at exponentially growing distances before it.
-fn points(replica: &Replica, number: LogNumber) -> Result<Vec<(u64, [u8; 8])>, StoreError> {
-    let mut points = Vec::new();
-    let (mut seq, mut step) = (replica.journal.log(number).map_or(0, |log| log.head.seq), 1);
-    while points.len() < LOCATE_POINTS_MAX {
-        if let Some(hash) = replica.journal.hash_at(&replica.overlay, number, seq)? {
-            points.push((seq, std::array::from_fn(|i| hash.0[i])));
-        }
-        if seq == 0 {
-            break;
-        }
-        seq = seq.saturating_sub(step);
-        step *= 2;
-    }
-    Ok(points)
 }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use stockroom_crdt::capability::Role;
+use stockroom_crdt::chain::LogId;
 use stockroom_crdt::ids::{Actor, Epoch};
 use stockroom_crdt::scope::{Lane, Scope};
 
+use super::feed::Follower;
 use super::frames::Frame;
 use crate::input::{LinkId, Peer};
 use crate::journal::LogNumber;
@@ -33,6 +35,17 @@ pub enum Path {
     Courier,
     /// The answer to a parcel, to go back over the link that brought it.
     Answer(LinkId),
+}
+
+/// How far a question to a peer is: where do our histories of a log part?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Search {
+    /// It waits until fewer are open.
+    Due,
+    /// It was sent.
+    Asked,
+    /// The answer is here: what the peer sends of the log since then must fit.
+    Answered,
 }
 
 /// One link's state.
@@ -64,6 +77,10 @@ pub struct Link {
     /// Scopes of which something that came could not be taken: nothing behind it is acknowledged on this link, so that it comes
     /// again.
     pub gaps: BTreeSet<Scope>,
+    /// Logs of which the peer is asked where our histories part.
+    pub searches: BTreeMap<LogId, Search>,
+    /// Logs of which it asked us.
+    pub located: BTreeSet<LogId>,
     /// What we subscribed to.
     pub wanted: BTreeSet<Scope>,
     /// Positions that became durable here and are not acknowledged yet.
@@ -100,6 +117,8 @@ pub struct Out {
     pub told: u64,
     /// How far each log was sent.
     pub sent: BTreeMap<LogNumber, u64>,
+    /// Histories to send again from there on, in front of everything else: the peer asked where they part from its own.
+    pub again: BTreeSet<LogNumber>,
     /// How far the peer said that it holds logs.
     pub known: BTreeMap<Actor, u64>,
     /// Since when something waits, on the monotonic clock.
@@ -125,6 +144,8 @@ impl Link {
             waiting: BTreeSet::new(),
             refused: BTreeMap::new(),
             gaps: BTreeSet::new(),
+            searches: BTreeMap::new(),
+            located: BTreeSet::new(),
             wanted: BTreeSet::new(),
             acks: BTreeMap::new(),
             acks_since_ms: None,
@@ -195,6 +216,12 @@ impl Link {
         self.waiting.insert((due_ms, lane, scope));
     }
 
+    /// Whom our feeds go to. Only from the hub above does a node take entries of its own back that it had not signed.
+    pub fn follower(&self) -> Follower {
+        let hello = self.hello.as_ref().filter(|_| self.relation == Relation::Child);
+        (self.peer.node, hello.map_or(Epoch(0), |hello| hello.epoch))
+    }
+
     /// The newest kind of fact that the peer knows.
     pub fn kind_max(&self) -> u16 {
         self.hello.as_ref().map_or(u16::MAX, |hello| hello.kind_max)
@@ -238,7 +265,7 @@ impl Link {
     pub fn is_drained(&self, replica: &Replica) -> bool {
         self.outs.iter().all(|(scope, out)| {
             let next = replica.journal.feed(scope).map_or(1, |feed| feed.next);
-            out.next >= next && out.acked >= out.told
+            out.next >= next && out.acked >= out.told && out.again.is_empty()
         })
     }
 }
