@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | accounts | figure, movements, recount, the count that it rests on | places and chunks: order of arrival |
 //! | days | everything | nothing: all of it only adds, or keeps the earliest or latest |
-//! | sales | keys | the place: of two sales with one number the first to arrive stands there |
-//! | receipts | keys, which hold the content's hash, and the log | the position: both histories of a fork may hold one content |
+//! | sales | keys, and which entries hold a sale, in their order | local log numbers; which void marked a receipt: the last to come |
+//! | receipts | keys, which hold the content's hash, and where the entry stands in whose log | local log numbers |
 //! | scans | marks of closed sessions; scans apart, see [`Kind::Scans`] | log numbers |
 //! | cells | scope, key, stamp and value | the position in the feed: order of arrival |
 //! | barcodes | everything | nothing |
@@ -50,7 +50,7 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
     let (domain, kind, mut out) = match table {
         Table::Accounts => (store(key)?, Kind::Books, account_words(key, value)?),
         Table::Days => (store(key)?, Kind::Books, [key, value].concat()),
-        Table::Sales => (store(key)?, Kind::Books, key.to_vec()),
+        Table::Sales => (store(key)?, Kind::Books, sale_words(key, value)?),
         Table::Receipts => (store(key)?, Kind::Books, receipt_words(key, value, holding)?),
         Table::Scans => scan_words(key, value, holding)?,
         Table::Cells => cell_words(key, value, holding)?,
@@ -107,9 +107,22 @@ fn account_words(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+fn sale_words(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
+    let mut out = key.to_vec();
+    if !sales::is_void_mark(key) {
+        for writing in sales::decode_writings(value).ok()? {
+            let at = writing.position;
+            let words = [at.actor.node.0.into(), at.actor.epoch.0.into(), at.seq];
+            words.into_iter().for_each(|word: u64| out.extend(word.to_be_bytes()));
+            out.extend(writing.digest.0);
+        }
+    }
+    Some(out)
+}
+
 fn receipt_words(key: &[u8], value: &[u8], holding: &Holding) -> Option<Vec<u8>> {
     let place = sales::decode(value).ok()?;
-    Some([key, &log_words(place.log, holding)].concat())
+    Some([key, &log_words(place.log, holding), &place.seq.to_be_bytes()].concat())
 }
 
 fn scan_words(key: &[u8], value: &[u8], holding: &Holding) -> Option<(Domain, Kind, Vec<u8>)> {

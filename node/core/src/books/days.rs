@@ -72,10 +72,10 @@ pub fn take_back(overlay: &mut Overlay, store: StoreId, sale: &Sale) -> Result<(
     Ok(())
 }
 
-/// Opens a day. Two openings of one number (by two epochs of a node) keep the earlier time.
+/// Opens a day. Two openings of one number (by two epochs of a node) keep the earlier time, and of one time the earlier date.
 pub fn open(overlay: &mut Overlay, store: StoreId, open: &DayOpen, at_ms: u64) -> Result<(), StoreError> {
     let mut day = load(overlay, store, open.number)?;
-    if day.opened_ms == 0 || at_ms < day.opened_ms {
+    if day.opened_ms == 0 || (at_ms, open.date) < (day.opened_ms, day.date) {
         day.opened_ms = at_ms;
         day.date = open.date;
     }

@@ -39,34 +39,41 @@ pub struct Again {
 ///
 /// A sale with the same number of the till and another content is another sale: it stands beside the first. A sale with the
 /// same receipt number has a row of its own, named by its content, so that every replica finds both and the same one first.
+///
+/// The rows depend on which entries there are and not on their order of arrival. One entry under a number of a till: only the
+/// till's row. Several, of whatever content: a list per content beside it, and the till's row names the first of them all.
 pub fn put(overlay: &mut Overlay, store: StoreId, sale: &Sale, writing: Writing) -> Result<Option<Again>, StoreError> {
-    let content = Digest::of(&[&Rows::of(|sink| sale.encode(sink, 0))]);
-    let by_receipt = [receipt_key(store, sale.receipt).as_slice(), &content.0[..8]].concat();
-    overlay.put(Table::Receipts, by_receipt, encode(writing.place));
     if let Some(voided) = sale.voids {
         overlay.put(Table::Sales, void_key(store, voided), encode(writing.place));
     }
+    let content = Digest::of(&[&Rows::of(|sink| sale.encode(sink, 0))]);
+    let by_receipt = [receipt_key(store, sale.receipt).as_slice(), &content.0[..8]].concat();
     let by_till = till_key(store, sale.receipt.till, sale.till_seq);
     let Some(held) = overlay.get(Table::Sales, &by_till)? else {
+        overlay.put(Table::Receipts, by_receipt, encode(writing.place));
         overlay.put(Table::Sales, by_till, encode_writings(&[writing]));
         return Ok(None);
     };
-    let held = decode_writings(&held)?;
+    let first = *decode_writings(&held)?.first().ok_or_else(|| damaged("a till's number names no entry"))?;
     let mut before = writings(overlay, store, sale)?;
-    let is_held = match held.first() {
-        Some(first) if before.is_empty() => is_same(overlay, first.place, sale)?,
-        Some(first) => before.contains(first),
-        None => false,
-    };
-    if is_held && before.is_empty() {
-        before = held;
+    if before.is_empty() {
+        let other = sale_at(overlay, first.place)?;
+        if said(&other) == said(sale) {
+            before.push(first);
+        } else if writings(overlay, store, &other)?.is_empty() {
+            overlay.put(Table::Sales, again_key(store, &other), encode_writings(&[first]));
+        }
     }
     let mut after = before.clone();
     after.push(writing);
     after.sort_unstable();
     overlay.put(Table::Sales, again_key(store, sale), encode_writings(&after));
-    if is_held {
-        overlay.put(Table::Sales, by_till, encode_writings(&after[..1]));
+    if writing < first {
+        overlay.put(Table::Sales, by_till, encode_writings(&[writing]));
+    }
+    let held = overlay.get(Table::Receipts, &by_receipt)?.map(|row| decode(&row)).transpose()?;
+    if !before.iter().any(|earlier| Some(earlier.place) == held && *earlier < writing) {
+        overlay.put(Table::Receipts, by_receipt, encode(writing.place));
     }
     Ok((!before.is_empty()).then_some(Again { before, after }))
 }
@@ -77,7 +84,13 @@ pub fn writings(snapshot: &(impl Snapshot + ?Sized), store: StoreId, sale: &Sale
     row.map_or(Ok(Vec::new()), |row| decode_writings(&row))
 }
 
-/// The sale that a till numbered `till_seq`.
+/// The entry that counts for the sale at `place`: the same one, unless the sale was written more than once.
+pub fn counting(snapshot: &(impl Snapshot + ?Sized), store: StoreId, place: Place) -> Result<Place, StoreError> {
+    let writings = writings(snapshot, store, &sale_at(snapshot, place)?)?;
+    Ok(writings.first().map_or(place, |first| first.place))
+}
+
+/// The sale that a till numbered `till_seq`; of several with one number, the first in the order of [`Writing`].
 pub fn by_till(
     snapshot: &(impl Snapshot + ?Sized),
     store: StoreId,
@@ -109,10 +122,7 @@ pub fn is_voided(
 /// True when a receipt of the sale was taken back as a whole: any of them, if it was written more than once.
 pub fn is_taken_back(snapshot: &(impl Snapshot + ?Sized), store: StoreId, sale: &Sale) -> Result<bool, StoreError> {
     for writing in writings(snapshot, store, sale)? {
-        let held = entry_at(snapshot, writing.place)?.ok_or_else(|| damaged("a sale's entry is missing"))?;
-        if let Fact::Sale(held) = held.entry.fact
-            && is_voided(snapshot, store, held.receipt)?
-        {
+        if is_voided(snapshot, store, sale_at(snapshot, writing.place)?.receipt)? {
             return Ok(true);
         }
     }
@@ -159,18 +169,25 @@ fn said(sale: &Sale) -> Digest {
     Digest::of(&[&Rows::of(|sink| said.encode(sink, 0))])
 }
 
-/// True when the entry at a place holds this sale.
-fn is_same(snapshot: &Overlay, place: Place, sale: &Sale) -> Result<bool, StoreError> {
-    let held = entry_at(snapshot, place)?.ok_or_else(|| damaged("a till's number names a missing entry"))?;
-    Ok(matches!(&held.entry.fact, Fact::Sale(held) if said(held) == said(sale)))
+fn sale_at(snapshot: &(impl Snapshot + ?Sized), place: Place) -> Result<Sale, StoreError> {
+    match entry_at(snapshot, place)?.map(|item| item.entry.fact) {
+        Some(Fact::Sale(sale)) => Ok(sale),
+        _ => Err(damaged("a sale's entry is missing")),
+    }
 }
 
 /// Longer than the key of a sale, so it never meets one.
 fn void_key(store: StoreId, number: ReceiptNumber) -> Vec<u8> {
-    [receipt_key(store, number).as_slice(), b"void"].concat()
+    [receipt_key(store, number).as_slice(), VOID].concat()
 }
 
-fn encode(place: Place) -> Vec<u8> {
+/// True for the key of a mark that a receipt was taken back; other rows of the table hold a [`Writing`] or several.
+pub fn is_void_mark(key: &[u8]) -> bool {
+    key.len() == RECEIPT_KEY_BYTES + VOID.len() && key.ends_with(VOID)
+}
+
+/// A place as a row holds it, for [`decode`].
+pub fn encode(place: Place) -> Vec<u8> {
     Rows::of(|sink| {
         sink.uint(col::KEY, u64::from(place.log.0));
         sink.uint(col::SEQ, place.seq);
@@ -189,7 +206,8 @@ fn encode_writings(writings: &[Writing]) -> Vec<u8> {
     })
 }
 
-fn decode_writings(bytes: &[u8]) -> Result<Vec<Writing>, StoreError> {
+/// Reads the row of a till's number, and the lists beside it.
+pub fn decode_writings(bytes: &[u8]) -> Result<Vec<Writing>, StoreError> {
     let read = |reader: &mut RowReader<'_>| -> Result<Writing, DecodeError> {
         let log = LogNumber(reader.u32(col::KEY)?);
         let place = Place { log, seq: reader.uint(col::SEQ)? };
@@ -210,3 +228,9 @@ pub fn decode(bytes: &[u8]) -> Result<Place, StoreError> {
     let log = LogNumber(reader.u32(col::KEY).map_err(damaged)?);
     Ok(Place { log, seq: reader.uint(col::SEQ).map_err(damaged)? })
 }
+
+/// Follows a receipt number in the key of a mark that it was taken back.
+const VOID: &[u8] = b"void";
+
+/// Store, till, series, sequence.
+const RECEIPT_KEY_BYTES: usize = 4 + 4 + 2 + 8;

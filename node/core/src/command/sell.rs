@@ -10,7 +10,7 @@ use stockroom_crdt::scope::Scope;
 use super::{Failed, check_fact, check_quantity, day, own_store};
 use crate::books::sales;
 use crate::input::{Answer, Refusal, SellLine, SellRequest, VoidRequest};
-use crate::journal::{Place, entry_at};
+use crate::journal::{Place, damaged, entry_at};
 use crate::limits::TILL_AHEAD_MS_MAX;
 use crate::plant::{Plant, planted};
 use crate::replica::Replica;
@@ -130,7 +130,7 @@ fn post(replica: &mut Replica, store: StoreId, mut sale: Sale, body: Digest) -> 
     let fact = Fact::Sale(sale);
     check_fact(&fact, "lines")?;
     let places = replica.write(&Scope::StoreStock(store), vec![fact])?;
-    replica.overlay.put(Table::Keys, key, body.0);
+    replica.overlay.put(Table::Keys, key, [body.0.as_slice(), &sales::encode(places[0])].concat());
     Ok(Answer::Written { place: places[0], replayed: false })
 }
 
@@ -140,11 +140,17 @@ fn replayed(replica: &Replica, store: StoreId, request: &SellRequest) -> Result<
 }
 
 /// The sale is its own retry key and is kept for ever. After a restore the body's hash may be gone; then the id alone counts.
-fn same_body(replica: &Replica, id: (StoreId, u32, u64), body: Digest, place: Place) -> Result<Answer, Failed> {
-    match replica.overlay.get(Table::Keys, &body_key(id))? {
-        Some(held) if held != body.0 => Err(Refusal::RetryMismatch.into()),
-        _ => Ok(Answer::Written { place, replayed: true }),
+/// What this node wrote under the id is what it answers, though another history may have another sale of that number.
+fn same_body(replica: &Replica, id: (StoreId, u32, u64), body: Digest, first: Place) -> Result<Answer, Failed> {
+    let Some(held) = replica.overlay.get(Table::Keys, &body_key(id))? else {
+        return Ok(Answer::Written { place: first, replayed: true });
+    };
+    let (held, place) = held.split_at_checked(32).ok_or_else(|| damaged("a sale's retry key"))?;
+    if held != body.0 {
+        return Err(Refusal::RetryMismatch.into());
     }
+    let place = sales::counting(&replica.overlay, id.0, sales::decode(place)?)?;
+    Ok(Answer::Written { place, replayed: true })
 }
 
 fn check_time(replica: &Replica, rung_ms: Option<u64>) -> Result<u64, Refusal> {
