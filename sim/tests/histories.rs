@@ -196,7 +196,14 @@ fn a_store_that_gets_back_entries_of_its_current_epoch_opens_another() {
     let hello = world.hello(hub, &[]);
     world.say(store, link, &Frame::Hello(hello));
     world.say(store, link, &Frame::Entries(Entries { scope: stock, feed_epoch: 1, to: 1, runs }));
-    assert_eq!((world.status(store).epoch.0, sales(&world, store)), (2, 1));
+    assert_eq!((world.status(store).epoch.0, sales(&world, store)), (2, 0));
+    world.start(hub);
+    world.connect(store, hub);
+    assert!(
+        world.run_until(30_000, |world| sales(world, store) == 1),
+        "they come back as those of an epoch that is over"
+    );
+    assert_eq!(world.status(store).epoch.0, 2);
 }
 
 /// A cloud, a hub below it and a store below that, connected; the stock of the store's one product is sold.

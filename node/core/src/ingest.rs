@@ -92,13 +92,9 @@ impl Replica {
     /// whose connection or signature brought it: it may send its own entries unsealed.
     pub fn ingest(&mut self, sender: NodeId, run: RunIn) -> Result<Option<LogNumber>, IngestError> {
         let log = run.log.clone();
-        let ingested = self.counters.entries_ingested;
         let history = self.ingest_one(sender, run)?;
         if history.is_some() {
             self.unpark(&log)?;
-        }
-        if self.counters.entries_ingested > ingested {
-            self.came_back(&log)?;
         }
         // Which of a fenced node's histories leads to the fence may be known only now.
         if self.is_fenced(log.actor.node) && self.journal.branches(&log).next().is_some() {
@@ -111,6 +107,14 @@ impl Replica {
     fn ingest_one(&mut self, sender: NodeId, run: RunIn) -> Result<Option<LogNumber>, IngestError> {
         if run.items.len() > RUN_ENTRIES_MAX || run.first == 0 || run.first > SEQ_MAX {
             return Err(PeerFault::Frame("run".into()).into());
+        }
+        if self.is_our_own_loss(&run)? {
+            self.reached("entries of the current epoch came from somebody else");
+            let reason = EpochReason::HubAhead;
+            self.alarm(format!("this node signed what it does not know any more: {}", reason.as_str()));
+            self.open_epoch(run.log.actor.epoch.0, reason)?;
+            // Opening it drops all links, and on the next ones they come back as those of an epoch that is over.
+            return Ok(None);
         }
         if self.journal.find(&run.log).is_none() {
             if run.first != 1 {
@@ -152,15 +156,21 @@ impl Replica {
         Ok(Some(number))
     }
 
-    /// Entries of our own came that we signed in a life of this database that is gone. In the current epoch they are the first to
-    /// tell: the handshake that says so may be on its way.
-    fn came_back(&mut self, log: &LogId) -> Result<(), CoreError> {
-        if log.actor.node != self.actor().node || log.actor.epoch < self.epoch {
-            return Ok(());
-        }
-        self.reached("entries of the current epoch came from somebody else");
-        self.alarm(format!("this node signed what it does not know any more: {}", EpochReason::HubAhead.as_str()));
-        self.open_epoch(log.actor.epoch.0, EpochReason::HubAhead)
+    /// True when a run shows our own signature in the current epoch over entries that we do not hold: they are from a life of this
+    /// database that is gone. They may come before the handshake that says so.
+    fn is_our_own_loss(&self, run: &RunIn) -> Result<bool, StoreError> {
+        let ours = run.log.actor.node == self.actor().node && run.log.actor.epoch >= self.epoch;
+        let Some(seal) = run.seal.as_ref().filter(|_| ours) else { return Ok(false) };
+        let end = if self.journal.find(&run.log).is_some() {
+            self.history_of(run)?.map(|(_, common, hash)| (common, hash))
+        } else {
+            let genesis = run.log.genesis(self.me.tenant);
+            Some((0, run.items.iter().fold(genesis, |hash, item| advance_by_digest(hash, item.digest()))))
+        };
+        let Some((common, hash)) = end else { return Ok(false) };
+        let last = run.first - 1 + run.items.len() as u64;
+        let signer = self.me.signer.public();
+        Ok(common < last && seal.seq == last && seal.verify(&signer, self.me.tenant, &run.log, hash))
     }
 
     /// After a restore, the hub gives back what this node had sent it but not sealed yet: at most a second of sales. Only
