@@ -138,7 +138,7 @@ impl Replica {
                 "entries {}..={} of {} came back from the hub and are signed anew",
                 run.first, end.seq, run.log.scope
             ));
-            self.seal(number);
+            self.seal(number)?;
         }
         self.prove(number)?;
         Ok(Some(number))
