@@ -17,11 +17,6 @@ use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use stockroom_core::journal::{Journal, entries};
-use stockroom_core::storage::{Snapshot, StoreError};
-use stockroom_core::tuning::Tuning;
-use stockroom_crdt::chain::advance_by_digest;
-use stockroom_crdt::ids::{NodeId, TenantId};
 
 use crate::disk::platter::Kept;
 use check::{Image, Samples};
@@ -102,35 +97,6 @@ pub fn exhaustive(seed: u64) -> CrashReport {
 fn again(rng: &mut ChaCha8Rng) -> Vec<u64> {
     let times = [0, 0, 1, 2][rng.next_u32() as usize % 4];
     (0..times).map(|_| 1 + u64::from(rng.next_u32() % START_STEPS)).collect()
-}
-
-/// Walks the hash chains of the logs that `node` wrote and checks their seals, as the daemon does after an unclean stop. Gives what
-/// is wrong with the first log that is not what its author signed.
-pub fn damage(snapshot: &dyn Snapshot, tenant: TenantId, node: NodeId) -> Result<Option<String>, StoreError> {
-    let journal = Journal::load(tenant, snapshot, Tuning::default().run_bytes_goal)?;
-    for (number, log) in journal.written_by(node) {
-        let (mut seq, mut hash) = match log.parent {
-            None => (0, Some(log.id.genesis(tenant))),
-            Some(parent) => (parent.seq, journal.hash_at(snapshot, parent.log, parent.seq)?),
-        };
-        let mut seal = journal.seal_after(snapshot, number, seq + 1)?;
-        for (at, item) in entries(snapshot, number, seq + 1, log.head.seq)? {
-            if at != seq + 1 {
-                break;
-            }
-            (seq, hash) = (at, hash.map(|before| advance_by_digest(before, item.digest())));
-            if let (Some(here), Some(hash)) = (seal.take_if(|seal| seal.seq == seq), hash) {
-                if !here.verify(&log.key, tenant, &log.id, hash) {
-                    return Ok(Some(format!("{}: the seal at entry {seq} does not verify", log.id.scope)));
-                }
-                seal = journal.seal_after(snapshot, number, seq + 1)?;
-            }
-        }
-        if (seq, hash) != (log.head.seq, Some(log.head.hash)) {
-            return Ok(Some(format!("{}: the chain ends at entry {seq}, not at its head", log.id.scope)));
-        }
-    }
-    Ok(None)
 }
 
 /// Batches of commands of one workload.

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use stockroom_core::storage::memory::MemoryStore;
-use stockroom_core::storage::redb::{RedbStore, StorageBackend, Verify};
+use stockroom_core::storage::redb::{RedbStore, StorageBackend};
 use stockroom_core::storage::{Direction, Store, StoreError, TABLES, Writes};
 
 use fault::{Fault, Plan, Strike};
@@ -73,7 +73,7 @@ impl Disk {
     /// The same rows in a real store on a forgetful disk.
     pub fn onto_platter(&self, seed: u64) -> Result<Self, StoreError> {
         let disk = FaultyDisk::new(seed);
-        let mut to = RedbStore::open(disk.attach(), CACHE_BYTES, Verify::Nothing)?;
+        let mut to = RedbStore::open(disk.attach(), CACHE_BYTES)?;
         let from = self.open()?.reader().snapshot()?;
         let mut writes = Writes::new();
         let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
@@ -113,7 +113,6 @@ struct State {
     /// Writes, syncs and changes of length so far.
     steps: u64,
     cache_bytes: usize,
-    verify: Verify,
     recorded: Option<Vec<Still>>,
 }
 
@@ -140,30 +139,21 @@ impl FaultyDisk {
             ticks: 0,
             steps: 0,
             cache_bytes: CACHE_BYTES,
-            verify: Verify::Checksums,
             recorded: None,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
-    /// The real store on it, opened as the daemon opens it: checksums are verified unless [`FaultyDisk::trust`] was called.
+    /// The real store on it, opened as the daemon opens it.
     pub fn open(&self) -> Result<RedbStore, StoreError> {
-        let (cache_bytes, verify) = {
-            let mut state = self.lock();
-            (state.cache_bytes, std::mem::replace(&mut state.verify, Verify::Checksums))
-        };
-        RedbStore::open(self.attach(), cache_bytes, verify)
+        let cache_bytes = self.lock().cache_bytes;
+        RedbStore::open(self.attach(), cache_bytes)
     }
 
     /// A handle for a database. It fails after the next cut.
     pub fn attach(&self) -> Handle {
         let life = self.lock().life;
         Handle { disk: self.clone(), life }
-    }
-
-    /// The next open verifies nothing, as after a clean stop.
-    pub fn trust(&self) {
-        self.lock().verify = Verify::Nothing;
     }
 
     /// Bounds the store's cache from the next open on: with a small one it reads more.
@@ -252,7 +242,6 @@ impl FaultyDisk {
         state.before = state.still.durable.clone();
         state.life += 1;
         state.fuse = None;
-        state.verify = Verify::Checksums;
     }
 
     /// The disk at this moment.

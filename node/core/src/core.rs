@@ -3,9 +3,12 @@
 //! # The contract
 //!
 //! 1. `handle(now, input)` any number of times. It decides, and writes into the batch.
-//! 2. `commit(now)` once. The batch is durable, or the core is finished (fail-stop).
+//! 2. `commit(now)` once. The batch is durable, or the core is finished.
 //! 3. `poll()` until it gives `None`. Carry the outputs out in order; nothing leaves a node before it is durable.
 //! 4. Sleep until the next input or `deadline()`, whichever is first; then from 1, with [`Input::Wake`] for a deadline.
+//!
+//! The first [`CoreError`], whatever gave it, finishes the core (fail-stop): the batch may be half made, and what is on disk is
+//! unknown. From then on every call gives that error, and no output leaves. Only a core that is opened anew goes on.
 //!
 //! Time, chance and identity are arguments. A core never reads a clock, a socket or a file of its own.
 
@@ -38,20 +41,32 @@ pub struct Core {
     /// May leave.
     outputs: VecDeque<Output>,
     stopping: bool,
+    /// Why nothing is done any more.
+    finished: Option<CoreError>,
 }
 
 impl Core {
     /// Opens a node on its database. Opens a new epoch if the evidence says that the database is not the one written last.
     pub fn open(config: Config, store: Box<dyn Store>, now: Now) -> Result<Self, CoreError> {
         let replica = Replica::open(config, store, now)?;
-        let mut core =
-            Self { replica, sync: Sync::default(), pending: Vec::new(), outputs: VecDeque::new(), stopping: false };
+        let mut core = Self {
+            replica,
+            sync: Sync::default(),
+            pending: Vec::new(),
+            outputs: VecDeque::new(),
+            stopping: false,
+            finished: None,
+        };
         core.commit(now)?;
         Ok(core)
     }
 
     /// Takes one input.
     pub fn handle(&mut self, now: Now, input: Input) -> Result<(), CoreError> {
+        self.unless_finished(|core| core.take(now, input))
+    }
+
+    fn take(&mut self, now: Now, input: Input) -> Result<(), CoreError> {
         self.replica.now = now;
         match input {
             Input::Command(request, command) => self.on_command(request, *command),
@@ -85,7 +100,7 @@ impl Core {
             Input::Wake => self.on_wake(),
             Input::Stop => {
                 self.stopping = true;
-                self.replica.seal_all();
+                self.replica.seal_all()?;
                 self.replica.want_token();
                 self.sync.stop();
                 Ok(())
@@ -93,8 +108,12 @@ impl Core {
         }
     }
 
-    /// Makes what was handled durable, and releases its outputs. After an error the core must be dropped.
+    /// Makes what was handled durable, and releases its outputs.
     pub fn commit(&mut self, now: Now) -> Result<(), CoreError> {
+        self.unless_finished(|core| core.release(now))
+    }
+
+    fn release(&mut self, now: Now) -> Result<(), CoreError> {
         self.replica.now = now;
         let events = std::mem::take(&mut self.replica.events);
         let fenced = events.iter().any(|event| matches!(event, Event::Entry { kind: kind::FENCE, .. }));
@@ -120,11 +139,27 @@ impl Core {
 
     /// The next thing to do for the shell.
     pub fn poll(&mut self) -> Result<Option<Output>, CoreError> {
-        if let Some(output) = self.outputs.pop_front() {
-            return Ok(Some(output));
+        self.unless_finished(|core| {
+            if let Some(output) = core.outputs.pop_front() {
+                return Ok(Some(output));
+            }
+            let send = core.sync.next_send(&mut core.replica)?;
+            Ok(send.map(|(id, lane, bytes)| Output::Send(id, lane, bytes)))
+        })
+    }
+
+    /// Does something that may be the last thing.
+    fn unless_finished<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, CoreError>) -> Result<T, CoreError> {
+        if let Some(error) = &self.finished {
+            return Err(error.clone());
         }
-        let send = self.sync.next_send(&mut self.replica)?;
-        Ok(send.map(|(id, lane, bytes)| Output::Send(id, lane, bytes)))
+        let outcome = act(self);
+        if let Err(error) = &outcome {
+            self.finished = Some(error.clone());
+            self.pending.clear();
+            self.outputs.clear();
+        }
+        outcome
     }
 
     /// When the core wants [`Input::Wake`], on the monotonic clock.
@@ -152,6 +187,9 @@ impl Core {
 
     /// The truth about this node at the last commit.
     pub fn status(&self) -> Result<Status, CoreError> {
+        if let Some(error) = &self.finished {
+            return Err(error.clone());
+        }
         status::status(&self.replica, &self.sync)
     }
 
@@ -162,7 +200,7 @@ impl Core {
 
     /// Throws the books of a store away and makes them again from the logs.
     pub fn rebuild(&mut self, store: StoreId) -> Result<(), CoreError> {
-        self.replica.rebuild(store)
+        self.unless_finished(|core| core.replica.rebuild(store))
     }
 
     fn on_command(&mut self, request: RequestId, command: Command) -> Result<(), CoreError> {
@@ -196,7 +234,7 @@ impl Core {
     }
 
     fn on_wake(&mut self) -> Result<(), CoreError> {
-        self.replica.seal_due();
+        self.replica.seal_due()?;
         self.replica.parked.expire(self.replica.now.mono_ms);
         command::day::roll_over(&mut self.replica)?;
         for id in self.sync.silent(&self.replica) {

@@ -112,9 +112,10 @@ impl Replica {
             self.reached("entries of the current epoch came from somebody else");
             let reason = EpochReason::HubAhead;
             self.alarm(format!("this node signed what it does not know any more: {}", reason.as_str()));
-            self.open_epoch(run.log.actor.epoch.0, reason)?;
-            // Opening it drops all links, and on the next ones they come back as those of an epoch that is over.
-            return Ok(None);
+            if self.reopen(run.log.actor.epoch.0, reason)? {
+                // Opening it drops all links, and on the next ones they come back as those of an epoch that is over.
+                return Ok(None);
+            }
         }
         if self.journal.find(&run.log).is_none() {
             if run.first != 1 {
@@ -148,7 +149,7 @@ impl Replica {
                 "entries {}..={} of {} came back from the hub and are signed anew",
                 run.first, end.seq, run.log.scope
             ));
-            self.seal(number);
+            self.seal(number)?;
         }
         if !planted(Plant::NoForkProof) {
             self.prove(number)?;

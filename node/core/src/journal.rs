@@ -4,6 +4,7 @@
 //! branch: a forked history becomes a log of its own that begins where the two part.
 
 mod rows;
+pub mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;

@@ -38,6 +38,10 @@ pub const PARKED_BYTES_OF_ONE_MAX: usize = PARKED_BYTES_MAX / 8;
 /// comes again together with the run.
 pub const PARKED_MS_MAX: u64 = 3_600_000;
 
+/// How long a running node opens no further epoch because of what others know of it. With two processes of one identity, which is
+/// when it matters, 65,535 epochs last for 450 days.
+pub const REOPEN_AFTER_MS: u64 = 600_000;
+
 /// Bytes of one parcel.
 pub const PARCEL_BYTES_MAX: usize = 128 * 1024;
 

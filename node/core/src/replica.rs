@@ -29,6 +29,7 @@ use crate::fences::Fences;
 use crate::ingest::fork_key;
 use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
+use crate::limits::REOPEN_AFTER_MS;
 use crate::overlay::Overlay;
 use crate::parked::Parked;
 use crate::plant::{Plant, planted};
@@ -109,6 +110,8 @@ pub struct Replica {
     quarantined: BTreeSet<Digest>,
     unsealed_since: BTreeMap<LogNumber, u64>,
     token: TokenState,
+    /// When this start of the process last opened an epoch because of what others know, on the monotonic clock.
+    reopened_ms: Option<u64>,
 }
 
 #[derive(Default)]
@@ -160,6 +163,7 @@ impl Replica {
             quarantined: BTreeSet::new(),
             unsealed_since: BTreeMap::new(),
             token: TokenState::default(),
+            reopened_ms: None,
             me,
         };
         replica.load_guards()?;
@@ -203,7 +207,7 @@ impl Replica {
         }
         if scope.lane() == Lane::Control {
             self.token.urgent = true;
-            self.seal(number);
+            self.seal(number)?;
         }
         Ok(places)
     }
@@ -214,7 +218,7 @@ impl Replica {
         let tick = |replica: &mut Self, fact| Item::new(Entry { hlc: replica.clock.tick(replica.now.wall_ms), fact });
         let items: Vec<_> = facts.into_iter().map(|fact| tick(self, fact)).collect();
         for chunk in items.chunks(SEAL_ENTRIES_MAX as usize) {
-            self.seal(number);
+            self.seal(number)?;
             let first = self.journal.log(number).expect("own log is open").head.seq + 1;
             self.journal.append(&mut self.overlay, number, chunk);
             for (seq, item) in (first..).zip(chunk) {
@@ -223,7 +227,7 @@ impl Replica {
         }
         self.counters.entries_written += items.len() as u64;
         self.token.changed = true;
-        self.seal(number);
+        self.seal(number)?;
         Ok(())
     }
 
@@ -237,14 +241,14 @@ impl Replica {
         self.token.changed = true;
         self.apply(place, &item)?;
         if full {
-            self.seal(number);
+            self.seal(number)?;
         }
         Ok(place)
     }
 
     /// Opens the next epoch: new logs, a new feed, no rights until contact.
     pub fn open_epoch(&mut self, floor: u16, reason: EpochReason) -> Result<(), CoreError> {
-        self.seal_all();
+        self.seal_all()?;
         self.reached(epoch_mark(reason));
         let next = floor.checked_add(1).ok_or_else(|| CoreError::Mismatch("all epochs are used up".into()))?;
         self.epoch = Epoch(next);
@@ -258,20 +262,30 @@ impl Replica {
         Ok(())
     }
 
-    /// Seals every log of this node that has unsealed entries. Before a stop, a day's end, or a parcel.
-    pub fn seal_all(&mut self) {
-        for number in std::mem::take(&mut self.unsealed_since).into_keys() {
-            self.seal(number);
+    /// Opens the next epoch because somebody showed that this node was set back. A database is not set back while its process
+    /// runs, so once is enough; what looks like it soon afterwards is a second process with our identity, and opening epochs
+    /// against each other would use them up. Then both histories stay, with the alarm.
+    pub fn reopen(&mut self, floor: u16, reason: EpochReason) -> Result<bool, CoreError> {
+        let now = self.now.mono_ms;
+        if self.reopened_ms.is_some_and(|at| now < at + REOPEN_AFTER_MS) {
+            self.reached("an epoch was not opened again so soon");
+            return Ok(false);
         }
+        self.reopened_ms = Some(now);
+        self.open_epoch(floor, reason)?;
+        Ok(true)
+    }
+
+    /// Seals every log of this node that has unsealed entries. Before a stop, a day's end, or a parcel.
+    pub fn seal_all(&mut self) -> Result<(), StoreError> {
+        std::mem::take(&mut self.unsealed_since).into_keys().try_for_each(|number| self.seal(number))
     }
 
     /// Seals the logs whose oldest unsealed entry has waited long enough.
-    pub fn seal_due(&mut self) {
+    pub fn seal_due(&mut self) -> Result<(), StoreError> {
         let due = self.now.mono_ms.saturating_sub(self.tuning.seal_after_ms);
         let waiting: Vec<_> = self.unsealed_since.iter().filter(|&(_, &since)| since <= due).map(|(&n, _)| n).collect();
-        for number in waiting {
-            self.seal(number);
-        }
+        waiting.into_iter().try_for_each(|number| self.seal(number))
     }
 
     /// When [`Replica::seal_due`] has something to do, on the monotonic clock.
@@ -373,21 +387,23 @@ impl Replica {
     }
 
     /// Own logs with entries that no seal covers.
-    pub(crate) fn seal(&mut self, number: LogNumber) {
+    pub(crate) fn seal(&mut self, number: LogNumber) -> Result<(), StoreError> {
         self.unsealed_since.remove(&number);
-        let log = self.journal.log(number).expect("sealed logs are open");
-        if !log.has_unsealed() {
-            return;
+        if !self.journal.log(number).expect("sealed logs are open").has_unsealed() {
+            return Ok(());
         }
-        let day = self.open_day_number();
+        let day = self.open_day_number()?;
+        let log = self.journal.log(number).expect("sealed logs are open");
         let moment = Moment { boot: self.now.boot, mono_ms: self.now.mono_ms, wall_ms: self.now.wall_ms, day };
         let seal = Seal::sign(&self.me.signer, self.me.tenant, &log.id, log.head, moment);
         self.journal.put_seal(&mut self.overlay, number, seal);
+        Ok(())
     }
 
-    fn open_day_number(&self) -> u32 {
-        let day = self.own_store().and_then(|store| days::last(&self.overlay, store).ok().flatten());
-        day.filter(|day| day.closed_ms == 0).map_or(0, |day| day.number)
+    fn open_day_number(&self) -> Result<u32, StoreError> {
+        let Some(store) = self.own_store() else { return Ok(0) };
+        let day = days::last(&self.overlay, store)?.filter(|day| day.closed_ms == 0);
+        Ok(day.map_or(0, |day| day.number))
     }
 
     fn own_log(&mut self, scope: &Scope) -> Result<LogNumber, CoreError> {
@@ -412,7 +428,7 @@ impl Replica {
         if scope.lane() == Lane::Control {
             self.token.urgent = true;
         }
-        self.seal(number);
+        self.seal(number)?;
         Ok(number)
     }
 
@@ -437,7 +453,7 @@ impl Replica {
         let writer = authority::writer(role, store, &scope);
         let allowed = entry.fact.belongs_in(&scope)
             && authority::may_write(writer, authority::area(&scope), entry.fact.kind())
-            && self.is_true(actor, &entry.fact);
+            && self.is_true(actor, &entry.fact)?;
         if !allowed {
             self.counters.entries_denied += 1;
             self.alarm(format!("{actor} wrote kind {} in {scope}, which it may not", entry.fact.kind()));
@@ -446,17 +462,15 @@ impl Replica {
     }
 
     /// Facts that carry signatures of their own are believed only if those hold.
-    fn is_true(&self, author: Actor, fact: &Fact) -> bool {
-        match fact {
+    fn is_true(&self, author: Actor, fact: &Fact) -> Result<bool, StoreError> {
+        Ok(match fact {
             Fact::Node(record) => {
                 record.capability.issuer == author.node && {
-                    let chain = self.chain_of(record.capability.clone());
+                    let chain = self.chain_of(record.capability.clone())?;
                     verify_chain(&self.me.root_key, self.me.tenant, &chain).is_ok()
                 }
             }
-            Fact::Fork(proof) => books::node(&self.overlay, proof.log.actor.node)
-                .ok()
-                .flatten()
+            Fact::Fork(proof) => books::node(&self.overlay, proof.log.actor.node)?
                 .is_some_and(|author| proof.verify(&author.log_key, self.me.tenant)),
             Fact::EpochOpen(_)
             | Fact::Boot(_)
@@ -474,17 +488,17 @@ impl Replica {
             | Fact::DayClose(_)
             | Fact::Adjustment(_)
             | Fact::Opaque(_) => true,
-        }
+        })
     }
 
     /// A capability with its issuers above it, as far as they are known.
-    fn chain_of(&self, capability: Capability) -> Vec<Capability> {
+    fn chain_of(&self, capability: Capability) -> Result<Vec<Capability>, StoreError> {
         let mut chain = vec![capability];
         while chain[0].issuer != NodeId(0) && chain.len() <= CAPABILITY_CHAIN_MAX {
-            let Ok(Some(issuer)) = books::node(&self.overlay, chain[0].issuer) else { break };
+            let Some(issuer) = books::node(&self.overlay, chain[0].issuer)? else { break };
             chain.insert(0, issuer);
         }
-        chain
+        Ok(chain)
     }
 
     fn apply_entitled(&mut self, place: Place, item: &Item) -> Result<(), CoreError> {

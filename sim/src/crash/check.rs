@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use stockroom_core::books::STORE_TABLES;
 use stockroom_core::input::{Answer, Command, CoreError, Event, Input, Output, Refusal, RequestId, SellRequest};
+use stockroom_core::journal::walk::{self, Extent};
 use stockroom_core::storage::{Snapshot, Table};
 use stockroom_core::view::View;
 use stockroom_crdt::entry::Fact;
@@ -44,9 +45,6 @@ pub(super) fn check(play: &Play, image: &Image, samples: Samples, report: &mut C
     let moment = &play.moments[image.moment];
     let disk = FaultyDisk::of(moment.still.clone(), image.seed);
     disk.cut_keeping(image.kept);
-    if moment.clean {
-        disk.trust();
-    }
     report.images += 1;
     let known = report.violations.len();
     let mut reopened = Reopened::new(play, moment, &disk, image.seed);
@@ -251,8 +249,9 @@ impl<'a> Reopened<'a> {
     fn rebuild(&mut self, report: &mut CrashReport) -> Outcome {
         let before = books(&*self.snapshot());
         let node = self.node.chain.last().expect("chains are not empty").node;
-        if let Some(damage) = super::damage(&*self.snapshot(), self.play.tenant, node).map_err(|e| e.to_string())? {
-            return Err(damage);
+        let walked = walk::logs(&*self.snapshot(), self.play.tenant, Extent::WrittenBy(node));
+        if let Some(fault) = walked.map_err(|e| e.to_string())?.faults.into_iter().next() {
+            return Err(fault);
         }
         self.node.core.as_mut().expect("it was started").rebuild(STORE).map_err(|e| e.to_string())?;
         self.commit()?;

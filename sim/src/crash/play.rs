@@ -34,8 +34,6 @@ pub(super) struct Moment {
     pub(super) now_ms: u64,
     /// The node's last start.
     pub(super) boot: u64,
-    /// The node had stopped cleanly: the next start verifies nothing.
-    pub(super) clean: bool,
 }
 
 /// An answer that left.
@@ -74,7 +72,6 @@ pub(super) struct Play {
     rng: ChaCha8Rng,
     now_ms: u64,
     epochs: (u16, u16),
-    clean: bool,
     waiting: BTreeMap<u64, usize>,
     till_seq: u64,
     keys: u64,
@@ -103,7 +100,6 @@ impl Play {
             rng: ChaCha8Rng::seed_from_u64(seed),
             now_ms: world.now_ms,
             epochs: (1, 1),
-            clean: false,
             waiting: BTreeMap::new(),
             till_seq: 0,
             keys: 0,
@@ -150,7 +146,6 @@ impl Play {
             epochs: self.epochs,
             now_ms: self.now_ms,
             boot: self.node.boot,
-            clean: self.clean,
         });
     }
 
@@ -164,9 +159,6 @@ impl Play {
     fn start(&mut self) {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
-        if std::mem::take(&mut self.clean) {
-            self.disk.trust();
-        }
         self.node.start(self.now_ms, seed).expect("a disk that only forgets is opened");
         self.note_steps();
         self.deliver();
@@ -241,7 +233,6 @@ impl Play {
         self.deliver();
         self.node.core = None;
         self.note_steps();
-        self.clean = true;
         self.note();
         self.now_ms += 1_000;
         self.start();

@@ -1,7 +1,8 @@
 //! The store on disk: redb with two-phase commit, over any `StorageBackend`.
 //!
 //! The file is created by the shell as a temporary file, synced and renamed, because a crash while redb creates a file leaves
-//! something that is not a database. After an unclean stop redb's checksums are verified before the first row is read.
+//! something that is not a database. Opening walks all checksums, also after a clean stop: redb
+//! verifies no page when it reads one.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -20,20 +21,19 @@ pub struct RedbStore {
 }
 
 impl RedbStore {
-    /// Opens or creates the database in `backend`. `cache_bytes` bounds redb's page cache. `verify` walks all checksums
-    /// first: pass it after an unclean stop.
-    pub fn open(backend: impl StorageBackend, cache_bytes: usize, verify: Verify) -> Result<Self, StoreError> {
+    /// Opens or creates the database in `backend`, and walks all checksums. `cache_bytes` bounds redb's page cache.
+    pub fn open(backend: impl StorageBackend, cache_bytes: usize) -> Result<Self, StoreError> {
         let mut builder = Builder::new();
         builder.set_cache_size(cache_bytes);
-        builder.set_check_integrity_on_open(verify == Verify::Checksums);
+        builder.set_check_integrity_on_open(true);
         let database = builder.create_with_backend(backend).map_err(failed)?;
         Ok(Self { database: Arc::new(database) })
     }
 
     /// [`RedbStore::open`] over a file that the shell opened for reading and writing.
     #[expect(clippy::disallowed_types, reason = "the shell opened it; it is only handed through to redb")]
-    pub fn open_file(file: std::fs::File, cache_bytes: usize, verify: Verify) -> Result<Self, StoreError> {
-        Self::open(redb::backends::FileBackend::new(file).map_err(failed)?, cache_bytes, verify)
+    pub fn open_file(file: std::fs::File, cache_bytes: usize) -> Result<Self, StoreError> {
+        Self::open(redb::backends::FileBackend::new(file).map_err(failed)?, cache_bytes)
     }
 
     /// Walks every page and checksum of the file. `false` means that something was repaired.
@@ -41,15 +41,6 @@ impl RedbStore {
         let database = Arc::get_mut(&mut self.database).ok_or_else(|| StoreError("the database is in use".into()))?;
         database.check_integrity().map_err(failed)
     }
-}
-
-/// Whether opening walks all checksums.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verify {
-    /// After an unclean stop.
-    Checksums,
-    /// After a clean one.
-    Nothing,
 }
 
 impl Store for RedbStore {

@@ -150,7 +150,7 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
         ));
     } else if let Some((epoch, reason)) = verdict {
         replica.alarm(format!("this node's history is not the one that its peer knows: {}", reason.as_str()));
-        replica.open_epoch(epoch.max(replica.epoch.0), reason)?;
+        replica.reopen(epoch.max(replica.epoch.0), reason)?;
     } else if link.relation == Relation::Parent && replica.rights_locked {
         replica.rights_locked = false;
         replica.touch();

@@ -114,7 +114,7 @@ fn on_proof(replica: &mut Replica, id: &LogId, proof: &Proof) -> Result<bool, Co
         reason = EpochReason::Forked;
     }
     replica.alarm(format!("this node signed what it does not know any more: {}", reason.as_str()));
-    replica.open_epoch(id.actor.epoch.0.max(replica.epoch.0), reason)?;
+    replica.reopen(id.actor.epoch.0.max(replica.epoch.0), reason)?;
     Ok(true)
 }
 
