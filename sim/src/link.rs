@@ -186,10 +186,11 @@ mod tests {
 
     #[test]
     fn losses_cost_round_trips_and_large_frames_lose_more() {
-        let mean =
-            |packets| (0..1_000).map(|n| rounds(packets, 20_000, n * (u64::from(u32::MAX) / 1_000))).sum::<u64>();
-        assert_eq!(mean(1), 20, "2% of small frames wait once");
-        assert!(mean(28) > 500);
+        let draws = || (0..1_000).map(|n| n * (u64::from(u32::MAX) / 1_000));
+        let waiting = |packets| draws().filter(|draw| rounds(packets, 20_000, *draw) > 0).count();
+        assert_eq!(waiting(1), 20, "2% of small frames wait");
+        assert!(waiting(28) > 500, "of frames of 28 packets more than half");
+        assert_eq!(rounds(1, 20_000, 0), 4, "the unluckiest waits for as many rounds as there is any chance of");
         assert_eq!(rounds(28, 0, 0), 0);
     }
 }

@@ -333,7 +333,7 @@ impl Sync {
 
     fn on_entries(&mut self, replica: &mut Replica, id: LinkId, entries: Entries) -> Result<(), IngestError> {
         let link = self.links.get_mut(id).expect("the caller looked it up");
-        let Entries { scope, feed_epoch, to, runs } = entries;
+        let Entries { scope, feed_epoch, to, complete, runs } = entries;
         if !link.wanted.contains(&scope) || scope.is_shared() {
             return Err(PeerFault::Interest.into());
         }
@@ -362,7 +362,7 @@ impl Sync {
         }
         handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));
         link.acknowledge(replica.now.mono_ms, scope.clone(), to);
-        if let Some(store) = scope.store().filter(|&store| link.peer.store == store) {
+        if let Some(store) = scope.store().filter(|&store| complete && link.peer.store == store) {
             self.note_fresh(replica, store);
         }
         Ok(())

@@ -143,7 +143,9 @@ fn may_hold(sight: &Sight, scene: &Scene<'_>, node: u32, scope: &Scope) -> bool 
         Role::Hub => {
             let below = |store: u32| {
                 let nodes = nodes_by_store(scene.world);
-                nodes.get(&store).is_some_and(|nodes| nodes.iter().any(|&at| is_above(scene.world, identity(node), at)))
+                // A store with real keys may bring its own goods to any hub; honest ones never do here.
+                let may_come = |at: u32| is_above(scene.world, identity(node), at) || scene.written_off.contains(&at);
+                nodes.get(&store).is_some_and(|nodes| nodes.iter().any(|&at| may_come(at)))
             };
             all || matches!(scope, Scope::Prices(_)) || scope.store().is_some_and(|store| below(store.0))
         }

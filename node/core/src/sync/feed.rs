@@ -49,7 +49,8 @@ fn log_frame(
     goal: usize,
 ) -> Result<Option<Frame>, StoreError> {
     let feed = replica.journal.feed(scope).expect("the caller looked");
-    let mut frame = Entries { scope: scope.clone(), feed_epoch: replica.feed_epoch, to: 0, runs: Vec::new() };
+    let (scope, feed_epoch) = (scope.clone(), replica.feed_epoch);
+    let mut frame = Entries { scope, feed_epoch, to: 0, complete: false, runs: Vec::new() };
     let mut bytes = 0;
     let asked = !out.again.is_empty();
     while let Some(&number) = out.again.first() {
@@ -78,6 +79,7 @@ fn log_frame(
         }
     }
     frame.to = out.next - 1;
+    frame.complete = out.next >= feed.next;
     if frame.runs.is_empty() && frame.to.saturating_sub(out.acked) < SKIP_TOLD_AFTER && !asked {
         return Ok(None);
     }

@@ -118,6 +118,8 @@ pub struct Entries {
     pub feed_epoch: u32,
     /// With this piece, the receiver has everything up to here.
     pub to: u64,
+    /// The sender had no more of the scope for this peer when it sent this.
+    pub complete: bool,
     /// Runs of logs of that scope.
     pub runs: Vec<RunIn>,
 }
@@ -328,6 +330,7 @@ impl Entries {
         self.scope.encode(sink);
         sink.uint(col::B, u64::from(self.feed_epoch));
         sink.uint(col::POSITION, self.to);
+        sink.uint(col::FLAGS, self.complete.into());
         sink.uint(col::COUNT, self.runs.len() as u64);
         for run in &self.runs {
             run.log.actor.encode(sink);
@@ -347,6 +350,7 @@ impl Entries {
         let scope = Scope::decode(reader)?;
         let feed_epoch = reader.u32(col::B)?;
         let to = reader.uint(col::POSITION)?;
+        let complete = reader.flag(col::FLAGS)?;
         let count = reader.count(col::COUNT, FRAME_RUNS_MAX, "runs")?;
         let runs = collect(count, || {
             let actor = Actor::decode(reader)?;
@@ -357,7 +361,7 @@ impl Entries {
             let seal = if flags & 2 == 2 { Some(Seal::decode(reader)?) } else { None };
             Ok(RunIn { log: LogId { actor, scope: scope.clone() }, first, before, items, seal })
         })?;
-        Ok(Self { scope, feed_epoch, to, runs })
+        Ok(Self { scope, feed_epoch, to, complete, runs })
     }
 }
 
