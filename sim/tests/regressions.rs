@@ -7,11 +7,6 @@ use stockroom_sim::run::{Until, run};
 use stockroom_sim::scenario::{Wishes, draw};
 
 #[test]
-fn a_store_and_its_hub_are_set_back_and_the_cloud_still_gets_every_sale() {
-    holds("restore", 354);
-}
-
-#[test]
 fn a_hub_that_forgot_its_catalogue_does_not_keep_the_fleet_apart() {
     holds("restore", 138);
 }
@@ -28,11 +23,6 @@ fn two_processes_of_one_identity_do_not_open_epochs_against_each_other() {
     assert_eq!(outcome.verdict, Verdict::Held, "{:#?}", outcome.violations);
     let opened = outcome.reached.get("an epoch was opened: the hub has seen more").copied().unwrap_or(0);
     assert!((1..60).contains(&opened), "{opened} epochs in an hour");
-}
-
-#[test]
-fn stock_that_is_still_on_its_way_is_not_called_fresh() {
-    holds("hostile", 233);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use stockroom_core::continuity::Evidence;
 use stockroom_core::core::Identity;
 use stockroom_core::ingest::RunIn;
 use stockroom_core::replica::{Config, Replica};
-use stockroom_core::storage::redb::{RedbStore, Verify};
+use stockroom_core::storage::redb::RedbStore;
 use stockroom_core::sync::frames::{Entries, Frame};
 use stockroom_core::time::Now;
 use stockroom_core::tuning::Tuning;
@@ -134,7 +134,7 @@ fn open_hub(folder: &std::path::Path) -> Replica {
     let path = folder.join("hub.redb");
     let file = std::fs::File::options().read(true).write(true).create_new(true).open(path).expect("a fresh folder");
     let backend = redb::backends::FileBackend::new(file).expect("nobody else has the file");
-    let store = RedbStore::open(backend, 64 << 20, Verify::Nothing).expect("the disk works");
+    let store = RedbStore::open(backend, 64 << 20).expect("the disk works");
     let identity = Identity {
         tenant: TENANT,
         root_key: signer(0).public(),

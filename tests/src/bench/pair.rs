@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use stockroom_core::continuity::Evidence;
 use stockroom_core::core::{Config, Core, Identity};
 use stockroom_core::input::{Answer, Command, Event, Input, LinkId, Output, Peer, Refusal, RequestId};
-use stockroom_core::storage::redb::{RedbStore, Verify};
+use stockroom_core::storage::redb::RedbStore;
 use stockroom_core::storage::{Reader, Snapshot};
 use stockroom_core::sync::parcel::seal_key;
 use stockroom_core::time::Now;
@@ -97,7 +97,7 @@ impl Driven {
         let (path, chain) = core;
         let file = std::fs::File::options().read(true).write(true).create_new(true).open(path).expect("a fresh folder");
         let backend = redb::backends::FileBackend::new(file).expect("nobody else has the file");
-        let disk = RedbStore::open(backend, 64 << 20, Verify::Nothing).expect("the disk works");
+        let disk = RedbStore::open(backend, 64 << 20).expect("the disk works");
         let node = chain.last().expect("not empty").node.0;
         let identity = Identity {
             tenant: TENANT,

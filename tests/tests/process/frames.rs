@@ -9,7 +9,6 @@ use stockroom::files::DataDir;
 use stockroom::identity::Identity;
 use stockroom_core::core::{Config, Core};
 use stockroom_core::input::{Input, LinkId, Output, Peer};
-use stockroom_core::storage::redb::Verify;
 use stockroom_core::sync::frames::Frame;
 use stockroom_core::time::Now;
 use stockroom_core::tuning::Tuning;
@@ -86,7 +85,7 @@ fn record(
     done: impl Fn() -> bool,
 ) -> Vec<(u8, Bytes)> {
     let database =
-        stockroom::disk::open_database(&dir.database(), 8 << 20, Verify::Nothing).expect("it was closed well");
+        stockroom::disk::open_database(&dir.database(), 8 << 20).expect("it was closed well");
     let config = Config {
         identity: identity.to_core().expect("checked"),
         evidence: stockroom::disk::evidence(dir).expect("it ran"),
