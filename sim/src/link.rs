@@ -188,9 +188,9 @@ mod tests {
     fn losses_cost_round_trips_and_large_frames_lose_more() {
         let draws = || (0..1_000).map(|n| n * (u64::from(u32::MAX) / 1_000));
         let waiting = |packets| draws().filter(|draw| rounds(packets, 20_000, *draw) > 0).count();
-        assert_eq!(waiting(1), 20, "2% of small frames wait");
+        assert_eq!(waiting(1), 21, "2% of small frames wait: draws 0 to 20 of a thousand");
         assert!(waiting(28) > 500, "of frames of 28 packets more than half");
-        assert_eq!(rounds(1, 20_000, 0), 4, "the unluckiest waits for as many rounds as there is any chance of");
+        assert_eq!(rounds(1, 20_000, 0), 3, "the unluckiest waits for as many rounds as there is any chance of");
         assert_eq!(rounds(28, 0, 0), 0);
     }
 }
