@@ -84,8 +84,7 @@ fn record(
     hub: &str,
     done: impl Fn() -> bool,
 ) -> Vec<(u8, Bytes)> {
-    let database =
-        stockroom::disk::open_database(&dir.database(), 8 << 20).expect("it was closed well");
+    let database = stockroom::disk::open_database(&dir.database(), 8 << 20).expect("it was closed well");
     let config = Config {
         identity: identity.to_core().expect("checked"),
         evidence: stockroom::disk::evidence(dir).expect("it ran"),
