@@ -43,7 +43,8 @@ impl EpochReason {
         }
     }
 
-    fn from_number(number: u64) -> Option<Self> {
+    /// The reason that is written as `number`.
+    pub fn from_number(number: u64) -> Option<Self> {
         Some(match number {
             0 => Self::First,
             1 => Self::Restored,

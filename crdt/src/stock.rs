@@ -51,7 +51,7 @@ pub enum Cause {
 }
 
 /// A reset by a count.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Counted {
     /// The session.
     pub session: u64,
@@ -171,7 +171,7 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
 /// Resolves an account from all of its effects, in any order, each given once.
 pub fn resolve(effects: &[(Position, Effect)]) -> OnHand {
     let base =
-        effects.iter().filter_map(|(at, effect)| Some((*at, counted(effect)?))).max_by_key(|(at, c)| rank(*at, c));
+        effects.iter().filter_map(|(at, effect)| Some((*at, counted(effect)?))).max_by_key(|&(at, c)| rank(at, c));
     let mut on_hand = OnHand::default();
     if let Some((at, counted)) = base {
         on_hand.quantity = counted.quantity;
@@ -199,12 +199,19 @@ impl OnHand {
             self.recount = Some(Recount::LateSale);
         }
     }
+
+    /// Undoes [`OnHand::add`] of a movement that was added and did not ask for a recount.
+    pub fn take_back(&mut self, movement: &Movement) {
+        self.quantity = self.quantity.saturating_sub(movement.delta);
+        self.movements = self.movements.saturating_sub(1);
+    }
 }
 
 /// The order among counts: by their logs. A later epoch of a node is later whatever its clock said, and node ids grow with
-/// enrolment, so the node that replaced another wins. Time only breaks the tie between the histories of a fork.
-pub fn rank(at: Position, counted: &Counted) -> (Position, Hlc) {
-    (at, counted.hlc)
+/// enrolment, so the node that replaced another wins. Time only breaks the tie between the histories of a fork, and content that between
+/// histories of one moment.
+pub fn rank(at: Position, counted: &Counted) -> (Position, Hlc, &Counted) {
+    (at, counted.hlc, counted)
 }
 
 fn counted(effect: &Effect) -> Option<&Counted> {

@@ -79,7 +79,10 @@ pub fn run(config: &Config) -> Result<(), RunError> {
     let span = tracing::info_span!("node", node = record.node, store = record.store);
     let outcome = {
         let _entered = span.enter();
-        start(config, &dir, identity, unclean, &runtime)
+        if unclean {
+            tracing::warn!("the last stop was not clean");
+        }
+        start(config, &dir, identity, &runtime)
     };
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     if outcome.is_ok() {
@@ -88,18 +91,12 @@ pub fn run(config: &Config) -> Result<(), RunError> {
     outcome
 }
 
-fn start(
-    config: &Config,
-    dir: &DataDir,
-    identity: Arc<Identity>,
-    unclean: bool,
-    runtime: &Runtime,
-) -> Result<(), RunError> {
+fn start(config: &Config, dir: &DataDir, identity: Arc<Identity>, runtime: &Runtime) -> Result<(), RunError> {
     let mut boot = [0; 8];
     getrandom::fill(&mut boot)?;
     let clock = Clock::start(u64::from_be_bytes(boot));
     let started_ms = wall_ms();
-    let opener = Opener::new(dir, identity.clone(), config.cache_mib << 20, unclean)?;
+    let opener = Opener::new(dir, identity.clone(), config.cache_mib << 20)?;
     let core = opener.open(clock.now(), None)?;
     let first = core.status().map_err(OpenError::from)?;
     let reader = core.reader();

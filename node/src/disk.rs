@@ -8,7 +8,7 @@ use std::path::Path;
 use stockroom_core::continuity::Evidence;
 use stockroom_core::input::DiskSpace;
 use stockroom_core::storage::StoreError;
-use stockroom_core::storage::redb::{RedbStore, Verify};
+use stockroom_core::storage::redb::RedbStore;
 use stockroom_crdt::ids::Digest;
 
 use crate::files::{DataDir, FilesError, beside, io_at, move_whole, read_if_there};
@@ -25,19 +25,19 @@ pub enum DiskError {
 }
 
 /// Opens the database, and makes it if it is not there.
-pub fn open_database(path: &Path, cache_bytes: usize, verify: Verify) -> Result<RedbStore, DiskError> {
+pub fn open_database(path: &Path, cache_bytes: usize) -> Result<RedbStore, DiskError> {
     if !path.exists() {
         create_database(path)?;
     }
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(io_at("open", path))?;
-    Ok(RedbStore::open_file(file, cache_bytes, verify)?)
+    Ok(RedbStore::open_file(file, cache_bytes)?)
 }
 
 /// Makes an empty database under another name; it takes its own only when it is whole and synced, because a crash while redb
 /// makes a file leaves something that is not a database.
 fn create_database(path: &Path) -> Result<(), DiskError> {
     let temporary = beside(path, "new");
-    drop(RedbStore::open_file(empty_file(&temporary)?, CREATE_CACHE_BYTES, Verify::Nothing)?);
+    drop(RedbStore::open_file(empty_file(&temporary)?, CREATE_CACHE_BYTES)?);
     finish_database(&temporary, path)
 }
 
@@ -94,9 +94,9 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let dir = DataDir::new(temporary.path(), None);
         dir.create().unwrap();
-        drop(open_database(&dir.database(), 1 << 20, Verify::Nothing).unwrap());
+        drop(open_database(&dir.database(), 1 << 20).unwrap());
         let first = evidence(&dir).unwrap();
-        drop(open_database(&dir.database(), 1 << 20, Verify::Checksums).unwrap());
+        drop(open_database(&dir.database(), 1 << 20).unwrap());
         assert_eq!(evidence(&dir).unwrap(), first);
         fs::copy(dir.database(), dir.file("copy")).unwrap();
         fs::rename(dir.file("copy"), dir.database()).unwrap();

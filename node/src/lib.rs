@@ -12,9 +12,11 @@
 //! | [`api`] | HTTP |
 //! | [`devices`] | tokens of tills and handhelds on the LAN |
 //! | [`backup`] | the database as one file, and back |
-//! | [`verify`] | do the logs and the books hold what their authors signed |
+//! | [`verify`] | do the books say what the logs say |
 //! | [`client`] | the command line's own requests to a running node |
 //! | [`demo`] | a hub and three stores on one machine |
+
+const _: () = assert!(!stockroom_core::plant::CAN_BE_PLANTED, "no binary that ships can have its bugs turned on");
 
 pub mod cli;
 

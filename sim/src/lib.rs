@@ -1,27 +1,45 @@
-//! A deterministic world for the real core: virtual time, one seeded generator, simulated links and disks.
+//! A deterministic world for the real core: virtual time, one seeded generator, simulated links, disks and clocks.
 //!
-//! This is the smallest world that the core needs for its own tests: [`world::World`] runs unmodified cores of
-//! `stockroom-core` on in-memory disks, connects and cuts them, crashes and restarts them, and lets time pass. The same seed
-//! gives the same run.
+//! Unmodified cores of `stockroom-core` run here. A [`scenario`] draws a [`plan`] from a seed: who takes part, what people do, what
+//! goes wrong. [`mod@run`] plays it on a [`world`], and [`checks`] look at everything that becomes durable. The same seed
+//! gives the same run, to the last hash.
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | [`world`] | time, the queue of events, connections |
-//! | [`disk`] | a disk that loses and tears what was not synced |
-//! | [`node`] | one node: its disk, its token, its core while it runs |
-//! | [`solo`] | one node without a world, to stop it between any two steps |
-//! | [`shop`] | what people do: a catalogue, plain sales |
-//! | [`puppet`] | a hostile peer and its forged logs |
-//! | [`model`] | a store told simply: what its core must agree with |
-//! | [`sweep`] | random days under random faults, one seed each |
-//! | [`oracle`] | what must be true of all nodes together, told from their logs |
+//! | [`scenario`], [`plan`], [`cast`] | what will be done, decided before the run begins; who takes part |
+//! | [`mod@run`], [`faults`] | doing it: people, injectors, the two phases |
+//! | [`world`], [`link`], [`node`], [`disk`] | time and the queue of events; paths; one node; a disk that loses and tears |
+//! | [`observe`], [`trace`], [`union`], [`truth`] | what was seen, and its hash; what all nodes hold; the true goods and money |
+//! | [`checks`] | what must hold |
+//! | [`outcome`], [`report`] | what came of it; a page to look at |
+//! | [`shrink`], [`explain`] | a failing plan made small; what each node knew just before |
+//! | [`data`] | recorded links and baskets |
+//! | [`crash`], [`solo`], [`model`] | one store alone: crash images, and a simple model to agree with |
+//! | [`shop`], [`puppet`], [`oracle`] | for tests: plain sales, hostile peers, figures to compare |
 
+pub mod cast;
+pub mod checks;
+pub mod crash;
+pub mod data;
 pub mod disk;
+pub mod explain;
+pub mod faults;
+pub mod link;
 pub mod model;
 pub mod node;
+pub mod observe;
 pub mod oracle;
+pub mod outcome;
+pub mod plan;
 pub mod puppet;
+mod record;
+pub mod report;
+pub mod run;
+pub mod scenario;
 pub mod shop;
+pub mod shrink;
 pub mod solo;
-pub mod sweep;
+pub mod trace;
+pub mod truth;
+pub mod union;
 pub mod world;

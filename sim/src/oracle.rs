@@ -9,6 +9,9 @@ use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{StoreId, TillId};
 use stockroom_crdt::sale::{ReceiptNumber, Sale};
 
+use crate::disk::Disk;
+use crate::observe::RowChange;
+
 /// What the books of one store say: figures that every replica with the same entries must share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreBooks {
@@ -79,4 +82,17 @@ pub fn rows(snapshot: &dyn Snapshot) -> BTreeMap<(Table, Vec<u8>), Vec<u8>> {
         out.extend(kept.map(|(key, value)| ((table, key), value)));
     }
     out
+}
+
+/// Every row on a disk, as if one commit had made them all.
+pub fn all_rows(disk: &Disk) -> Vec<RowChange> {
+    let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+    // The store must outlive its snapshot. A disk that cannot be read shows nothing.
+    let Ok(store) = disk.open() else { return Vec::new() };
+    let Ok(snapshot) = store.reader().snapshot() else { return Vec::new() };
+    let rows = |table| snapshot.scan(table, all, Direction::Forward, usize::MAX).unwrap_or_default();
+    let changes = TABLES.into_iter().flat_map(|table| {
+        rows(table).into_iter().map(move |(key, new)| RowChange { table, key, old: None, new: Some(new) })
+    });
+    changes.collect()
 }

@@ -59,6 +59,11 @@ impl Scroll {
         self
     }
 
+    /// What follows is dated so much later.
+    pub fn ahead(&mut self, ms: u64) {
+        self.ms += ms;
+    }
+
     /// Entries `first..=last`, sealed at the last.
     pub fn sealed(&self, first: u64, last: u64) -> RunIn {
         let moment = Moment { boot: 1, mono_ms: 1, wall_ms: self.ms, day: 0 };
@@ -127,7 +132,7 @@ impl World {
     /// Gives a node runs of logs of one scope.
     pub fn tell(&mut self, target: u32, link: LinkId, runs: Vec<RunIn>) {
         let scope = runs[0].log.scope.clone();
-        self.say(target, link, &Frame::Entries(Entries { scope, feed_epoch: 1, to: 1, runs }));
+        self.say(target, link, &Frame::Entries(Entries { scope, feed_epoch: 1, to: 1, complete: true, runs }));
     }
 
     /// A log of `who` in `scope`, begun as it must be and signed with its keys.

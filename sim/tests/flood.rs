@@ -6,8 +6,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use stockroom_core::input::LinkId;
-use stockroom_core::limits::{LINKS_MAX, PARKED_RUNS_MAX};
-use stockroom_core::storage::{Direction, Table};
+use stockroom_core::limits::{LINKS_MAX, PARKED_MS_MAX, PARKED_RUNS_MAX, PARKED_RUNS_OF_ONE_MAX};
 use stockroom_core::sync::frames::{Frame, HeadIn, Hello, Locate, Parcel, Pulse, Want};
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::codec::put_varint;
@@ -16,7 +15,7 @@ use stockroom_crdt::money::Unit;
 use stockroom_crdt::scope::Scope;
 use stockroom_sim::oracle::books;
 use stockroom_sim::puppet::sale;
-use stockroom_sim::world::World;
+use stockroom_sim::world::{Sent, World};
 
 const HUB: u32 = 1;
 const STORE: u32 = 2;
@@ -31,9 +30,6 @@ fn runs_that_come_in_the_wrong_order_wait_for_what_they_build_on() {
         world.tell(HUB, link, vec![log.sealed(first, first + 2)]);
     }
     assert_eq!(parked(&world), 19);
-    world.crash(HUB);
-    world.start(HUB);
-    let link = world.greeted(HUB, MALLORY, &[]);
     assert_eq!(books(&*world.snapshot(HUB), StoreId(2)).sales.len(), 0);
     world.tell(HUB, link, vec![log.sealed(1, 3)]);
     assert_eq!(parked(&world), 0);
@@ -56,7 +52,7 @@ fn what_waits_for_its_beginning_is_bounded() {
     for seq in 3..=1_500 {
         let mark = world.closed.len();
         world.tell(HUB, link, vec![log.sealed(seq, seq)]);
-        assert!(parked(&world) <= PARKED_RUNS_MAX);
+        assert!(parked(&world) <= PARKED_RUNS_OF_ONE_MAX);
         if world.closed_since(mark).is_some() {
             closed += 1;
             link = world.greeted(HUB, MALLORY, &[]);
@@ -69,6 +65,67 @@ fn what_waits_for_its_beginning_is_bounded() {
     let mark = world.closed.len();
     world.tell(HUB, link, vec![unsealed.unsealed(2, 2)]);
     assert!(world.closed_since(mark).is_some(), "nobody could vouch later for what nobody signed");
+}
+
+#[test]
+fn what_waits_is_not_acknowledged_and_comes_again() {
+    let mut world = market(3);
+    let log = world.scroll(MALLORY, 2, stock(2)).with(sale(1, 1, "TEA", 1)).with(sale(1, 2, "TEA", 1));
+    world.recording = true;
+    let link = world.greeted(HUB, MALLORY, &[]);
+    world.tell(HUB, link, vec![log.sealed(2, 3)]);
+    world.tell(HUB, link, vec![world.scroll(MALLORY, 3, stock(2)).all()]);
+    world.run_ms(5_000);
+    let is_ack = |sent: &Sent| matches!(Frame::decode(&sent.bytes), Ok(Frame::Ack(_)));
+    assert!(!world.sent_on(link).any(is_ack), "nor is what came behind it");
+    world.crash(HUB);
+    world.start(HUB);
+    assert_eq!(parked(&world), 0);
+    let link = world.greeted(HUB, MALLORY, &[]);
+    world.tell(HUB, link, vec![log.all()]);
+    world.run_ms(5_000);
+    assert!(world.sent_on(link).any(is_ack));
+    assert_eq!(books(&*world.snapshot(HUB), StoreId(2)).sales.len(), 2);
+}
+
+#[test]
+fn what_waits_for_ever_is_dropped() {
+    let mut world = market(4);
+    let log = world.scroll(MALLORY, 2, stock(2)).with(sale(1, 1, "TEA", 1)).with(sale(1, 2, "TEA", 1));
+    let link = world.greeted(HUB, MALLORY, &[]);
+    world.tell(HUB, link, vec![log.sealed(2, 3)]);
+    world.run_ms(PARKED_MS_MAX / 2);
+    assert_eq!(parked(&world), 1);
+    world.run_ms(PARKED_MS_MAX / 2);
+    assert_eq!(parked(&world), 0);
+    world.tell(HUB, link, vec![log.all()]);
+    assert_eq!(books(&*world.snapshot(HUB), StoreId(2)).sales.len(), 2, "it is taken when it comes whole");
+}
+
+#[test]
+fn whoever_piles_up_takes_no_room_from_others() {
+    println!("seed 5");
+    let stores = 1 + (PARKED_RUNS_MAX / PARKED_RUNS_OF_ONE_MAX) as u32;
+    let mut world = World::with_stores(5, stores);
+    for store in 1..=stores {
+        // All but the last use up what they are given; together that is everything.
+        let entries = if store < stores { PARKED_RUNS_OF_ONE_MAX as u64 + 2 } else { 100 };
+        world.crash(store + 1);
+        let blank = world.scroll(store + 1, 2, stock(store));
+        let log = (2..=entries).fold(blank, |log, n| log.with(sale(1, n, "TEA", 1)));
+        let link = world.greeted(HUB, store + 1, &[]);
+        for seq in 3..=entries {
+            world.tell(HUB, link, vec![log.sealed(seq, seq)]);
+            assert!(parked(&world) <= PARKED_RUNS_MAX);
+        }
+        assert_eq!(world.closed, [], "everybody has a share");
+        if store == stores {
+            world.tell(HUB, link, vec![log.sealed(1, 2)]);
+            let held = books(&*world.snapshot(HUB), StoreId(store)).sales.len() as u64;
+            assert_eq!(held, entries - 1, "the last one to come had all of it");
+        }
+    }
+    assert_eq!(parked(&world), PARKED_RUNS_MAX - 98, "the oldest of the others went");
 }
 
 #[test]
@@ -114,7 +171,7 @@ fn numbers_at_the_edge_of_their_range_do_no_harm() {
                 Frame::Want(wants),
                 Frame::Pulse(Pulse { wall_ms: edge, ends: vec![(stock(2), edge)] }),
                 Frame::Ack(vec![(Scope::Control, edge), (stock(1), edge)]),
-                Frame::Located(LogId { actor: Actor::new(target, 1), scope: Scope::Control }, edge),
+                Frame::Located(LogId { actor: Actor::new(target, 1), scope: Scope::Control }, edge, None),
                 Frame::Locate(Locate {
                     log: LogId { actor: Actor::new(MALLORY, 1), scope: stock(2) },
                     main: vec![(edge, [0; 8])],
@@ -296,8 +353,7 @@ fn recorded(world: &mut World) -> Vec<Vec<u8>> {
 }
 
 fn parked(world: &World) -> usize {
-    let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
-    world.snapshot(HUB).scan(Table::Parked, all, Direction::Forward, usize::MAX).unwrap().len()
+    world.status(HUB).parked
 }
 
 /// After all that, the honest two still work together.

@@ -161,7 +161,7 @@ fn a_parcel_in_a_parcel_is_not_opened() {
     let mut world = market(8);
     world.crash(RED);
     let log = world.scroll(RED, 5, Scope::StoreStock(StoreId(1))).with(sale(1, 1, "TEA", 1));
-    let entries = Entries { scope: log.id.scope.clone(), feed_epoch: 1, to: 1, runs: vec![log.all()] };
+    let entries = Entries { scope: log.id.scope.clone(), feed_epoch: 1, to: 1, complete: true, runs: vec![log.all()] };
     let mut frames = vec![Frame::Hello(world.hello(RED, &[])), Frame::Entries(entries)];
     for number in 1..=400 {
         frames = vec![Frame::Parcel(world.parcel(RED, HUB, number, &frames))];
@@ -185,7 +185,7 @@ fn a_bad_answer_to_a_parcel_costs_that_answer_only() {
         world.sent_on(link).filter(of).count()
     };
     assert!(world.run_until(20_000, |w| parcels(w) == 1));
-    let nonsense = Frame::Located(world.scroll(RED, 77, Scope::Control).id, 1);
+    let nonsense = Frame::Located(world.scroll(RED, 77, Scope::Control).id, 1, None);
     let answer = world.parcel(HUB, RED, 1, &[nonsense]);
     world.say(RED, link, &Frame::Parcel(answer));
     world.run_ms(30_000);

@@ -12,7 +12,23 @@ use std::process::Command;
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("crdt", &["ring", "thiserror"]),
     ("node/core", &["hpke", "rand_chacha", "rand_core", "redb", "stockroom-crdt", "thiserror", "tracing"]),
-    ("sim", &["rand_chacha", "rand_core", "stockroom-core", "stockroom-crdt"]),
+    (
+        "sim",
+        &[
+            "clap",
+            "csv",
+            "indicatif",
+            "maud",
+            "plotters",
+            "rand_chacha",
+            "rand_core",
+            "serde",
+            "serde_json",
+            "stockroom-core",
+            "stockroom-crdt",
+            "zstd",
+        ],
+    ),
 ];
 
 /// Which of our own crates each crate may use: dependencies point down.
@@ -47,11 +63,16 @@ const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
     ("axum_server", &["node/src/api"]),
     ("utoipa", &["node/src/api"]),
     ("tokio", &["transport/", "node/src/", "tests/"]),
-    ("clap", &["node/src/", "tests/src/"]),
-    ("csv", &["node/src/", "tests/"]),
+    ("clap", &["node/src/", "sim/src/cli", "tests/src/"]),
+    ("indicatif", &["node/src/demo", "sim/src/cli"]),
+    ("serde_json", &["node/src/", "sim/src/cli", "sim/tests/cli.rs", "tests/"]),
+    ("csv", &["node/src/", "sim/src/data/rows.rs", "tests/"]),
     ("rustix", &["node/src/"]),
     ("getrandom", &["node/src/", "transport/"]),
     ("proptest", &["tests/"]),
+    ("plotters", &["sim/src/report/picture.rs"]),
+    ("maud", &["sim/src/report"]),
+    ("zstd", &["sim/src/data/rows.rs", "sim/tests/data.rs"]),
 ];
 
 const LINES_MAX: usize = 600;

@@ -14,9 +14,11 @@ use stockroom_crdt::capability::Capability;
 use stockroom_crdt::codec::{RowReader, Rows};
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Actor, NodeId, StoreId};
+use stockroom_crdt::sale::Sale;
 use stockroom_crdt::scope::Scope;
+use stockroom_crdt::stock::Position;
 
-use crate::journal::{Place, damaged};
+use crate::journal::{Place, damaged, entry_at};
 use crate::overlay::Overlay;
 use crate::storage::{Snapshot, StoreError, Table};
 
@@ -29,6 +31,8 @@ pub struct Context<'a> {
     pub actor: Actor,
     /// Its scope.
     pub scope: &'a Scope,
+    /// Positions that stand in an account's row before they are moved to a chunk of their own.
+    pub inline_max: usize,
 }
 
 /// Brings the books of one store, or of nodes, up to date with one entry. Decisions (products, prices, store records) go
@@ -39,10 +43,7 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     }
     let Some(store) = context.scope.store() else { return Ok(()) };
     match &item.entry.fact {
-        Fact::Sale(sale) => {
-            sales::put(overlay, store, sale, context.place)?;
-            days::post(overlay, store, sale)?;
-        }
+        Fact::Sale(sale) => return sell(overlay, store, context, (item, sale)),
         Fact::CountScan(scan) => scans::put(overlay, store, scan, context.place, item.entry.hlc),
         Fact::CountClose(close) => scans::close(overlay, store, close.session)?,
         Fact::DayOpen(open) => days::open(overlay, store, open, item.entry.hlc.ms())?,
@@ -62,6 +63,28 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)
+}
+
+/// A sale counts once, however many entries hold it.
+fn sell(
+    overlay: &mut Overlay,
+    store: StoreId,
+    context: &Context<'_>,
+    (item, sale): (&Item, &Sale),
+) -> Result<(), StoreError> {
+    let position = Position { actor: context.actor, seq: context.place.seq };
+    let writing = sales::Writing { position, digest: item.digest(), place: context.place };
+    let Some(again) = sales::put(overlay, store, sale, writing)? else {
+        days::post(overlay, store, sale)?;
+        return account::apply(overlay, store, context, &item.entry);
+    };
+    if again.after[0] == writing {
+        let other = entry_at(overlay, again.before[0].place)?.map(|item| item.entry.fact);
+        let Some(Fact::Sale(other)) = other else { return Err(damaged("a sale's other entry is missing")) };
+        days::take_back(overlay, store, &other)?;
+        days::post(overlay, store, sale)?;
+    }
+    account::repeat(overlay, store, context, &again)
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.

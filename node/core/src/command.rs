@@ -107,6 +107,7 @@ fn once(
     act: impl FnOnce(&mut Replica) -> Result<Place, Failed>,
 ) -> Result<Answer, Failed> {
     if let Some((place, _)) = earlier(replica, retry)? {
+        replica.reached("a retry was answered from an earlier write");
         return Ok(Answer::Written { place, replayed: true });
     }
     let place = act(replica)?;
@@ -121,6 +122,7 @@ fn many(
     act: impl FnOnce(&mut Replica) -> Result<usize, Failed>,
 ) -> Result<Answer, Failed> {
     if let Some((_, count)) = earlier(replica, retry)? {
+        replica.reached("a retry was answered from an earlier write");
         return Ok(Answer::Imported { count });
     }
     let count = act(replica)?;

@@ -12,6 +12,7 @@ use stockroom_crdt::scope::Scope;
 
 use crate::journal::Journal;
 use crate::limits::HEADS_MAX;
+use crate::plant::{Plant, planted};
 use crate::storage::{Snapshot, StoreError};
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::ids::Actor;
@@ -97,6 +98,9 @@ pub fn judge(
     logs: (&Journal, &dyn Snapshot, NodeId),
 ) -> Result<Option<EpochReason>, StoreError> {
     let (journal, snapshot, node) = logs;
+    if planted(Plant::KeepEpoch) && epoch.is_some() {
+        return Ok(None);
+    }
     let Some(epoch) = epoch else {
         return Ok(Some(if token.is_some() { EpochReason::TokenAhead } else { EpochReason::First }));
     };

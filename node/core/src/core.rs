@@ -3,9 +3,12 @@
 //! # The contract
 //!
 //! 1. `handle(now, input)` any number of times. It decides, and writes into the batch.
-//! 2. `commit(now)` once. The batch is durable, or the core is finished (fail-stop).
+//! 2. `commit(now)` once. The batch is durable, or the core is finished.
 //! 3. `poll()` until it gives `None`. Carry the outputs out in order; nothing leaves a node before it is durable.
 //! 4. Sleep until the next input or `deadline()`, whichever is first; then from 1, with [`Input::Wake`] for a deadline.
+//!
+//! The first [`CoreError`], whatever gave it, finishes the core (fail-stop): the batch may be half made, and what is on disk is
+//! unknown. From then on every call gives that error, and no output leaves. Only a core that is opened anew goes on.
 //!
 //! Time, chance and identity are arguments. A core never reads a clock, a socket or a file of its own.
 
@@ -13,18 +16,21 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use stockroom_crdt::entry::kind;
+use stockroom_crdt::ids::StoreId;
 
 use crate::books::days;
 use crate::command;
 use crate::ingest::IngestError;
 use crate::input::{Command, CoreError, Event, Input, LinkId, Output, Refusal, RequestId};
+use crate::plant::{Plant, planted};
 use crate::replica::Replica;
 use crate::status::{self, Status};
 use crate::storage::{Reader, Store};
 use crate::sync::Sync;
 use crate::time::Now;
 
-pub use crate::replica::{Config, Counters, Identity};
+pub use crate::replica::counters::Counters;
+pub use crate::replica::{Config, Identity};
 
 /// One node's core.
 pub struct Core {
@@ -35,20 +41,32 @@ pub struct Core {
     /// May leave.
     outputs: VecDeque<Output>,
     stopping: bool,
+    /// Why nothing is done any more.
+    finished: Option<CoreError>,
 }
 
 impl Core {
     /// Opens a node on its database. Opens a new epoch if the evidence says that the database is not the one written last.
     pub fn open(config: Config, store: Box<dyn Store>, now: Now) -> Result<Self, CoreError> {
         let replica = Replica::open(config, store, now)?;
-        let mut core =
-            Self { replica, sync: Sync::default(), pending: Vec::new(), outputs: VecDeque::new(), stopping: false };
+        let mut core = Self {
+            replica,
+            sync: Sync::default(),
+            pending: Vec::new(),
+            outputs: VecDeque::new(),
+            stopping: false,
+            finished: None,
+        };
         core.commit(now)?;
         Ok(core)
     }
 
     /// Takes one input.
     pub fn handle(&mut self, now: Now, input: Input) -> Result<(), CoreError> {
+        self.unless_finished(|core| core.take(now, input))
+    }
+
+    fn take(&mut self, now: Now, input: Input) -> Result<(), CoreError> {
         self.replica.now = now;
         match input {
             Input::Command(request, command) => self.on_command(request, *command),
@@ -82,7 +100,7 @@ impl Core {
             Input::Wake => self.on_wake(),
             Input::Stop => {
                 self.stopping = true;
-                self.replica.seal_all();
+                self.replica.seal_all()?;
                 self.replica.want_token();
                 self.sync.stop();
                 Ok(())
@@ -90,14 +108,19 @@ impl Core {
         }
     }
 
-    /// Makes what was handled durable, and releases its outputs. After an error the core must be dropped.
+    /// Makes what was handled durable, and releases its outputs.
     pub fn commit(&mut self, now: Now) -> Result<(), CoreError> {
+        self.unless_finished(|core| core.release(now))
+    }
+
+    fn release(&mut self, now: Now) -> Result<(), CoreError> {
         self.replica.now = now;
         let events = std::mem::take(&mut self.replica.events);
-        let control_changed = events.iter().any(concerns_links);
+        let fenced = events.iter().any(|event| matches!(event, Event::Entry { kind: kind::FENCE, .. }));
         let reopened = events.iter().any(|event| matches!(event, Event::EpochOpened(_)));
         let token = self.replica.commit()?;
-        self.sync.committed(&self.replica, control_changed)?;
+        let stores = std::mem::take(&mut self.replica.changed_stores);
+        self.sync.committed(&mut self.replica, &stores)?;
         self.outputs.extend(token.map(Output::Token));
         self.outputs.extend(self.pending.drain(..));
         self.outputs.extend(events.into_iter().map(Output::Event));
@@ -107,7 +130,7 @@ impl Core {
                 self.outputs.push_back(Output::Close(id, "a new epoch was opened".into()));
             }
         }
-        if control_changed {
+        if fenced {
             let fenced = self.sync.fenced(&self.replica);
             self.outputs.extend(fenced.into_iter().map(|id| Output::Close(id, "the peer is fenced".into())));
         }
@@ -116,11 +139,27 @@ impl Core {
 
     /// The next thing to do for the shell.
     pub fn poll(&mut self) -> Result<Option<Output>, CoreError> {
-        if let Some(output) = self.outputs.pop_front() {
-            return Ok(Some(output));
+        self.unless_finished(|core| {
+            if let Some(output) = core.outputs.pop_front() {
+                return Ok(Some(output));
+            }
+            let send = core.sync.next_send(&mut core.replica)?;
+            Ok(send.map(|(id, lane, bytes)| Output::Send(id, lane, bytes)))
+        })
+    }
+
+    /// Does something that may be the last thing.
+    fn unless_finished<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, CoreError>) -> Result<T, CoreError> {
+        if let Some(error) = &self.finished {
+            return Err(error.clone());
         }
-        let send = self.sync.next_send(&mut self.replica)?;
-        Ok(send.map(|(id, lane, bytes)| Output::Send(id, lane, bytes)))
+        let outcome = act(self);
+        if let Err(error) = &outcome {
+            self.finished = Some(error.clone());
+            self.pending.clear();
+            self.outputs.clear();
+        }
+        outcome
     }
 
     /// When the core wants [`Input::Wake`], on the monotonic clock.
@@ -129,10 +168,16 @@ impl Core {
         let timers = [
             replica.seal_deadline(),
             replica.token_deadline(),
+            replica.parked.deadline(),
             self.sync.deadline(replica),
             command::day::rollover_deadline(replica),
         ];
-        timers.into_iter().flatten().min()
+        let next = timers.into_iter().flatten().min();
+        if planted(Plant::BusyWake) && replica.counters.commits > 100 {
+            next.map(|_| self.replica.now.mono_ms)
+        } else {
+            next
+        }
     }
 
     /// A handle for readers; their snapshots never wait for commits.
@@ -142,12 +187,20 @@ impl Core {
 
     /// The truth about this node at the last commit.
     pub fn status(&self) -> Result<Status, CoreError> {
+        if let Some(error) = &self.finished {
+            return Err(error.clone());
+        }
         status::status(&self.replica, &self.sync)
     }
 
+    /// What happened since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.replica.counters
+    }
+
     /// Throws the books of a store away and makes them again from the logs.
-    pub fn rebuild(&mut self, store: stockroom_crdt::ids::StoreId) -> Result<(), CoreError> {
-        self.replica.rebuild(store)
+    pub fn rebuild(&mut self, store: StoreId) -> Result<(), CoreError> {
+        self.unless_finished(|core| core.replica.rebuild(store))
     }
 
     fn on_command(&mut self, request: RequestId, command: Command) -> Result<(), CoreError> {
@@ -170,6 +223,7 @@ impl Core {
             Err(IngestError::Core(error)) => Err(error),
             Err(IngestError::Peer(fault)) => {
                 self.replica.counters.peer_faults += 1;
+                self.replica.reached("a peer was at fault");
                 let peer = self.sync.link_down(id);
                 tracing::warn!(?peer, %fault, "peer fault");
                 self.pending.push(Output::Close(id, format!("the peer {fault}")));
@@ -180,9 +234,11 @@ impl Core {
     }
 
     fn on_wake(&mut self) -> Result<(), CoreError> {
-        self.replica.seal_due();
+        self.replica.seal_due()?;
+        self.replica.parked.expire(self.replica.now.mono_ms);
         command::day::roll_over(&mut self.replica)?;
-        for id in self.sync.silent(self.replica.now.mono_ms) {
+        for id in self.sync.silent(&self.replica) {
+            self.replica.reached("a handshake timed out");
             let peer = self.sync.link_down(id);
             self.pending.push(Output::Close(id, "the peer did not greet in time".into()));
             self.pending.extend(peer.map(|node| Output::Event(Event::Disconnected(node))));
@@ -194,13 +250,5 @@ impl Core {
     pub fn open_day(&self) -> Result<Option<days::Day>, CoreError> {
         let Some(store) = self.replica.own_store() else { return Ok(None) };
         Ok(days::last(&self.replica.overlay, store)?.filter(|day| day.closed_ms == 0))
-    }
-}
-
-/// Events after which links are looked at again: who may see what may have changed.
-fn concerns_links(event: &Event) -> bool {
-    match event {
-        Event::Entry { kind, .. } => matches!(*kind, kind::STORE | kind::NODE | kind::FENCE),
-        Event::EpochOpened(_) | Event::Connected(_) | Event::Disconnected(_) | Event::Alarm(_) => false,
     }
 }

@@ -1,10 +1,10 @@
-//! Taking in other nodes' entries: gaps, authorship, chain, seal, forks, parking. The verdict on an entry depends on the
+//! Taking in other nodes' entries: gaps, authorship, chain, seal, forks. The verdict on an entry depends on the
 //! entry and its causal past only.
 
-use stockroom_crdt::batch::{Item, decode_run, encode_run};
+use stockroom_crdt::batch::Item;
 use stockroom_crdt::capability::{Role, verify_chain};
 use stockroom_crdt::chain::{Head, LogId, Seal, advance_by_digest};
-use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
+use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::fork::{Branch, ForkProof};
 use stockroom_crdt::ids::{Digest, NodeId, StoreId};
@@ -15,9 +15,9 @@ use crate::authority;
 use crate::books;
 use crate::input::CoreError;
 use crate::journal::{LogNumber, Place, damaged, entries};
-use crate::limits::{PARKED_BYTES_MAX, PARKED_RUNS_MAX};
+use crate::plant::{Plant, planted};
 use crate::replica::Replica;
-use crate::storage::{Direction, Snapshot, StoreError, Table};
+use crate::storage::{Snapshot, StoreError, Table};
 
 /// A run of one log as it came over a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +98,7 @@ impl Replica {
         }
         // Which of a fenced node's histories leads to the fence may be known only now.
         if self.is_fenced(log.actor.node) && self.journal.branches(&log).next().is_some() {
+            self.reached("a fenced log with two histories was judged anew");
             log.scope.store().map_or(Ok(()), |store| self.rebuild(store))?;
         }
         Ok(history)
@@ -107,9 +108,19 @@ impl Replica {
         if run.items.len() > RUN_ENTRIES_MAX || run.first == 0 || run.first > SEQ_MAX {
             return Err(PeerFault::Frame("run".into()).into());
         }
+        if self.is_our_own_loss(&run)? {
+            self.reached("entries of the current epoch came from somebody else");
+            let reason = EpochReason::HubAhead;
+            self.alarm(format!("this node signed what it does not know any more: {}", reason.as_str()));
+            if self.reopen(run.log.actor.epoch.0, reason)? {
+                // Opening it drops all links, and on the next ones they come back as those of an epoch that is over.
+                return Ok(None);
+            }
+        }
         if self.journal.find(&run.log).is_none() {
             if run.first != 1 {
-                self.park(&run)?;
+                self.parked.keep(sender, self.now.mono_ms, &run)?;
+                self.reached("a run was parked");
                 return Ok(None);
             }
             self.open_remote(&run)?;
@@ -119,7 +130,8 @@ impl Replica {
             if run.first <= main.head.seq + 1 {
                 return Err(PeerFault::History.into());
             }
-            self.park(&run)?;
+            self.parked.keep(sender, self.now.mono_ms, &run)?;
+            self.reached("a run was parked");
             return Ok(None);
         };
         let head = self.journal.log(number).expect("histories are open").head;
@@ -132,14 +144,34 @@ impl Replica {
         let skip = (held + 1).saturating_sub(run.first) as usize;
         self.take(number, run.items.get(skip..).unwrap_or_default(), run.seal.clone())?;
         if adopted {
+            self.reached("entries were adopted after a restore");
             self.alarm(format!(
                 "entries {}..={} of {} came back from the hub and are signed anew",
                 run.first, end.seq, run.log.scope
             ));
-            self.seal(number);
+            self.seal(number)?;
         }
-        self.prove(number)?;
+        if !planted(Plant::NoForkProof) {
+            self.prove(number)?;
+        }
         Ok(Some(number))
+    }
+
+    /// True when a run shows our own signature in the current epoch over entries that we do not hold: they are from a life of this
+    /// database that is gone. They may come before the handshake that says so.
+    fn is_our_own_loss(&self, run: &RunIn) -> Result<bool, StoreError> {
+        let ours = run.log.actor.node == self.actor().node && run.log.actor.epoch >= self.epoch;
+        let Some(seal) = run.seal.as_ref().filter(|_| ours) else { return Ok(false) };
+        let end = if self.journal.find(&run.log).is_some() {
+            self.history_of(run)?.map(|(_, common, hash)| (common, hash))
+        } else {
+            let genesis = run.log.genesis(self.me.tenant);
+            Some((0, run.items.iter().fold(genesis, |hash, item| advance_by_digest(hash, item.digest()))))
+        };
+        let Some((common, hash)) = end else { return Ok(false) };
+        let last = run.first - 1 + run.items.len() as u64;
+        let signer = self.me.signer.public();
+        Ok(common < last && seal.seq == last && seal.verify(&signer, self.me.tenant, &run.log, hash))
     }
 
     /// After a restore, the hub gives back what this node had sent it but not sealed yet: at most a second of sales. Only
@@ -192,7 +224,8 @@ impl Replica {
         let Some(seal) = &run.seal else {
             return if by_author { Ok(()) } else { Err(PeerFault::Seal.into()) };
         };
-        let verified = seal.seq == end.seq && seal.verify(&log.key, self.me.tenant, &log.id, end.hash);
+        let verified =
+            planted(Plant::AnySeal) || seal.seq == end.seq && seal.verify(&log.key, self.me.tenant, &log.id, end.hash);
         if verified { Ok(()) } else { Err(PeerFault::Seal.into()) }
     }
 
@@ -208,6 +241,9 @@ impl Replica {
         for (seq, item) in (first..).zip(items) {
             self.observe(item.entry.hlc);
             self.apply(Place { log: number, seq }, item)?;
+            if planted(Plant::CountTwice) && seq % 7 == 0 {
+                self.apply(Place { log: number, seq }, item)?;
+            }
         }
         Ok(())
     }
@@ -250,6 +286,7 @@ impl Replica {
         let log = self.journal.log(number).expect("forked logs are open");
         let (id, key, store) = (log.id.clone(), log.key, log.author_store);
         self.counters.forks += 1;
+        self.reached("a fork was found");
         self.alarm(format!("{} has two histories of {} after entry {common}", id.actor, id.scope));
         Ok(self.journal.open(id, key, store, Some((Place { log: number, seq: common }, hash))))
     }
@@ -265,6 +302,7 @@ impl Replica {
         let (Some(left), Some(right)) = (self.signed_branch(parent.log, seq)?, self.signed_branch(branch, seq)?) else {
             return Ok(());
         };
+        self.reached("a fork was proven");
         self.write(&Scope::Control, vec![Fact::Fork(ForkProof { log: id, seq, left, right })])?;
         Ok(())
     }
@@ -279,52 +317,19 @@ impl Replica {
         Ok(Some(Branch { hash, after: after.iter().map(|(_, item)| item.digest()).collect(), seal }))
     }
 
-    /// Keeps a run until what it builds on has arrived.
-    fn park(&mut self, run: &RunIn) -> Result<(), IngestError> {
-        let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
-        let parked = self.overlay.scan(Table::Parked, all, Direction::Forward, PARKED_RUNS_MAX)?;
-        let bytes: usize = parked.iter().map(|(_, value)| value.len()).sum();
-        if parked.len() >= PARKED_RUNS_MAX || bytes >= PARKED_BYTES_MAX {
-            return Err(PeerFault::Parked.into());
-        }
-        // Only a sealed run can wait: nobody could vouch for it later.
-        let Some(seal) = &run.seal else { return Err(PeerFault::Seal.into()) };
-        let value = Rows::of(|sink| {
-            sink.array(col::DIGEST, &run.before);
-            sink.blob(col::RAW, &encode_run(&run.items, u16::MAX));
-            seal.encode(sink);
-        });
-        self.overlay.put(Table::Parked, parked_key(&run.log, run.first), value);
-        self.counters.parked = parked.len() as u64 + 1;
-        Ok(())
-    }
-
     /// Takes in parked runs that continue `log` now, one after the other: a peer decides how many there are.
     fn unpark(&mut self, log: &LogId) -> Result<(), IngestError> {
-        let prefix = parked_key(log, 0);
-        let prefix = &prefix[..prefix.len() - 8];
-        for (key, value) in self.overlay.scan_prefix(Table::Parked, prefix, PARKED_RUNS_MAX)? {
-            let first = u64::from_be_bytes(crate::journal::fixed(&key[key.len() - 8..])?);
-            let head = self.journal.find(log).map_or(0, |(_, log)| log.head.seq);
-            if first > head + 1 {
-                break;
-            }
-            let mut reader = RowReader::new(&value);
-            let before = reader.array(col::DIGEST).map_err(damaged)?;
-            let run = reader.blob(col::RAW, usize::MAX).map_err(damaged)?;
-            let seal = Seal::decode(&mut reader).map_err(damaged)?;
-            self.overlay.remove(Table::Parked, key);
-            self.counters.parked = self.counters.parked.saturating_sub(1);
-            let items = decode_run(&run).map_err(damaged)?;
-            let parked = RunIn { log: log.clone(), first, before, items, seal: Some(seal) };
-            // A parked run that turns out to be wrong has no sender left to blame: it is dropped.
-            match self.ingest_one(NodeId(0), parked) {
+        loop {
+            let next = self.journal.find(log).map_or(0, |(_, log)| log.head.seq) + 1;
+            let Some(run) = self.parked.take(log, next)? else { return Ok(()) };
+            self.reached("a parked run was taken up");
+            // A parked run that turns out to be wrong has no link left to blame: it is dropped.
+            match self.ingest_one(NodeId(0), run) {
                 Ok(_) => {}
                 Err(IngestError::Peer(fault)) => self.alarm(format!("a parked run was dropped: it was {fault}")),
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
     }
 
     /// The store of a log's author; `None` for a hub.
@@ -336,10 +341,6 @@ impl Replica {
 /// Remembers that a log's fork is proven.
 pub(crate) fn fork_key(log: &LogId) -> Vec<u8> {
     [b"fork/".as_slice(), &log.to_bytes()].concat()
-}
-
-fn parked_key(log: &LogId, first: u64) -> Vec<u8> {
-    [log.to_bytes().as_slice(), &first.to_be_bytes()].concat()
 }
 
 /// No log gets here: at a thousand entries a second this is 500 years away.

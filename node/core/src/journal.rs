@@ -3,17 +3,22 @@
 //! Every node numbers what it ingests per scope (`Feed`); a peer follows with a cursor into that numbering. Logs are stored by
 //! branch: a forked history becomes a log of its own that begins where the two part.
 
+mod rows;
+pub mod walk;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use stockroom_crdt::batch::{Item, decode_run, encode_run};
 use stockroom_crdt::chain::{Head, LogId, Seal, advance_by_digest};
-use stockroom_crdt::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
+use stockroom_crdt::codec::Rows;
 use stockroom_crdt::ids::{Actor, Digest, NodeId, TenantId};
 use stockroom_crdt::limits::{RUN_ENTRIES_MAX, SEAL_BYTES_MAX};
 use stockroom_crdt::scope::Scope;
 
-use crate::limits::RUN_BYTES_GOAL;
+use crate::journal::rows::{
+    decode_feed, decode_log, decode_scope, decode_seal, encode_feed, encode_log, encode_scope, run_key,
+};
 use crate::overlay::Overlay;
 use crate::storage::{Direction, Snapshot, StoreError, Table};
 
@@ -61,6 +66,11 @@ impl Log {
         self.seal.as_ref().map_or(0, |seal| seal.seq)
     }
 
+    /// Reads a row of [`Table::Logs`].
+    pub fn from_row(bytes: &[u8]) -> Result<Self, StoreError> {
+        decode_log(bytes).map_err(damaged)
+    }
+
     /// True when entries wait for a seal.
     pub fn has_unsealed(&self) -> bool {
         self.head.seq > self.sealed_seq()
@@ -97,7 +107,17 @@ pub struct Journal {
     tenant: TenantId,
     logs: BTreeMap<LogNumber, Log>,
     by_id: BTreeMap<LogId, LogNumber>,
+    /// Forked histories of a log, oldest first.
+    branches: BTreeMap<LogId, Vec<LogNumber>>,
+    /// Main branches of a scope's logs.
+    by_scope: BTreeMap<Scope, BTreeMap<Actor, LogNumber>>,
+    /// Every log that a node wrote, forks included.
+    by_node: BTreeMap<NodeId, BTreeSet<LogNumber>>,
     scopes: BTreeMap<Scope, ScopeFeed>,
+    next_scope: u32,
+    /// Scopes whose feed grew in a batch that was flushed.
+    grown: BTreeSet<Scope>,
+    run_bytes_goal: usize,
     dirty_logs: BTreeSet<LogNumber>,
     dirty_scopes: BTreeSet<Scope>,
     /// What was appended in this batch, to be joined when it is committed.
@@ -114,13 +134,19 @@ struct Piece {
 }
 
 impl Journal {
-    /// Reads the heads of all logs.
-    pub fn load(tenant: TenantId, snapshot: &dyn Snapshot) -> Result<Self, StoreError> {
+    /// Reads the heads of all logs. Runs that are written later are cut at about `run_bytes_goal`.
+    pub fn load(tenant: TenantId, snapshot: &dyn Snapshot, run_bytes_goal: usize) -> Result<Self, StoreError> {
         let mut journal = Self {
             tenant,
             logs: BTreeMap::new(),
             by_id: BTreeMap::new(),
+            branches: BTreeMap::new(),
+            by_scope: BTreeMap::new(),
+            by_node: BTreeMap::new(),
             scopes: BTreeMap::new(),
+            next_scope: 1,
+            grown: BTreeSet::new(),
+            run_bytes_goal,
             dirty_logs: BTreeSet::new(),
             dirty_scopes: BTreeSet::new(),
             pieces: BTreeMap::new(),
@@ -129,14 +155,13 @@ impl Journal {
         for (key, value) in snapshot.scan(Table::Logs, all, Direction::Forward, usize::MAX)? {
             let number = LogNumber(u32::from_be_bytes(fixed(&key)?));
             let log = decode_log(&value).map_err(damaged)?;
-            if log.parent.is_none() {
-                journal.by_id.insert(log.id.clone(), number);
-            }
-            journal.logs.insert(number, log);
+            journal.insert(number, log);
         }
         for (key, value) in snapshot.scan(Table::Scopes, all, Direction::Forward, usize::MAX)? {
             let scope = Scope::from_bytes(&key).map_err(damaged)?;
-            journal.scopes.insert(scope, decode_scope(&value)?);
+            let feed = decode_scope(&value)?;
+            journal.next_scope = journal.next_scope.max(feed.number + 1);
+            journal.scopes.insert(scope, feed);
         }
         Ok(journal)
     }
@@ -157,14 +182,14 @@ impl Journal {
         self.logs.iter().map(|(&number, log)| (number, log))
     }
 
-    /// All logs of one scope, main branches and forks.
-    pub fn logs_of<'a>(&'a self, scope: &'a Scope) -> impl Iterator<Item = (LogNumber, &'a Log)> {
-        self.logs().filter(move |(_, log)| log.id.scope == *scope)
-    }
-
     /// The forked histories of a log.
     pub fn branches(&self, id: &LogId) -> impl Iterator<Item = (LogNumber, &Log)> {
-        self.logs().filter(move |(_, log)| log.parent.is_some() && log.id == *id)
+        self.branches.get(id).into_iter().flatten().map(|&number| (number, &self.logs[&number]))
+    }
+
+    /// Every log that `node` wrote, main branches and forks.
+    pub fn logs_by(&self, node: NodeId) -> impl Iterator<Item = (LogNumber, &Log)> {
+        self.by_node.get(&node).into_iter().flatten().map(|&number| (number, &self.logs[&number]))
     }
 
     /// The feed of a scope, if anything was ever ingested there.
@@ -184,9 +209,6 @@ impl Journal {
             Some((place, hash)) => Head { seq: place.seq, hash },
             None => Head { seq: 0, hash: id.genesis(self.tenant) },
         };
-        if parent.is_none() {
-            self.by_id.insert(id.clone(), number);
-        }
         let parent = parent.map(|(place, _)| place);
         let log = Log {
             id,
@@ -200,9 +222,20 @@ impl Journal {
             unsealed_bytes: 0,
             newest_ms: 0,
         };
-        self.logs.insert(number, log);
+        self.insert(number, log);
         self.dirty_logs.insert(number);
         number
+    }
+
+    fn insert(&mut self, number: LogNumber, log: Log) {
+        self.by_node.entry(log.id.actor.node).or_default().insert(number);
+        if log.parent.is_none() {
+            self.by_id.insert(log.id.clone(), number);
+            self.by_scope.entry(log.id.scope.clone()).or_default().insert(log.id.actor, number);
+        } else {
+            self.branches.entry(log.id.clone()).or_default().push(number);
+        }
+        self.logs.insert(number, log);
     }
 
     /// Appends entries to a log and to its scope's feed.
@@ -210,7 +243,7 @@ impl Journal {
         let log = self.logs.get_mut(&number).expect("appended logs are open");
         let mut rest = items;
         while !rest.is_empty() {
-            let (run, after) = rest.split_at(run_len(rest));
+            let (run, after) = rest.split_at(run_len(rest, self.run_bytes_goal));
             rest = after;
             let first = log.head.seq + 1;
             for item in run {
@@ -223,7 +256,8 @@ impl Journal {
             overlay.put(Table::Runs, run_key(number, first), value);
             let row = FeedRow::Entries { log: number, first, last: log.head.seq };
             let scope = log.id.scope.clone();
-            let position = push_feed(&mut self.scopes, overlay, &scope, row);
+            let feed = scope_feed((&mut self.scopes, &mut self.next_scope), overlay, &scope);
+            let position = push_feed(feed, overlay, row);
             self.dirty_scopes.insert(scope);
             let bytes = run.iter().map(|item| item.bytes.len()).sum();
             let piece = Piece { position, first, hash: log.head.hash, entries: run.len(), bytes };
@@ -245,7 +279,7 @@ impl Journal {
                 for piece in rest {
                     entries += piece.entries;
                     bytes += piece.bytes;
-                    if count > 0 && (entries > RUN_ENTRIES_MAX || bytes > RUN_BYTES_GOAL) {
+                    if count > 0 && (entries > RUN_ENTRIES_MAX || bytes > self.run_bytes_goal) {
                         break;
                     }
                     count += 1;
@@ -292,14 +326,15 @@ impl Journal {
         log.unsealed_bytes = 0;
         overlay.put(Table::Seals, run_key(number, seal.seq), Rows::of(|sink| seal.encode(sink)));
         let scope = log.id.scope.clone();
-        push_feed(&mut self.scopes, overlay, &scope, FeedRow::Seal(Place { log: number, seq: seal.seq }));
+        let feed = scope_feed((&mut self.scopes, &mut self.next_scope), overlay, &scope);
+        push_feed(feed, overlay, FeedRow::Seal(Place { log: number, seq: seal.seq }));
         self.dirty_scopes.insert(scope);
         self.dirty_logs.insert(number);
     }
 
     /// Takes the next position of a shared scope's feed of cells.
     pub fn next_cell_position(&mut self, overlay: &mut Overlay, scope: &Scope) -> (u32, u64) {
-        let feed = scope_feed(&mut self.scopes, overlay, scope);
+        let feed = scope_feed((&mut self.scopes, &mut self.next_scope), overlay, scope);
         feed.next += 1;
         self.dirty_scopes.insert(scope.clone());
         (feed.number, feed.next - 1)
@@ -307,7 +342,7 @@ impl Journal {
 
     /// The number of a scope, which gets one if it has none.
     pub fn scope_number(&mut self, overlay: &mut Overlay, scope: &Scope) -> u32 {
-        scope_feed(&mut self.scopes, overlay, scope).number
+        scope_feed((&mut self.scopes, &mut self.next_scope), overlay, scope).number
     }
 
     /// Writes changed heads into the batch.
@@ -319,7 +354,13 @@ impl Journal {
         }
         for scope in std::mem::take(&mut self.dirty_scopes) {
             overlay.put(Table::Scopes, scope.to_bytes(), encode_scope(self.scopes[&scope]));
+            self.grown.insert(scope);
         }
+    }
+
+    /// Scopes whose feed grew since the last time this was asked, as far as it was flushed.
+    pub fn take_grown(&mut self) -> BTreeSet<Scope> {
+        std::mem::take(&mut self.grown)
     }
 
     /// The hash of a log after `seq`, if it is held.
@@ -348,6 +389,24 @@ impl Journal {
         Ok(Some(items.iter().take(count).fold(before, |hash, item| advance_by_digest(hash, item.digest()))))
     }
 
+    /// Entries `first..=last` of a history, also from before it parted from another.
+    pub fn history(
+        &self,
+        snapshot: &dyn Snapshot,
+        number: LogNumber,
+        first: u64,
+        last: u64,
+    ) -> Result<Vec<Item>, StoreError> {
+        let (mut parts, mut next, mut last) = (Vec::new(), Some(number), last);
+        while let Some(number) = next.filter(|_| first <= last) {
+            let parent = self.logs.get(&number).and_then(|log| log.parent);
+            let begins = parent.map_or(0, |parent| parent.seq);
+            parts.push(entries(snapshot, number, first.max(begins + 1), last)?);
+            (next, last) = (parent.map(|parent| parent.log), last.min(begins));
+        }
+        Ok(parts.into_iter().rev().flatten().map(|(_, item)| item).collect())
+    }
+
     /// The last seal at or after `seq`, for a proof.
     pub fn seal_after(&self, snapshot: &dyn Snapshot, number: LogNumber, seq: u64) -> Result<Option<Seal>, StoreError> {
         let (from, to) = (run_key(number, seq), run_key(number, u64::MAX));
@@ -358,16 +417,13 @@ impl Journal {
 
     /// The actors whose logs of `scope` are held, with how far.
     pub fn heads(&self, scope: &Scope) -> Vec<(Actor, u64)> {
-        self.by_id
-            .iter()
-            .filter(|(id, _)| id.scope == *scope)
-            .map(|(id, n)| (id.actor, self.logs[n].head.seq))
-            .collect()
+        let logs = self.by_scope.get(scope).into_iter().flatten();
+        logs.map(|(&actor, number)| (actor, self.logs[number].head.seq)).collect()
     }
 
     /// Logs that `node` wrote, main branches.
     pub fn written_by(&self, node: NodeId) -> impl Iterator<Item = (LogNumber, &Log)> {
-        self.logs().filter(move |(_, log)| log.id.actor.node == node && log.parent.is_none())
+        self.logs_by(node).filter(|(_, log)| log.parent.is_none())
     }
 }
 
@@ -400,6 +456,14 @@ pub fn entries(
         next = seq + 1;
     }
     Ok(out)
+}
+
+/// Reads a row of [`Table::Runs`]: its log, the sequence number of its first entry, the hash after its last one, and the entries.
+pub fn run_from_row(key: &[u8], value: &[u8]) -> Result<(LogNumber, u64, Digest, Vec<Item>), StoreError> {
+    let (log, first) = key.split_at_checked(4).ok_or_else(|| damaged("run key"))?;
+    let (hash, run) = value.split_at_checked(32).ok_or_else(|| damaged("run"))?;
+    let log = LogNumber(u32::from_be_bytes(fixed(log)?));
+    Ok((log, u64::from_be_bytes(fixed(first)?), Digest(fixed(hash)?), decode_run(run).map_err(damaged)?))
 }
 
 /// Steps of a scope's feed from `position` on.
@@ -444,28 +508,22 @@ fn run_at(
     let range = (Bound::Included(from.as_slice()), Bound::Included(to.as_slice()));
     let rows = snapshot.scan(Table::Runs, range, Direction::Backward, 1)?;
     let Some((key, value)) = rows.into_iter().next() else { return Ok(None) };
-    let first = u64::from_be_bytes(fixed(&key[4..])?);
-    let (hash, run) = value.split_at_checked(32).ok_or_else(|| damaged("run"))?;
-    let items = decode_run(run).map_err(damaged)?;
-    if first + items.len() as u64 <= seq {
-        return Ok(None);
-    }
-    Ok(Some((first, Digest(fixed(hash)?), items)))
+    let (_, first, after, items) = run_from_row(&key, &value)?;
+    Ok((first + items.len() as u64 > seq).then_some((first, after, items)))
 }
 
 /// How many of the items fit into one run.
-fn run_len(items: &[Item]) -> usize {
+fn run_len(items: &[Item], bytes_goal: usize) -> usize {
     let mut bytes = 0;
     let fits = |item: &&Item| {
         bytes += item.bytes.len();
-        bytes <= RUN_BYTES_GOAL
+        bytes <= bytes_goal
     };
     items.iter().take(RUN_ENTRIES_MAX).take_while(fits).count().max(1)
 }
 
 /// Adds a step to a scope's feed, and gives its position.
-fn push_feed(scopes: &mut BTreeMap<Scope, ScopeFeed>, overlay: &mut Overlay, scope: &Scope, row: FeedRow) -> u64 {
-    let feed = scope_feed(scopes, overlay, scope);
+fn push_feed(feed: &mut ScopeFeed, overlay: &mut Overlay, row: FeedRow) -> u64 {
     overlay.put(Table::Feed, feed_key(feed.number, feed.next), encode_feed(row));
     feed.next += 1;
     feed.next - 1
@@ -473,104 +531,15 @@ fn push_feed(scopes: &mut BTreeMap<Scope, ScopeFeed>, overlay: &mut Overlay, sco
 
 /// A scope's feed. A new one is written at once, so that readers of the batch find its number.
 fn scope_feed<'a>(
-    scopes: &'a mut BTreeMap<Scope, ScopeFeed>,
+    (scopes, next): (&'a mut BTreeMap<Scope, ScopeFeed>, &mut u32),
     overlay: &mut Overlay,
     scope: &Scope,
 ) -> &'a mut ScopeFeed {
     if !scopes.contains_key(scope) {
-        let number = scopes.values().map(|feed| feed.number + 1).max().unwrap_or(1);
-        let feed = ScopeFeed { number, next: 1 };
+        let feed = ScopeFeed { number: *next, next: 1 };
+        *next += 1;
         overlay.put(Table::Scopes, scope.to_bytes(), encode_scope(feed));
         scopes.insert(scope.clone(), feed);
     }
     scopes.get_mut(scope).expect("the scope was just put in")
-}
-
-fn run_key(log: LogNumber, seq: u64) -> Vec<u8> {
-    [log.0.to_be_bytes().as_slice(), seq.to_be_bytes().as_slice()].concat()
-}
-
-fn encode_feed(row: FeedRow) -> Vec<u8> {
-    Rows::of(|sink| match row {
-        FeedRow::Entries { log, first, last } => {
-            sink.uint(col::KIND, 0);
-            sink.uint(col::KEY, u64::from(log.0));
-            sink.uint(col::SEQ, first);
-            sink.uint(col::COUNT, last - first);
-        }
-        FeedRow::Seal(place) => {
-            sink.uint(col::KIND, 1);
-            sink.uint(col::KEY, u64::from(place.log.0));
-            sink.uint(col::SEQ, place.seq);
-        }
-    })
-}
-
-fn decode_feed(bytes: &[u8]) -> Result<FeedRow, DecodeError> {
-    let mut reader = RowReader::new(bytes);
-    let kind = reader.uint(col::KIND)?;
-    let log = LogNumber(reader.u32(col::KEY)?);
-    let first = reader.uint(col::SEQ)?;
-    Ok(match kind {
-        0 => FeedRow::Entries { log, first, last: first + reader.uint(col::COUNT)? },
-        _ => FeedRow::Seal(Place { log, seq: first }),
-    })
-}
-
-fn encode_log(log: &Log) -> Vec<u8> {
-    Rows::of(|sink| {
-        log.id.encode(sink);
-        sink.uint(col::FLAGS, u64::from(log.parent.is_some()) | u64::from(log.seal.is_some()) << 1);
-        if let Some(parent) = log.parent {
-            sink.uint(col::KEY, u64::from(parent.log.0));
-            sink.uint(col::SEQ, parent.seq);
-        }
-        sink.uint(col::SEQ, log.head.seq);
-        sink.array(col::DIGEST, &log.head.hash.0);
-        if let Some(seal) = &log.seal {
-            seal.encode(sink);
-        }
-        sink.array(col::DIGEST, &log.key);
-        sink.uint(col::STORE, u64::from(log.author_store));
-        for number in [log.unsealed_bytes, log.kept_seq, log.kept_bytes, log.newest_ms] {
-            sink.uint(col::COUNT, number);
-        }
-    })
-}
-
-fn decode_log(bytes: &[u8]) -> Result<Log, DecodeError> {
-    let mut reader = RowReader::new(bytes);
-    let id = LogId::decode(&mut reader)?;
-    let flags = reader.uint(col::FLAGS)?;
-    let parent = if flags & 1 == 1 {
-        Some(Place { log: LogNumber(reader.u32(col::KEY)?), seq: reader.uint(col::SEQ)? })
-    } else {
-        None
-    };
-    let head = Head { seq: reader.uint(col::SEQ)?, hash: Digest(reader.array(col::DIGEST)?) };
-    let seal = if flags & 2 == 2 { Some(Seal::decode(&mut reader)?) } else { None };
-    let key = reader.array(col::DIGEST)?;
-    let author_store = reader.u32(col::STORE)?;
-    let unsealed_bytes = reader.uint(col::COUNT)?;
-    let kept_seq = reader.uint(col::COUNT)?;
-    let kept_bytes = reader.uint(col::COUNT)?;
-    let newest_ms = reader.uint(col::COUNT)?;
-    Ok(Log { id, parent, head, seal, kept_seq, kept_bytes, key, author_store, unsealed_bytes, newest_ms })
-}
-
-fn encode_scope(feed: ScopeFeed) -> Vec<u8> {
-    Rows::of(|sink| {
-        sink.uint(col::KEY, u64::from(feed.number));
-        sink.uint(col::POSITION, feed.next);
-    })
-}
-
-fn decode_scope(bytes: &[u8]) -> Result<ScopeFeed, StoreError> {
-    let mut reader = RowReader::new(bytes);
-    let number = reader.u32(col::KEY).map_err(damaged)?;
-    Ok(ScopeFeed { number, next: reader.uint(col::POSITION).map_err(damaged)? })
-}
-
-fn decode_seal(bytes: &[u8]) -> Result<Seal, StoreError> {
-    Seal::decode(&mut RowReader::new(bytes)).map_err(damaged)
 }

@@ -4,17 +4,19 @@
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | [`limits`] | every bound of this crate, with its reason |
+//! | [`limits`], [`plant`] | every bound of this crate, with its reason; bugs for the simulator to find |
 //! | [`time`], [`input`] | what enters and what leaves |
 //! | [`core`] | dispatch |
 //! | [`command`] | what people and tills ask for |
-//! | [`replica`], [`ingest`], [`continuity`], [`authority`], [`fences`] | own entries, others' entries, is this our database, who may write what, and who no longer |
+//! | [`replica`], [`ingest`], [`parked`], [`continuity`], [`authority`], [`fences`] | own entries, others' entries, those that came too early, is this our database, who may write what, and who no longer |
 //! | [`journal`], [`books`] | the logs, and what they add up to |
 //! | [`overlay`], [`storage`] | the batch in progress, the tables on disk |
 //! | [`sync`] | links, handshake, feeds, parcels |
 //! | [`view`], [`status`] | reading, without waiting for commits |
 
 pub mod limits;
+pub mod plant;
+pub mod tuning;
 
 pub mod input;
 pub mod time;
@@ -27,6 +29,7 @@ pub mod authority;
 pub mod continuity;
 pub mod fences;
 pub mod ingest;
+pub mod parked;
 pub mod replica;
 
 pub mod books;

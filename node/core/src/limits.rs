@@ -1,10 +1,7 @@
-//! Every bound of one replica in one place, with the reason for its value.
+//! Every bound of one replica in one place, with the reason for its value. What is policy rather than a bound is in `tuning`.
 
 /// Bytes of one frame between nodes. Small enough that an urgent frame never waits long behind it on a thin link.
 pub const FRAME_BYTES_MAX: usize = 256 * 1024;
-
-/// Bytes of log or state that one frame aims at: at 100 kbit/s this is 2.6 s of the link.
-pub const FRAME_BYTES_GOAL: usize = 32 * 1024;
 
 /// Credit that a link must have before anything is sent on it. A frame may be longer and overdraw it; the transport allows
 /// that from this much on.
@@ -25,39 +22,25 @@ pub const HEADS_MAX: usize = 4_096;
 /// Links that one core keeps: a hub's children and peers.
 pub const LINKS_MAX: usize = 2_048;
 
-/// Bytes of a row in the database. A run of 256 entries of 64 KiB cannot be formed: runs are cut by bytes as well.
-pub const RUN_BYTES_GOAL: usize = 48 * 1024;
-
 /// Runs that wait for a prerequisite, per replica. More than this and the sender must come again later.
 pub const PARKED_RUNS_MAX: usize = 1_024;
 
 /// Bytes of all parked runs.
 pub const PARKED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// How long after the first unsealed entry a log is sealed while a link is up.
-pub const SEAL_AFTER_MS: u64 = 1_000;
+/// Parked runs of one sender: an eighth of all, so that no single one uses up the room.
+pub const PARKED_RUNS_OF_ONE_MAX: usize = PARKED_RUNS_MAX / 8;
 
-/// How often the continuity token follows the logs when nothing urgent forces it.
-pub const TOKEN_AFTER_MS: u64 = 1_000;
+/// Bytes of the parked runs of one sender.
+pub const PARKED_BYTES_OF_ONE_MAX: usize = PARKED_BYTES_MAX / 8;
 
-/// How long a peer may take to greet. Whoever connects and stays silent, or says half of it, is let go.
-pub const HANDSHAKE_MS_MAX: u64 = 10_000;
+/// How long a run waits for what it builds on. What is on its way arrives within seconds; after an hour it comes no more, or
+/// comes again together with the run.
+pub const PARKED_MS_MAX: u64 = 3_600_000;
 
-/// How long acknowledgements of lanes that nobody waits for are gathered. Until then the sender shows its entries as not yet at
-/// the hub, which is true as far as it knows.
-pub const ACK_AFTER_MS: u64 = 1_000;
-
-/// How often a quiet link says that there is nothing new.
-pub const PULSE_AFTER_MS: u64 = 5_000;
-
-/// Silence of the link to the hub after which a store hands parcels to a neighbour.
-pub const PARCEL_AFTER_MS: u64 = 3_000;
-
-/// How long a store waits for the answer to a parcel before it sends another.
-pub const PARCEL_RETRY_MS: u64 = 5_000;
-
-/// How often a store with nothing to send asks through a neighbour for news from the hub.
-pub const PARCEL_NEWS_MS: u64 = 15_000;
+/// How long a running node opens no further epoch because of what others know of it. With two processes of one identity, which is
+/// when it matters, 65,535 epochs last for 450 days.
+pub const REOPEN_AFTER_MS: u64 = 600_000;
 
 /// Bytes of one parcel.
 pub const PARCEL_BYTES_MAX: usize = 128 * 1024;
@@ -81,8 +64,8 @@ pub const RETRY_KEY_DAYS: u64 = 30;
 /// How far ahead of the node's clock a till's time of a sale may lie.
 pub const TILL_AHEAD_MS_MAX: u64 = 24 * 3_600 * 1_000;
 
-/// Positions of an account that stand in its row before they are moved to a chunk of their own.
-pub const ACCOUNT_INLINE_MAX: usize = 32;
+/// Positions that one row of an account may hold, however a replica is tuned: a row is read and written with every sale.
+pub const ACCOUNT_PLACES_MAX: usize = 1_024;
 
 /// Products or prices in one command.
 pub const IMPORT_ITEMS_MAX: usize = 512;
@@ -93,12 +76,17 @@ pub const SCANS_MAX: usize = 50_000;
 /// Points in the search for the last common entry of two branches: 2^48 entries are out of reach of any log.
 pub const LOCATE_POINTS_MAX: usize = 64;
 
+/// Logs of which one end of a link asks the other where their histories part, over the life of the link: epochs of a few
+/// hundred stores that were all set back. An answer costs a search in the hashes of that log, and is given once.
+pub const SEARCHES_MAX: usize = 1_024;
+
+/// Of these, those that are open at a time: fewer than the answers that a peer may let wait.
+pub const SEARCHES_AT_ONCE: usize = LINK_QUEUE_MAX / 4;
+
 /// Entries or rows that one read answers at most.
 pub const PAGE_MAX: usize = 1_000;
 
 /// Peers that a hub introduces to one store.
 pub const INTRODUCED_MAX: usize = 32;
 
-const _: () = assert!(FRAME_BYTES_GOAL * 4 <= FRAME_BYTES_MAX, "a frame overshoots its goal by less than one run");
-const _: () = assert!(RUN_BYTES_GOAL + stockroom_crdt::limits::ENTRY_BYTES_MAX < FRAME_BYTES_MAX);
 const _: () = assert!(PARCEL_BYTES_MAX < FRAME_BYTES_MAX, "a parcel travels in one frame");

@@ -3,23 +3,31 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::storage::{Direction, Row, Snapshot, StoreError, Table, Writes, prefix_end};
+use crate::storage::{Direction, Row, Snapshot, StoreError, Table, Writes, prefix_end, rows_between};
 
 /// A snapshot with pending writes on top.
 pub struct Overlay {
-    base: Arc<dyn Snapshot>,
+    /// `None` once the writes were taken away to be committed: until there is a new overlay nothing can be read.
+    base: Option<Arc<dyn Snapshot>>,
     writes: Writes,
 }
 
 impl Overlay {
     /// Nothing pending over `base`.
     pub fn new(base: Arc<dyn Snapshot>) -> Self {
-        Self { base, writes: Writes::new() }
+        Self { base: Some(base), writes: Writes::new() }
     }
 
-    /// What would be committed.
-    pub fn writes(&self) -> &Writes {
-        &self.writes
+    /// True when there is nothing to commit.
+    pub fn is_clean(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// What is to be committed. Lets go of the snapshot below, so that a store in memory need not keep what it shows; from
+    /// now on every read fails, which is how it stays when the commit does.
+    pub fn release(&mut self) -> Writes {
+        self.base = None;
+        std::mem::take(&mut self.writes)
     }
 
     /// Puts a row.
@@ -29,7 +37,7 @@ impl Overlay {
 
     /// Takes back a row that was put in this batch and does not exist below it.
     pub fn forget(&mut self, table: Table, key: &[u8]) {
-        self.writes.remove(&(table, key.to_vec()));
+        self.writes.forget(table, key);
     }
 
     /// Removes a row.
@@ -41,13 +49,17 @@ impl Overlay {
     pub fn scan_prefix(&self, table: Table, prefix: &[u8], limit: usize) -> Result<Vec<Row>, StoreError> {
         scan_prefix(self, table, prefix, limit)
     }
+
+    fn base(&self) -> Result<&dyn Snapshot, StoreError> {
+        self.base.as_deref().ok_or_else(|| StoreError("the last commit did not succeed".into()))
+    }
 }
 
 impl Snapshot for Overlay {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.writes.get(&(table, key.to_vec())) {
+        match self.writes.of(table).get(key) {
             Some(pending) => Ok(pending.clone()),
-            None => self.base.get(table, key),
+            None => self.base()?.get(table, key),
         }
     }
 
@@ -58,27 +70,17 @@ impl Snapshot for Overlay {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
-        let start = match range.0 {
-            Bound::Included(key) => Bound::Included((table, key.to_vec())),
-            Bound::Excluded(key) => Bound::Excluded((table, key.to_vec())),
-            Bound::Unbounded => Bound::Included((table, Vec::new())),
-        };
-        let pending: Vec<_> = self
-            .writes
-            .range((start, Bound::Unbounded))
-            .take_while(|((t, key), _)| *t == table && is_below(range.1, key))
-            .map(|((_, key), value)| (key.clone(), value.clone()))
-            .collect();
+        let pending: Vec<_> = rows_between(self.writes.of(table), range).collect();
         if pending.is_empty() {
-            return self.base.scan(table, range, direction, limit);
+            return self.base()?.scan(table, range, direction, limit);
         }
         let removed = pending.len();
         let mut rows: std::collections::BTreeMap<_, _> =
-            self.base.scan(table, range, direction, limit.saturating_add(removed))?.into_iter().collect();
+            self.base()?.scan(table, range, direction, limit.saturating_add(removed))?.into_iter().collect();
         for (key, value) in pending {
             match value {
-                Some(value) => rows.insert(key, value),
-                None => rows.remove(&key),
+                Some(value) => rows.insert(key.clone(), value.clone()),
+                None => rows.remove(key),
             };
         }
         let rows = rows.into_iter();
@@ -110,12 +112,4 @@ pub fn last_of_prefix(
     let end = prefix_end(prefix);
     let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
     Ok(snapshot.scan(table, (Bound::Included(prefix), upper), Direction::Backward, 1)?.pop())
-}
-
-fn is_below(upper: Bound<&[u8]>, key: &[u8]) -> bool {
-    match upper {
-        Bound::Included(upper) => key <= upper,
-        Bound::Excluded(upper) => key < upper,
-        Bound::Unbounded => true,
-    }
 }

@@ -3,6 +3,7 @@
 //! It appends the node's own facts ([`Replica::write`]) and takes in other nodes' entries (the `ingest` module). It knows no
 //! links and no requests.
 
+pub mod counters;
 mod meta;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,11 +29,15 @@ use crate::fences::Fences;
 use crate::ingest::fork_key;
 use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
-use crate::limits::{SEAL_AFTER_MS, TOKEN_AFTER_MS};
+use crate::limits::REOPEN_AFTER_MS;
 use crate::overlay::Overlay;
+use crate::parked::Parked;
+use crate::plant::{Plant, planted};
+use crate::replica::counters::{Counters, epoch_mark};
 use crate::replica::meta::Meta;
 use crate::storage::{Direction, Reader, Snapshot, Store, StoreError, Table};
 use crate::time::Now;
+use crate::tuning::Tuning;
 
 /// Who this node is, from its enrolment.
 #[derive(Debug)]
@@ -69,6 +74,8 @@ pub struct Config {
     pub version: Code,
     /// An entry whose application crashed: it is kept and has no effect.
     pub quarantine: Option<Digest>,
+    /// How patient it is, and how much it says at once.
+    pub tuning: Tuning,
 }
 
 /// One replica.
@@ -86,9 +93,16 @@ pub struct Replica {
     pub(crate) rights_locked: bool,
     pub(crate) epoch_reason: EpochReason,
     pub(crate) counters: Counters,
+    pub(crate) tuning: Tuning,
     pub(crate) events: Vec<Event>,
+    /// Runs that wait for what they build on.
+    pub(crate) parked: Parked,
+    /// Stores whose records came or changed in this batch: what lies between two nodes depends on these.
+    pub(crate) changed_stores: BTreeSet<StoreId>,
     /// Rows that are worth keeping, but not worth a commit of their own.
     pub(crate) lazy: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+    /// Single values as the batch or the database has them.
+    meta: Meta,
     store: Box<dyn Store>,
     reader: Arc<dyn Reader>,
     volume: Digest,
@@ -96,29 +110,8 @@ pub struct Replica {
     quarantined: BTreeSet<Digest>,
     unsealed_since: BTreeMap<LogNumber, u64>,
     token: TokenState,
-}
-
-/// What happened since the start, for status and metrics.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Commits made durable.
-    pub commits: u64,
-    /// Entries of our own.
-    pub entries_written: u64,
-    /// Entries taken in from others.
-    pub entries_ingested: u64,
-    /// Entries that their author was not entitled to write: kept, without effect.
-    pub entries_denied: u64,
-    /// Entries of a kind that this version does not know.
-    pub entries_unknown: u64,
-    /// Entries whose time lies too far ahead.
-    pub times_suspect: u64,
-    /// Forks seen.
-    pub forks: u64,
-    /// Runs that wait for a prerequisite.
-    pub parked: u64,
-    /// Peers whose link was closed for a fault of theirs.
-    pub peer_faults: u64,
+    /// When this start of the process last opened an epoch because of what others know, on the monotonic clock.
+    reopened_ms: Option<u64>,
 }
 
 #[derive(Default)]
@@ -131,7 +124,8 @@ struct TokenState {
 impl Replica {
     /// Opens a replica on its database, and a new epoch if continuity is in doubt.
     pub fn open(config: Config, store: Box<dyn Store>, now: Now) -> Result<Self, CoreError> {
-        let Config { identity: me, evidence, seed, version, quarantine } = config;
+        let Config { identity: me, evidence, seed, version, quarantine, tuning } = config;
+        let tuning = tuning.validated()?;
         verify_chain(&me.root_key, me.tenant, &me.chain).map_err(|error| CoreError::Mismatch(error.to_string()))?;
         let reader = store.reader();
         let snapshot = reader.snapshot()?;
@@ -140,7 +134,7 @@ impl Replica {
         if meta.owner.is_some_and(|owner| owner != (me.tenant, node)) {
             return Err(CoreError::Mismatch("it belongs to another node".into()));
         }
-        let journal = Journal::load(me.tenant, &*snapshot)?;
+        let journal = Journal::load(me.tenant, &*snapshot, tuning.run_bytes_goal)?;
         let token = evidence.token.as_deref().and_then(|bytes| Token::from_bytes(bytes).ok());
         let verdict = judge(&evidence, token.as_ref(), meta.epoch, (&journal, &*snapshot, node))?;
         let mut replica = Self {
@@ -148,16 +142,20 @@ impl Replica {
             feed_epoch: meta.feed_epoch,
             overlay: Overlay::new(snapshot),
             journal,
-            clock: Clock::resume(meta.clock),
+            clock: Clock::resume(if planted(Plant::ForgetClock) { Hlc::from_bits(0) } else { meta.clock }),
             rng: ChaCha8Rng::from_seed(seed),
             now,
             zone_offset_s: 0,
             disk: DiskSpace::Ample,
             rights_locked: meta.rights_locked,
-            epoch_reason: EpochReason::First,
+            epoch_reason: meta.epoch_reason,
             counters: Counters::default(),
+            tuning,
             events: Vec::new(),
+            parked: Parked::default(),
+            changed_stores: BTreeSet::new(),
             lazy: BTreeMap::new(),
+            meta,
             reader,
             store,
             volume: evidence.volume,
@@ -165,12 +163,14 @@ impl Replica {
             quarantined: BTreeSet::new(),
             unsealed_since: BTreeMap::new(),
             token: TokenState::default(),
+            reopened_ms: None,
             me,
         };
         replica.load_guards()?;
         if let Some(entry) = quarantine {
             replica.overlay.put(Table::Quarantine, entry.0, Vec::new());
             replica.quarantined.insert(entry);
+            replica.reached("an entry was quarantined");
         }
         if let Some(reason) = verdict {
             let floor = token.map_or(0, |token| token.epoch.0).max(replica.epoch.0);
@@ -207,7 +207,7 @@ impl Replica {
         }
         if scope.lane() == Lane::Control {
             self.token.urgent = true;
-            self.seal(number);
+            self.seal(number)?;
         }
         Ok(places)
     }
@@ -218,7 +218,7 @@ impl Replica {
         let tick = |replica: &mut Self, fact| Item::new(Entry { hlc: replica.clock.tick(replica.now.wall_ms), fact });
         let items: Vec<_> = facts.into_iter().map(|fact| tick(self, fact)).collect();
         for chunk in items.chunks(SEAL_ENTRIES_MAX as usize) {
-            self.seal(number);
+            self.seal(number)?;
             let first = self.journal.log(number).expect("own log is open").head.seq + 1;
             self.journal.append(&mut self.overlay, number, chunk);
             for (seq, item) in (first..).zip(chunk) {
@@ -227,7 +227,7 @@ impl Replica {
         }
         self.counters.entries_written += items.len() as u64;
         self.token.changed = true;
-        self.seal(number);
+        self.seal(number)?;
         Ok(())
     }
 
@@ -241,14 +241,15 @@ impl Replica {
         self.token.changed = true;
         self.apply(place, &item)?;
         if full {
-            self.seal(number);
+            self.seal(number)?;
         }
         Ok(place)
     }
 
     /// Opens the next epoch: new logs, a new feed, no rights until contact.
     pub fn open_epoch(&mut self, floor: u16, reason: EpochReason) -> Result<(), CoreError> {
-        self.seal_all();
+        self.seal_all()?;
+        self.reached(epoch_mark(reason));
         let next = floor.checked_add(1).ok_or_else(|| CoreError::Mismatch("all epochs are used up".into()))?;
         self.epoch = Epoch(next);
         self.feed_epoch = self.rng.next_u32();
@@ -261,36 +262,47 @@ impl Replica {
         Ok(())
     }
 
-    /// Seals every log of this node that has unsealed entries. Before a stop, a day's end, or a parcel.
-    pub fn seal_all(&mut self) {
-        for number in std::mem::take(&mut self.unsealed_since).into_keys() {
-            self.seal(number);
+    /// Opens the next epoch because somebody showed that this node was set back. A database is not set back while its process
+    /// runs, so once is enough; what looks like it soon afterwards is a second process with our identity, and opening epochs
+    /// against each other would use them up. Then both histories stay, with the alarm.
+    pub fn reopen(&mut self, floor: u16, reason: EpochReason) -> Result<bool, CoreError> {
+        let now = self.now.mono_ms;
+        if self.reopened_ms.is_some_and(|at| now < at + REOPEN_AFTER_MS) {
+            self.reached("an epoch was not opened again so soon");
+            return Ok(false);
         }
+        self.reopened_ms = Some(now);
+        self.open_epoch(floor, reason)?;
+        Ok(true)
+    }
+
+    /// Seals every log of this node that has unsealed entries. Before a stop, a day's end, or a parcel.
+    pub fn seal_all(&mut self) -> Result<(), StoreError> {
+        std::mem::take(&mut self.unsealed_since).into_keys().try_for_each(|number| self.seal(number))
     }
 
     /// Seals the logs whose oldest unsealed entry has waited long enough.
-    pub fn seal_due(&mut self) {
-        let due = self.now.mono_ms.saturating_sub(SEAL_AFTER_MS);
+    pub fn seal_due(&mut self) -> Result<(), StoreError> {
+        let due = self.now.mono_ms.saturating_sub(self.tuning.seal_after_ms);
         let waiting: Vec<_> = self.unsealed_since.iter().filter(|&(_, &since)| since <= due).map(|(&n, _)| n).collect();
-        for number in waiting {
-            self.seal(number);
-        }
+        waiting.into_iter().try_for_each(|number| self.seal(number))
     }
 
     /// When [`Replica::seal_due`] has something to do, on the monotonic clock.
     pub fn seal_deadline(&self) -> Option<u64> {
-        self.unsealed_since.values().min().map(|since| since + SEAL_AFTER_MS)
+        self.unsealed_since.values().min().map(|since| since + self.tuning.seal_after_ms)
     }
 
     /// Makes the batch durable and gives the continuity token if it must be written now.
     pub fn commit(&mut self) -> Result<Option<Vec<u8>>, CoreError> {
         self.journal.flush(&mut self.overlay);
-        if !self.overlay.writes().is_empty() {
+        let early = planted(Plant::TellBeforeDurable) && self.counters.entries_written % 3 == 2;
+        if !self.overlay.is_clean() && !early {
             for ((table, key), value) in std::mem::take(&mut self.lazy) {
                 self.overlay.put(table, key, value);
             }
-            Meta::of(self).store(&mut self.overlay);
-            self.store.commit(self.overlay.writes())?;
+            self.touch();
+            self.store.commit(&self.overlay.release())?;
             self.counters.commits += 1;
             self.overlay = Overlay::new(self.reader.snapshot()?);
         }
@@ -299,7 +311,7 @@ impl Replica {
 
     /// When the token wants to be written, on the monotonic clock.
     pub fn token_deadline(&self) -> Option<u64> {
-        self.token.changed.then_some(self.token.written_ms + TOKEN_AFTER_MS)
+        self.token.changed.then_some(self.token.written_ms + self.tuning.token_after_ms)
     }
 
     /// Asks for the token to be written at the next commit.
@@ -310,7 +322,11 @@ impl Replica {
     /// Applies an entry that stands at `place` to the books, if its author was entitled to write it.
     pub fn apply(&mut self, place: Place, item: &Item) -> Result<(), CoreError> {
         let digest = item.digest();
-        if self.quarantined.contains(&digest) || !self.is_entitled(place, &item.entry)? {
+        if self.quarantined.contains(&digest) {
+            self.reached("an entry was passed over in quarantine");
+            return Ok(());
+        }
+        if !self.is_entitled(place, &item.entry)? {
             return Ok(());
         }
         // A crash leaves this batch half-applied: the caller drops the whole core and opens it again from disk.
@@ -336,9 +352,11 @@ impl Replica {
         Ok(())
     }
 
-    /// Makes sure that the next commit happens, for single values that changed.
+    /// Puts single values that changed into the batch, so that the next commit happens.
     pub(crate) fn touch(&mut self) {
-        Meta::of(self).store(&mut self.overlay);
+        let meta = Meta::of(self);
+        meta.store(&self.meta, &mut self.overlay);
+        self.meta = meta;
     }
 
     /// Notes another node's time.
@@ -348,6 +366,7 @@ impl Replica {
                 self.alarm(format!("a time far ahead of this node's clock was received: {} ms", hlc.ms()));
             }
             self.counters.times_suspect += 1;
+            self.reached("a time was suspect");
         }
     }
 
@@ -368,21 +387,23 @@ impl Replica {
     }
 
     /// Own logs with entries that no seal covers.
-    pub(crate) fn seal(&mut self, number: LogNumber) {
+    pub(crate) fn seal(&mut self, number: LogNumber) -> Result<(), StoreError> {
         self.unsealed_since.remove(&number);
-        let log = self.journal.log(number).expect("sealed logs are open");
-        if !log.has_unsealed() {
-            return;
+        if !self.journal.log(number).expect("sealed logs are open").has_unsealed() {
+            return Ok(());
         }
-        let day = self.open_day_number();
+        let day = self.open_day_number()?;
+        let log = self.journal.log(number).expect("sealed logs are open");
         let moment = Moment { boot: self.now.boot, mono_ms: self.now.mono_ms, wall_ms: self.now.wall_ms, day };
         let seal = Seal::sign(&self.me.signer, self.me.tenant, &log.id, log.head, moment);
         self.journal.put_seal(&mut self.overlay, number, seal);
+        Ok(())
     }
 
-    fn open_day_number(&self) -> u32 {
-        let day = self.own_store().and_then(|store| days::last(&self.overlay, store).ok().flatten());
-        day.filter(|day| day.closed_ms == 0).map_or(0, |day| day.number)
+    fn open_day_number(&self) -> Result<u32, StoreError> {
+        let Some(store) = self.own_store() else { return Ok(0) };
+        let day = days::last(&self.overlay, store)?.filter(|day| day.closed_ms == 0);
+        Ok(day.map_or(0, |day| day.number))
     }
 
     fn own_log(&mut self, scope: &Scope) -> Result<LogNumber, CoreError> {
@@ -407,7 +428,7 @@ impl Replica {
         if scope.lane() == Lane::Control {
             self.token.urgent = true;
         }
-        self.seal(number);
+        self.seal(number)?;
         Ok(number)
     }
 
@@ -432,7 +453,7 @@ impl Replica {
         let writer = authority::writer(role, store, &scope);
         let allowed = entry.fact.belongs_in(&scope)
             && authority::may_write(writer, authority::area(&scope), entry.fact.kind())
-            && self.is_true(actor, &entry.fact);
+            && self.is_true(actor, &entry.fact)?;
         if !allowed {
             self.counters.entries_denied += 1;
             self.alarm(format!("{actor} wrote kind {} in {scope}, which it may not", entry.fact.kind()));
@@ -441,17 +462,15 @@ impl Replica {
     }
 
     /// Facts that carry signatures of their own are believed only if those hold.
-    fn is_true(&self, author: Actor, fact: &Fact) -> bool {
-        match fact {
+    fn is_true(&self, author: Actor, fact: &Fact) -> Result<bool, StoreError> {
+        Ok(match fact {
             Fact::Node(record) => {
                 record.capability.issuer == author.node && {
-                    let chain = self.chain_of(record.capability.clone());
+                    let chain = self.chain_of(record.capability.clone())?;
                     verify_chain(&self.me.root_key, self.me.tenant, &chain).is_ok()
                 }
             }
-            Fact::Fork(proof) => books::node(&self.overlay, proof.log.actor.node)
-                .ok()
-                .flatten()
+            Fact::Fork(proof) => books::node(&self.overlay, proof.log.actor.node)?
                 .is_some_and(|author| proof.verify(&author.log_key, self.me.tenant)),
             Fact::EpochOpen(_)
             | Fact::Boot(_)
@@ -469,17 +488,17 @@ impl Replica {
             | Fact::DayClose(_)
             | Fact::Adjustment(_)
             | Fact::Opaque(_) => true,
-        }
+        })
     }
 
     /// A capability with its issuers above it, as far as they are known.
-    fn chain_of(&self, capability: Capability) -> Vec<Capability> {
+    fn chain_of(&self, capability: Capability) -> Result<Vec<Capability>, StoreError> {
         let mut chain = vec![capability];
         while chain[0].issuer != NodeId(0) && chain.len() <= CAPABILITY_CHAIN_MAX {
-            let Ok(Some(issuer)) = books::node(&self.overlay, chain[0].issuer) else { break };
+            let Some(issuer) = books::node(&self.overlay, chain[0].issuer)? else { break };
             chain.insert(0, issuer);
         }
-        chain
+        Ok(chain)
     }
 
     fn apply_entitled(&mut self, place: Place, item: &Item) -> Result<(), CoreError> {
@@ -489,11 +508,19 @@ impl Replica {
         if cells::is_decision(number) {
             cells::merge(&mut self.overlay, &mut self.journal, &scope, (actor, place.seq), item)?;
         }
-        books::apply(&mut self.overlay, &Context { place, actor, scope: &scope }, item)?;
+        let context = Context { place, actor, scope: &scope, inline_max: self.tuning.account_inline_max };
+        books::apply(&mut self.overlay, &context, item)?;
         if let Fact::Fence(fence) = &item.entry.fact {
+            self.reached("a fence was applied");
             self.take_fence(fence.node)?;
         }
+        if let Fact::Store(record) = &item.entry.fact {
+            self.changed_stores.insert(record.store);
+        }
         if let Fact::Fork(proof) = &item.entry.fact {
+            if actor != self.actor() {
+                self.reached("a proof of a fork was received");
+            }
             self.overlay.put(Table::Meta, fork_key(&proof.log), item.digest().0);
         }
         if number != kind::EPOCH_OPEN {
@@ -506,9 +533,13 @@ impl Replica {
     fn take_fence(&mut self, node: NodeId) -> Result<(), CoreError> {
         self.fences = Fences::load(&self.journal, &self.overlay)?;
         self.alarm(format!("node {} is fenced", node.0));
-        let logs = self.journal.logs().filter(|(_, log)| log.id.actor.node == node);
+        let logs = self.journal.logs_by(node);
         let stores: BTreeSet<_> = logs.filter_map(|(_, log)| log.id.scope.store()).collect();
-        stores.into_iter().try_for_each(|store| self.rebuild(store))
+        for store in stores {
+            self.reached("books were rebuilt for a fence");
+            self.rebuild(store)?;
+        }
+        Ok(())
     }
 
     fn load_guards(&mut self) -> Result<(), CoreError> {

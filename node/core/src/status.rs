@@ -1,5 +1,7 @@
 //! The truth about a node: what it knows, how old that is, what is not yet at the hub, who is there.
 
+use std::collections::BTreeSet;
+
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::ids::{Epoch, NodeId, StoreId, TenantId};
@@ -7,7 +9,9 @@ use stockroom_crdt::scope::Scope;
 
 use crate::input::{CoreError, DiskSpace};
 use crate::journal::{FeedRow, entry_at, feed_rows, fixed};
-use crate::replica::{Counters, Replica};
+use crate::plant::{Plant, planted};
+use crate::replica::Replica;
+use crate::replica::counters::Counters;
 use crate::storage::{Snapshot, StoreError, Table};
 use crate::sync::link::{Path, Relation};
 use crate::sync::{Sync, fresh_key, handshake};
@@ -41,6 +45,8 @@ pub struct Status {
     pub parcels_carried: usize,
     /// What happened since the start.
     pub counters: Counters,
+    /// Runs of others that wait for what they build on.
+    pub parked: usize,
     /// When this status was made, milliseconds since 1970.
     pub at_ms: u64,
 }
@@ -119,12 +125,16 @@ pub fn status(replica: &Replica, sync: &Sync) -> Result<Status, CoreError> {
         stores: stores(replica, sync)?,
         parcels_carried: sync.carried(),
         counters: replica.counters.clone(),
+        parked: replica.parked.len(),
         at_ms: replica.now.wall_ms,
     })
 }
 
 /// Counts own entries behind the hub's last acknowledgement. Looks at the first missing row only, not at all of them.
 fn backlog(replica: &Replica) -> Result<Backlog, StoreError> {
+    if planted(Plant::AlwaysGreen) {
+        return Ok(Backlog::default());
+    }
     let Some(store) = replica.own_store() else { return Ok(Backlog::default()) };
     let hub = replica.me.capability().issuer;
     let mut out = Backlog::default();
@@ -149,6 +159,7 @@ fn backlog(replica: &Replica) -> Result<Backlog, StoreError> {
 
 fn stores(replica: &Replica, sync: &Sync) -> Result<Vec<StoreStatus>, StoreError> {
     let own = replica.own_store();
+    let linked: BTreeSet<_> = sync.links().filter(|(_, l)| l.path == Path::Direct).map(|(_, l)| l.peer.store).collect();
     let mut out = Vec::new();
     for record in crate::view::View::new(&replica.overlay).stores()? {
         let stored = replica.overlay.get(Table::Meta, &fresh_key(record.store))?;
@@ -157,7 +168,7 @@ fn stores(replica: &Replica, sync: &Sync) -> Result<Vec<StoreStatus>, StoreError
             true => Some(replica.now.wall_ms),
             false => sync.fresh(record.store).or(stored),
         };
-        let connected = sync.links().any(|(_, l)| l.peer.store == record.store && l.path == Path::Direct);
+        let connected = linked.contains(&record.store);
         out.push(StoreStatus { store: record.store, fresh_ms, connected });
     }
     Ok(out)

@@ -48,16 +48,14 @@ pub enum Table {
     Barcodes = 16,
     /// Retry key to what it did.
     Keys = 17,
-    /// Runs that wait for a prerequisite.
-    Parked = 18,
     /// Entries whose application crashed.
-    Quarantine = 19,
+    Quarantine = 18,
     /// Node to its capability.
-    Nodes = 20,
+    Nodes = 19,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 21] = [
+pub const TABLES: [Table; 20] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -76,14 +74,13 @@ pub const TABLES: [Table; 21] = [
     Table::Scans,
     Table::Barcodes,
     Table::Keys,
-    Table::Parked,
     Table::Quarantine,
     Table::Nodes,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened
 /// and verified again. Never retry the commit.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("storage failed: {0}")]
 pub struct StoreError(pub String);
 
@@ -129,8 +126,71 @@ pub trait Store: Send {
     fn commit(&mut self, writes: &Writes) -> Result<(), StoreError>;
 }
 
-/// Rows to put (`Some`) or remove (`None`), in the order of tables and keys.
-pub type Writes = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
+/// Rows to put (`Some`) or remove (`None`), in the order of tables and keys. One map per table, so that a key is looked up as
+/// it stands, without a copy of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Writes {
+    tables: [BTreeMap<Vec<u8>, Option<Vec<u8>>>; TABLES.len()],
+}
+
+impl Writes {
+    /// Nothing to write.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts or removes a row; the last word on a key counts.
+    pub fn insert(&mut self, (table, key): (Table, Vec<u8>), value: Option<Vec<u8>>) {
+        self.tables[table as usize].insert(key, value);
+    }
+
+    /// Says nothing about a row any more.
+    pub fn forget(&mut self, table: Table, key: &[u8]) {
+        self.tables[table as usize].remove(key);
+    }
+
+    /// What is written to one table.
+    pub fn of(&self, table: Table) -> &BTreeMap<Vec<u8>, Option<Vec<u8>>> {
+        &self.tables[table as usize]
+    }
+
+    /// True when nothing is written.
+    pub fn is_empty(&self) -> bool {
+        self.tables.iter().all(BTreeMap::is_empty)
+    }
+
+    /// All rows, in the order of tables and keys.
+    pub fn iter(&self) -> impl Iterator<Item = ((Table, &Vec<u8>), &Option<Vec<u8>>)> {
+        TABLES.into_iter().flat_map(|table| self.of(table).iter().map(move |(key, value)| ((table, key), value)))
+    }
+}
+
+impl Extend<((Table, Vec<u8>), Option<Vec<u8>>)> for Writes {
+    fn extend<I: IntoIterator<Item = ((Table, Vec<u8>), Option<Vec<u8>>)>>(&mut self, rows: I) {
+        rows.into_iter().for_each(|(key, value)| self.insert(key, value));
+    }
+}
+
+impl FromIterator<((Table, Vec<u8>), Option<Vec<u8>>)> for Writes {
+    fn from_iter<I: IntoIterator<Item = ((Table, Vec<u8>), Option<Vec<u8>>)>>(rows: I) -> Self {
+        let mut writes = Self::new();
+        writes.extend(rows);
+        writes
+    }
+}
+
+/// The rows of one table between two bounds; none for bounds that cross, on which `BTreeMap::range` would panic.
+pub(crate) fn rows_between<'a, V>(
+    rows: &'a BTreeMap<Vec<u8>, V>,
+    range: (Bound<&[u8]>, Bound<&[u8]>),
+) -> impl DoubleEndedIterator<Item = (&'a Vec<u8>, &'a V)> {
+    let crossed = match range {
+        (Bound::Included(a), Bound::Included(b)) => a > b,
+        (Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b)) => a >= b,
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+    };
+    (!crossed).then(|| rows.range::<[u8], _>(range)).into_iter().flatten()
+}
 
 /// The smallest key above every key that begins with `prefix`; unbounded if there is none.
 pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {

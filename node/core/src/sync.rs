@@ -4,8 +4,11 @@
 //! |---|---|
 //! | [`frames`] | what is said, byte by byte |
 //! | [`link`] | one peer: what each side follows, what waits |
+//! | `links` | all peers: who may send, whose timer is due, who follows what |
+//! | `groups` | which stores below a hub are told of each other |
 //! | [`interest`] | which scopes lie between two nodes |
 //! | [`handshake`] | who is there, from where to go on, whether both know one history |
+//! | [`search`] | where two histories of a log part |
 //! | [`feed`] | what a peer gets next |
 //! | `courier` | links without a connection, made of parcels |
 //! | [`parcel`] | frames sealed for a neighbour to carry |
@@ -15,36 +18,41 @@
 mod courier;
 pub mod feed;
 pub mod frames;
+mod groups;
 pub mod handshake;
 pub mod interest;
 pub mod link;
+mod links;
 pub mod parcel;
+pub mod search;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use stockroom_crdt::capability::verify;
 use stockroom_crdt::entry::kind;
-use stockroom_crdt::ids::{Epoch, NodeId, StoreId};
+use stockroom_crdt::ids::{NodeId, StoreId};
 use stockroom_crdt::scope::{Lane, Scope};
 
 use crate::authority::{Writer, area, may_write};
 use crate::books::{self, cells};
 use crate::ingest::{IngestError, PeerFault};
 use crate::input::{CoreError, LinkId, Output, Peer};
-use crate::limits::{CREDIT_BYTES_MIN, FRAME_BYTES_GOAL, INTRODUCED_MAX, LINKS_MAX, PULSE_AFTER_MS};
+use crate::limits::{CREDIT_BYTES_MIN, LINKS_MAX};
+use crate::plant::{Plant, planted};
 use crate::replica::Replica;
 use crate::storage::{StoreError, Table};
 use courier::Courier;
 use frames::{CellsFrame, Entries, Frame, Pulse};
-use link::{Link, Path, Relation};
+use groups::Groups;
+use link::{Link, Path, Relation, coalesce_ms};
+use links::Links;
 
 /// All links of a node.
 #[derive(Default)]
 pub struct Sync {
-    links: BTreeMap<LinkId, Link>,
+    links: Links,
+    groups: Groups,
     carried: parcel::Carried,
-    /// Links that may have something to send.
-    ready: BTreeSet<LinkId>,
     /// When we last knew that we have everything of a store, on our wall clock.
     fresh: BTreeMap<StoreId, u64>,
     /// The link-without-a-connection to the hub, while there is no other.
@@ -65,29 +73,32 @@ impl Sync {
         let hello = handshake::hello(replica, &mut link)?;
         link.push(Lane::Control, hello);
         self.links.insert(id, link);
-        self.ready.insert(id);
+        self.join_group(replica, id)?;
         Ok(None)
     }
 
     /// A peer is gone.
     pub fn link_down(&mut self, id: LinkId) -> Option<NodeId> {
-        self.ready.remove(&id);
-        self.links.remove(&id).map(|link| link.peer.node)
+        self.leave_group(id);
+        self.links.remove(id).map(|link| link.peer.node)
     }
 
     /// Every link is gone. Gives those with a connection, to be closed.
     pub fn drop_all(&mut self) -> Vec<LinkId> {
-        self.ready.clear();
+        self.groups = Groups::default();
         self.courier = Courier { number: self.courier.number, ..Courier::default() };
         let links = std::mem::take(&mut self.links);
-        links.into_iter().filter(|(_, link)| link.path == Path::Direct).map(|(id, _)| id).collect()
+        links.iter().filter(|(_, link)| link.path == Path::Direct).map(|(id, _)| id).collect()
     }
 
     /// The link takes more.
     pub fn writable(&mut self, id: LinkId, bytes: usize) {
-        if let Some(link) = self.links.get_mut(&id) {
+        if let Some(link) = self.links.get_mut(id) {
+            if planted(Plant::LoseCredit) && link.credit < CREDIT_BYTES_MIN {
+                return;
+            }
             link.credit = link.credit.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
-            self.ready.insert(id);
+            self.links.mark(id);
         }
     }
 
@@ -99,7 +110,7 @@ impl Sync {
         bytes: &[u8],
         outputs: &mut Vec<Output>,
     ) -> Result<(), IngestError> {
-        if !self.links.contains_key(&id) {
+        if !self.links.contains(id) {
             return Ok(());
         }
         let frame = Frame::decode(bytes).map_err(|error| PeerFault::Frame(error.to_string()))?;
@@ -113,13 +124,14 @@ impl Sync {
         frame: Frame,
         outputs: &mut Vec<Output>,
     ) -> Result<(), IngestError> {
-        let Some(link) = self.links.get_mut(&id) else { return Ok(()) };
-        self.ready.insert(id);
+        self.links.mark(id);
+        let Some(link) = self.links.get_mut(id) else { return Ok(()) };
         let greeted =
             link.hello.is_some() || matches!(frame, Frame::Hello(_) | Frame::Goodbye) || link.path != Path::Direct;
         if !greeted {
             return Err(PeerFault::Frame("before the handshake".into()).into());
         }
+        let feeds = moved_feeds(&frame);
         match frame {
             Frame::Hello(hello) => {
                 handshake::on_hello(replica, link, hello)?;
@@ -128,14 +140,20 @@ impl Sync {
             }
             Frame::Held(heads) => {
                 handshake::on_held(replica, link, heads)?;
-                self.became_ready(replica, id)?;
+                self.became_ready(id);
             }
             Frame::Want(wants) => handshake::on_want(replica, link, wants)?,
             Frame::Entries(entries) => self.on_entries(replica, id, entries)?,
             Frame::Cells(cells) => on_cells(replica, link, cells)?,
             Frame::Ack(acks) => on_ack(replica, link, acks),
-            Frame::Locate(locate) => handshake::on_locate(replica, link, locate)?,
-            Frame::Located(log, seq) => handshake::on_located(replica, link, &log, seq)?,
+            Frame::Locate(locate) => {
+                replica.reached("the last common entry was searched for");
+                search::on_locate(replica, link, locate)?;
+            }
+            Frame::Located(log, seq, proof) => {
+                replica.reached("the last common entry was found");
+                search::on_located(replica, link, (&log, seq), proof)?;
+            }
             // One in another would be opened inside the opening of that one, as deep as a sender likes.
             Frame::Parcel(_) if link.path != Path::Direct => {
                 return Err(PeerFault::Frame("a parcel in a parcel".into()).into());
@@ -149,34 +167,43 @@ impl Sync {
             Frame::Pulse(pulse) => self.on_pulse(replica, id, pulse)?,
             Frame::Goodbye => {}
         }
+        for scope in feeds {
+            self.links.follow(id, &scope);
+        }
         Ok(())
     }
 
-    /// After a commit: everything that is durable now may be told. Looks at every link again.
-    pub fn committed(&mut self, replica: &Replica, control_changed: bool) -> Result<(), StoreError> {
-        if control_changed {
-            let ids: Vec<_> = self.links.keys().copied().collect();
-            for id in ids {
-                self.interest_changed(replica, id)?;
+    /// After a commit: what became durable may be told to those who follow it. `stores` are those whose records changed.
+    pub fn committed(&mut self, replica: &mut Replica, stores: &BTreeSet<StoreId>) -> Result<(), StoreError> {
+        if !stores.is_empty() {
+            for id in self.links.widening() {
+                self.interest_widened(replica, id, stores)?;
             }
+            self.regroup(replica, stores)?;
         }
-        self.ready.extend(self.links.keys().copied());
+        for scope in replica.journal.take_grown() {
+            self.links.grown(&scope);
+        }
+        self.links.mark_due(replica.now.mono_ms);
+        if let Some(courier) = self.courier.link {
+            self.links.mark(courier);
+        }
         Ok(())
     }
 
     /// The next frame to send, if any link can take one.
     pub fn next_send(&mut self, replica: &mut Replica) -> Result<Option<(LinkId, Lane, Vec<u8>)>, CoreError> {
-        while let Some(&id) = self.ready.first() {
-            let link = self.links.get_mut(&id).expect("ready links exist");
+        while let Some(id) = self.links.first_ready() {
+            let link = self.links.get_mut(id).expect("ready links exist");
             if link.path != Path::Direct {
-                self.ready.remove(&id);
+                self.links.rest(id, &replica.tuning);
                 self.fill_parcel(replica, id)?;
                 continue;
             }
             match next_frame(replica, link)? {
                 Some((lane, bytes)) => return Ok(Some((id, lane, bytes))),
-                None => self.ready.remove(&id),
-            };
+                None => self.links.rest(id, &replica.tuning),
+            }
         }
         Ok(None)
     }
@@ -184,60 +211,44 @@ impl Sync {
     /// Timers: pulses, parcels, feeds that waited to be sent together.
     pub fn wake(&mut self, replica: &mut Replica) -> Result<(), CoreError> {
         let now = replica.now.mono_ms;
-        for (&id, link) in &mut self.links {
-            if link.path == Path::Direct && link.is_ready() && now >= link.pulse_ms + PULSE_AFTER_MS {
+        for id in self.links.due(now) {
+            let link = self.links.get_mut(id).expect("timers are of links");
+            if link.pulse_due_ms(&replica.tuning).is_some_and(|due| due <= now) {
                 link.pulse_ms = now;
                 pulse(replica, link);
-                self.ready.insert(id);
             }
-            if link.acks_due_ms().is_some_and(|due| due <= now) {
-                self.ready.insert(id);
-            }
-            if link.outs.iter().any(|(scope, out)| out.since_ms.is_some_and(|since| now >= since + coalesce_ms(scope)))
-            {
-                self.ready.insert(id);
-            }
+            self.links.mark(id);
         }
         self.courier_wake(replica)
     }
 
     /// Links whose peer did not greet in time.
-    pub fn silent(&self, now_ms: u64) -> Vec<LinkId> {
-        let late = |link: &Link| link.greeting_due_ms().is_some_and(|due| due <= now_ms);
-        self.links.iter().filter(|(_, link)| late(link)).map(|(&id, _)| id).collect()
+    pub fn silent(&self, replica: &Replica) -> Vec<LinkId> {
+        let now = replica.now.mono_ms;
+        let late = |link: &Link| link.greeting_due_ms(&replica.tuning).is_some_and(|due| due <= now);
+        self.links.due(now).into_iter().filter(|&id| self.links.get(id).is_some_and(late)).collect()
     }
 
     /// When [`Sync::wake`] has something to do, on the monotonic clock.
     pub fn deadline(&self, replica: &Replica) -> Option<u64> {
-        let pulses =
-            self.links.values().filter(|l| l.path == Path::Direct && l.is_ready()).map(|l| l.pulse_ms + PULSE_AFTER_MS);
-        let feeds = self
-            .links
-            .values()
-            .filter(|link| link.credit >= CREDIT_BYTES_MIN && link.is_ready())
-            .flat_map(|link| link.outs.iter())
-            .filter_map(|(scope, out)| out.since_ms.map(|since| since + coalesce_ms(scope)));
-        let acks = self
-            .links
-            .values()
-            .filter(|l| l.path == Path::Direct && l.hello.is_some() && l.credit >= CREDIT_BYTES_MIN)
-            .filter_map(Link::acks_due_ms);
-        let greetings = self.links.values().filter_map(Link::greeting_due_ms);
-        pulses.chain(feeds).chain(acks).chain(greetings).chain(self.courier_deadline(replica)).min()
+        let links = self.links.deadline(&replica.tuning);
+        links.into_iter().chain(self.courier_deadline(replica)).min()
     }
 
     /// Says goodbye on every link.
     pub fn stop(&mut self) {
-        for (&id, link) in &mut self.links {
+        let ids: Vec<_> = self.links.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            let link = self.links.get_mut(id).expect("just listed");
             link.hurry = true;
             link.push(Lane::Control, Frame::Goodbye);
-            self.ready.insert(id);
+            self.links.mark(id);
         }
     }
 
     /// The links, for status.
     pub fn links(&self) -> impl Iterator<Item = (LinkId, &Link)> {
-        self.links.iter().map(|(&id, link)| (id, link))
+        self.links.iter()
     }
 
     /// When everything of a store was last known to be here, on our wall clock.
@@ -252,58 +263,30 @@ impl Sync {
 
     /// A direct link to a hub above is up and greeted.
     pub fn has_parent(&self) -> bool {
-        self.links.values().any(|l| l.path == Path::Direct && l.relation == Relation::Parent && l.is_ready())
+        self.links.has_parent()
     }
 
     /// Links of nodes that are not believed any more.
     pub fn fenced(&self, replica: &Replica) -> Vec<LinkId> {
-        self.links.iter().filter(|(_, link)| replica.is_fenced(link.peer.node)).map(|(&id, _)| id).collect()
+        self.links.iter().filter(|(_, link)| replica.is_fenced(link.peer.node)).map(|(id, _)| id).collect()
     }
 
-    fn became_ready(&mut self, replica: &mut Replica, id: LinkId) -> Result<(), StoreError> {
-        let link = &self.links[&id];
-        let (node, relation, path) = (link.peer.node, link.relation, link.path);
+    fn became_ready(&mut self, id: LinkId) {
+        self.links.greeted(id);
+        let Some(link) = self.links.get_mut(id) else { return };
+        let (relation, path) = (link.relation, link.path);
+        if path == Path::Direct {
+            self.carried.take(link.peer.node).for_each(|parcel| link.push(Lane::Stock, Frame::Parcel(parcel)));
+        }
         if path == Path::Direct && relation == Relation::Parent {
             self.drop_courier();
         }
-        if path == Path::Direct {
-            let link = self.links.get_mut(&id).expect("looked up above");
-            self.carried.take(node).for_each(|parcel| link.push(Lane::Stock, Frame::Parcel(parcel)));
-        }
-        if relation == Relation::Child {
-            self.introduce(replica)?;
-        }
-        Ok(())
+        self.introduce(id);
     }
 
-    /// A hub tells the stores of each group where the others are.
-    fn introduce(&mut self, replica: &Replica) -> Result<(), StoreError> {
-        let view = crate::view::View::new(&replica.overlay);
-        let mut groups: BTreeMap<Vec<u8>, Vec<(NodeId, String)>> = BTreeMap::new();
-        let mut group_of = BTreeMap::new();
-        for (&id, link) in self.links.iter().filter(|(_, l)| l.relation == Relation::Child && l.path == Path::Direct) {
-            let Some(record) = view.store(link.peer.store)?.filter(|record| !record.group.is_empty()) else { continue };
-            let group = record.group.as_str().as_bytes().to_vec();
-            if let Some(address) = &link.peer.address {
-                groups.entry(group.clone()).or_default().push((link.peer.node, address.clone()));
-            }
-            group_of.insert(id, group);
-        }
-        for (id, group) in group_of {
-            let link = self.links.get_mut(&id).expect("listed above");
-            let own = link.peer.node;
-            let others = groups.get(&group).into_iter().flatten().filter(|(node, _)| *node != own);
-            let others: Vec<_> = others.take(INTRODUCED_MAX).cloned().collect();
-            if !others.is_empty() {
-                link.push(Lane::Control, Frame::Peers(others));
-                self.ready.insert(id);
-            }
-        }
-        Ok(())
-    }
-
+    /// Everything that lies between us and a peer that has greeted.
     fn interest_changed(&mut self, replica: &Replica, id: LinkId) -> Result<(), StoreError> {
-        let link = self.links.get_mut(&id).expect("the caller listed it");
+        let link = self.links.get_mut(id).expect("the caller listed it");
         if link.hello.is_none() {
             return Ok(());
         }
@@ -311,47 +294,82 @@ impl Sync {
         if !wants.is_empty() {
             link.push(Lane::Control, Frame::Want(wants));
         }
+        let mut seen = Vec::new();
         for (scope, out) in std::mem::take(&mut link.refused) {
             if interest::may_see(replica, link, &scope)? {
+                seen.push(scope.clone());
                 link.outs.insert(scope, out);
             } else {
                 link.refused.insert(scope, out);
             }
         }
+        seen.iter().for_each(|scope| self.links.follow(id, scope));
+        self.links.mark(id);
+        Ok(())
+    }
+
+    /// What came to lie between us and a peer because records of stores changed. Only between stores can a peer come to see
+    /// more of ours by that.
+    fn interest_widened(
+        &mut self,
+        replica: &Replica,
+        id: LinkId,
+        stores: &BTreeSet<StoreId>,
+    ) -> Result<(), StoreError> {
+        let link = self.links.get_mut(id).expect("the caller listed it");
+        if link.relation == Relation::Peer {
+            return self.interest_changed(replica, id);
+        }
+        if link.hello.is_none() {
+            return Ok(());
+        }
+        let wants = handshake::ask(replica, link, interest::wants_about(replica, link, stores)?)?;
+        if !wants.is_empty() {
+            link.push(Lane::Control, Frame::Want(wants));
+            self.links.mark(id);
+        }
         Ok(())
     }
 
     fn on_entries(&mut self, replica: &mut Replica, id: LinkId, entries: Entries) -> Result<(), IngestError> {
-        let link = self.links.get_mut(&id).expect("the caller looked it up");
-        let Entries { scope, feed_epoch, to, runs } = entries;
+        let link = self.links.get_mut(id).expect("the caller looked it up");
+        let Entries { scope, feed_epoch, to, complete, runs } = entries;
         if !link.wanted.contains(&scope) || scope.is_shared() {
             return Err(PeerFault::Interest.into());
         }
         let sender = link.peer.node;
         for run in runs {
-            let own = run.log.actor.node == replica.actor().node;
+            let log = run.log.clone();
             let held_there = run.first.saturating_sub(1).saturating_add(run.items.len() as u64);
             let history = match replica.ingest(sender, run) {
                 Ok(history) => history,
-                // Both sides hold other histories of our log: the search for the common part is under way.
-                Err(IngestError::Peer(PeerFault::History)) if own => return Ok(()),
+                Err(IngestError::Peer(PeerFault::History)) if replica.journal.find(&log).is_some() => None,
                 Err(error) => return Err(error),
             };
+            // What cannot be placed is not acknowledged, nor is what comes behind it, until the sender knows what is lacking: it
+            // must not take it for received. The other runs of the frame are taken, for they do not come again.
+            if history.is_none() {
+                link.gaps.insert(scope.clone());
+                search::ask(replica, link, &log)?;
+            }
             if let (Some(number), Some(out)) = (history, link.outs.get_mut(&scope)) {
                 let sent = out.sent.entry(number).or_default();
                 *sent = (*sent).max(held_there);
             }
         }
+        if link.gaps.contains(&scope) && !planted(Plant::AcknowledgeGaps) {
+            return Ok(());
+        }
         handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));
         link.acknowledge(replica.now.mono_ms, scope.clone(), to);
-        if let Some(store) = scope.store().filter(|&store| link.peer.store == store) {
+        if let Some(store) = scope.store().filter(|&store| complete && link.peer.store == store) {
             self.note_fresh(replica, store);
         }
         Ok(())
     }
 
     fn on_pulse(&mut self, replica: &mut Replica, id: LinkId, pulse: Pulse) -> Result<(), IngestError> {
-        let link = self.links.get_mut(&id).expect("the caller looked it up");
+        let link = self.links.get_mut(id).expect("the caller looked it up");
         link.note_clock(pulse.wall_ms, replica.now.wall_ms);
         let (node, store) = (link.peer.node, link.peer.store);
         let own = Scope::StoreStock(store);
@@ -419,9 +437,8 @@ fn next_frame(replica: &Replica, link: &mut Link) -> Result<Option<(Lane, Vec<u8
     let kind_max = link.kind_max();
     let frame = if let Some(queued) = link.queue.pop_front() {
         Some(queued)
-    } else if link.hello.is_some() && link.acks_due_ms().is_some_and(|due| due <= replica.now.mono_ms) {
-        link.acks_since_ms = None;
-        Some((Lane::Control, Frame::Ack(std::mem::take(&mut link.acks).into_iter().collect())))
+    } else if link.hello.is_some() && link.acks_due_ms(&replica.tuning).is_some_and(|due| due <= replica.now.mono_ms) {
+        Some((Lane::Control, Frame::Ack(link.take_acks())))
     } else if link.held {
         next_feed_frame(replica, link)?
     } else {
@@ -433,28 +450,53 @@ fn next_frame(replica: &Replica, link: &mut Link) -> Result<Option<(Lane, Vec<u8
     Ok(Some((lane, bytes)))
 }
 
+/// The next frame of the most urgent feed that has one. Looks only at feeds that grew or waited long enough: a hub above
+/// follows two of every store.
 fn next_feed_frame(replica: &Replica, link: &mut Link) -> Result<Option<(Lane, Frame)>, StoreError> {
-    let now = replica.now.mono_ms;
-    let follower = (link.peer.node, link.hello.as_ref().map_or(Epoch(0), |hello| hello.epoch));
-    let goal = FRAME_BYTES_GOAL.min(usize::try_from(link.credit).unwrap_or(0));
-    for lane in Lane::ALL {
-        for (scope, out) in link.outs.iter_mut().filter(|(scope, _)| scope.lane() == lane) {
-            let Some(feed) = replica.journal.feed(scope).filter(|feed| out.next < feed.next && !out.paused) else {
-                out.since_ms = None;
-                continue;
-            };
-            let since = *out.since_ms.get_or_insert(now);
-            let waits = now < since + coalesce_ms(scope) && feed.next - out.next < COALESCE_ROWS;
-            if waits && link.path == Path::Direct && !link.hurry {
-                continue;
-            }
-            if let Some(frame) = feed::next_frame(replica, follower, scope, out, goal)? {
-                link.pulse_ms = now.saturating_sub(PULSE_AFTER_MS / 2);
-                return Ok(Some((lane, frame)));
-            }
+    let (now, tuning) = (replica.now.mono_ms, &replica.tuning);
+    let follower = link.follower();
+    let goal = tuning.frame_bytes_goal.min(usize::try_from(link.credit).unwrap_or(0));
+    let patient = link.path == Path::Direct && !link.hurry;
+    link.look_at_due(now);
+    while let Some((lane, scope)) = link.next_look(tuning) {
+        let Some(out) = link.outs.get_mut(&scope) else { continue };
+        let more = |next: u64| (out.next < next || !out.again.is_empty()) && !out.paused;
+        let Some(feed) = replica.journal.feed(&scope).filter(|feed| more(feed.next)) else {
+            out.since_ms = None;
+            continue;
+        };
+        let due = *out.since_ms.get_or_insert(now) + coalesce_ms(lane, tuning);
+        let few = feed.next.saturating_sub(out.next) < tuning.coalesce_rows && out.again.is_empty();
+        if patient && now < due && few {
+            link.wait(due, (lane, scope));
+            continue;
+        }
+        if let Some(frame) = feed::next_frame(replica, follower, &scope, out, goal)? {
+            link.pulse_ms = now.saturating_sub(tuning.pulse_after_ms / 2);
+            // There may be more of it.
+            link.look_at(&scope);
+            return Ok(Some((lane, frame)));
         }
     }
     Ok(None)
+}
+
+/// Feeds of ours that a frame may start, or set to another position.
+fn moved_feeds(frame: &Frame) -> BTreeSet<Scope> {
+    match frame {
+        Frame::Hello(hello) => hello.wants.iter().map(|want| want.scope.clone()).collect(),
+        Frame::Want(wants) => wants.iter().map(|want| want.scope.clone()).collect(),
+        Frame::Held(heads) => heads.iter().map(|head| head.log.scope.clone()).collect(),
+        Frame::Locate(locate) => BTreeSet::from([locate.log.scope.clone()]),
+        Frame::Located(log, ..) => BTreeSet::from([log.scope.clone()]),
+        Frame::Entries(_)
+        | Frame::Cells(_)
+        | Frame::Ack(_)
+        | Frame::Parcel(_)
+        | Frame::Peers(_)
+        | Frame::Pulse(_)
+        | Frame::Goodbye => BTreeSet::new(),
+    }
 }
 
 fn pulse(replica: &Replica, link: &mut Link) {
@@ -465,17 +507,3 @@ fn pulse(replica: &Replica, link: &mut Link) {
     let frame = Frame::Pulse(Pulse { wall_ms: replica.now.wall_ms, ends: complete.collect() });
     link.push(Lane::Control, frame);
 }
-
-/// How long a feed waits for more to send together. Urgent lanes do not wait.
-fn coalesce_ms(scope: &Scope) -> u64 {
-    match scope.lane() {
-        Lane::Control | Lane::Orders => 0,
-        Lane::Stock | Lane::History | Lane::Catalog => COALESCE_MS,
-    }
-}
-
-/// Sales of half a second share a packet: at 20 a second this saves two thirds of the bytes.
-const COALESCE_MS: u64 = 500;
-
-/// Rows of a feed that do not wait.
-const COALESCE_ROWS: u64 = 64;

@@ -15,7 +15,7 @@ use stockroom_crdt::sale::ReceiptNumber;
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::{Effect, Position};
 
-use crate::books::account::{self, Account};
+use crate::books::account::{self, Account, Standing};
 use crate::books::days::{self, Day};
 use crate::books::scans::{self, Scan};
 use crate::books::{cells, sales};
@@ -62,8 +62,8 @@ pub struct HistoryLine {
     pub place: Place,
     /// What it did.
     pub effect: Effect,
-    /// The count on which the figure rests includes it already.
-    pub covered: bool,
+    /// Whether the figure adds it, or why not.
+    pub standing: Standing,
 }
 
 impl<'a, S: Snapshot + ?Sized> View<'a, S> {
@@ -223,13 +223,15 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
         let Some(held) = account::load(self.snapshot, &key)? else { return Ok(Vec::new()) };
         let mut out = Vec::new();
         for (actor, place) in account::places(self.snapshot, &key, &held)? {
-            for (position, effect) in account::effects_at(self.snapshot, (actor, place), (sku, unit))? {
-                let covered = match (&held.base, &effect) {
-                    (Some((at, counted)), Effect::Move(_)) => counted.covers(*at, position),
-                    (Some((at, _)), Effect::Count(_)) => *at != position,
-                    (None, _) => false,
+            let (fact, effects) = account::effects_at(self.snapshot, (actor, place), (sku, unit))?;
+            let base = held.base.as_ref().map(|(at, counted)| (*at, counted));
+            for (position, effect) in effects {
+                let standing = match (base, &effect) {
+                    (_, Effect::Move(_)) => account::standing(self.snapshot, store, (position, place), &fact, base)?,
+                    (Some((at, _)), Effect::Count(_)) if at == position => Standing::Counts,
+                    (_, Effect::Count(_)) => Standing::Covered,
                 };
-                out.push(HistoryLine { position, place, effect, covered });
+                out.push(HistoryLine { position, place, effect, standing });
             }
         }
         Ok(out)
@@ -253,6 +255,13 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
     /// Where the sale with a receipt number stands.
     pub fn sale_by_receipt(&self, store: StoreId, number: ReceiptNumber) -> Result<Option<Place>, StoreError> {
         sales::by_receipt(self.snapshot, store, number)
+    }
+
+    /// The entry that counts for the sale at `place`, if that is another one.
+    pub fn repeats(&self, store: StoreId, place: Place) -> Result<Option<Place>, StoreError> {
+        let Some(Fact::Sale(sale)) = self.entry(place)?.map(|entry| entry.fact) else { return Ok(None) };
+        let first = sales::writings(self.snapshot, store, &sale)?.first().map(|first| first.place);
+        Ok(first.filter(|first| *first != place))
     }
 
     /// True when a receipt was taken back as a whole.

@@ -151,7 +151,7 @@ fn gauges(status: &Status) -> [(&'static str, &'static str, Option<Unit>, i64); 
     [
         ("backlog_entries", "Own entries that the hub does not have yet", None, whole(status.backlog.entries)),
         ("backlog_age", "Age of the oldest of them", Some(Unit::Seconds), age),
-        ("parked_runs", "Runs that wait for a prerequisite", None, whole(status.counters.parked)),
+        ("parked_runs", "Runs that wait for a prerequisite", None, whole(status.parked as u64)),
         ("parcels_carried", "Parcels of others that wait here", None, whole(status.parcels_carried as u64)),
         ("rights_locked", "1 until a hub was heard", None, i64::from(status.rights_locked)),
         ("epoch", "The node's epoch", None, i64::from(status.epoch.0)),

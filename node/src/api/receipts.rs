@@ -87,6 +87,11 @@ pub struct SaleAnswer {
     /// It was taken back as a whole; only when read, since it may change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voided: Option<bool>,
+    /// The receipt that counts instead: a till sent this sale again to a node that had lost it, and it was found again. Only when
+    /// read, since it may change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub repeats: Option<Text<ReceiptId>>,
 }
 
 /// One line of a posted sale.
@@ -228,7 +233,12 @@ impl SaleAnswer {
         let Some(entry) = books.entry(place)? else { return unexpected_entry() };
         let Fact::Sale(sale) = entry.fact else { return unexpected_entry() };
         let voided = Some(books.is_voided(store, sale.receipt)?);
-        Ok(Self { voided, ..Self::new(store, sale, entry.hlc.ms()) })
+        let counts = books.repeats(store, place)?.map(|other| books.entry(other)).transpose()?.flatten();
+        let repeats = match counts.map(|entry| entry.fact) {
+            Some(Fact::Sale(other)) => Some(Text(ReceiptId { store, number: other.receipt })),
+            Some(_) | None => None,
+        };
+        Ok(Self { voided, repeats, ..Self::new(store, sale, entry.hlc.ms()) })
     }
 
     /// A sale as it was posted: the same answer at every try.
@@ -266,6 +276,7 @@ impl SaleAnswer {
             fiscal: STANDARD.encode(sale.fiscal),
             voids: sale.voids.map(id),
             voided: None,
+            repeats: None,
         }
     }
 }

@@ -228,7 +228,7 @@ fn counters(status: &Status) -> CountersAnswer {
         entries_unknown: counters.entries_unknown,
         times_suspect: counters.times_suspect,
         forks: counters.forks,
-        parked: counters.parked,
+        parked: status.parked as u64,
         peer_faults: counters.peer_faults,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use stockroom_core::books::account::Account;
+use stockroom_core::books::account::{Account, Standing};
 use stockroom_core::view::HistoryLine;
 use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{Actor, Code, Sku, StoreId};
@@ -115,7 +115,9 @@ pub struct HistoryEntry {
     counted: Option<i64>,
     /// The count on which the figure rests includes it, or replaced it.
     covered: bool,
-    /// The figure after it; absent for what is covered.
+    /// It repeats a sale that another entry holds, which counts instead.
+    repeated: bool,
+    /// The figure after it; absent for what the figure does not add.
     #[serde(skip_serializing_if = "Option::is_none")]
     running: Option<i64>,
     /// Who wrote it: node and epoch.
@@ -249,13 +251,14 @@ fn account(
     }
 }
 
-/// Puts what is covered first, then the count, then what moved after it, and sums up.
+/// Puts what the figure does not add first, then the count, then what moved after it, and sums up.
 fn explain(books: &Books<'_>, store: StoreId, lines: Vec<HistoryLine>) -> Answered<Vec<HistoryEntry>> {
-    let is_base = |line: &HistoryLine| !line.covered && matches!(line.effect, Effect::Count(_));
-    let rank = |line: &HistoryLine| match (line.covered, is_base(line)) {
-        (true, _) => 0,
-        (false, true) => 1,
-        (false, false) => 2,
+    let counts = |line: &HistoryLine| line.standing == Standing::Counts;
+    let is_base = |line: &HistoryLine| counts(line) && matches!(line.effect, Effect::Count(_));
+    let rank = |line: &HistoryLine| match (counts(line), is_base(line)) {
+        (false, _) => 0,
+        (true, true) => 1,
+        (true, false) => 2,
     };
     let mut lines = lines;
     lines.sort_by_key(rank);
@@ -266,7 +269,7 @@ fn explain(books: &Books<'_>, store: StoreId, lines: Vec<HistoryLine>) -> Answer
             Effect::Move(Movement { delta, at_ms, cause }) => (*at_ms, Some(*delta), None, kind(cause)),
             Effect::Count(counted) => (counted.scanned_ms, None, Some(counted.quantity), "count"),
         };
-        if !line.covered {
+        if counts(&line) {
             running = counted.unwrap_or_else(|| running.saturating_add(change.unwrap_or(0)));
         }
         entries.push(HistoryEntry {
@@ -275,8 +278,9 @@ fn explain(books: &Books<'_>, store: StoreId, lines: Vec<HistoryLine>) -> Answer
             at: Text(Moment(at_ms)),
             change,
             counted,
-            covered: line.covered,
-            running: (!line.covered).then_some(running),
+            covered: line.standing == Standing::Covered,
+            repeated: line.standing == Standing::Repeated,
+            running: counts(&line).then_some(running),
             writer: Text(line.position.actor),
             seq: line.position.seq,
         });

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use stockroom_core::storage::redb::{RedbStore, Verify};
+use stockroom_core::storage::redb::RedbStore;
 use stockroom_core::storage::{Store, Writes};
 
 use super::file::{self, BackupError, BackupHeader};
@@ -33,8 +33,7 @@ pub fn restore(backup: &Path, dir: &DataDir) -> Result<(BackupHeader, u64), Rest
         return Err(BackupError::OtherNode { tenant: header.tenant, node: header.node }.into());
     }
     let temporary = beside(&dir.database(), "restored");
-    let mut store =
-        RedbStore::open_file(disk::empty_file(&temporary)?, CACHE_BYTES, Verify::Nothing).map_err(DiskError::from)?;
+    let mut store = RedbStore::open_file(disk::empty_file(&temporary)?, CACHE_BYTES).map_err(DiskError::from)?;
     let mut batch = Batch::default();
     file::read(backup, |table, key, value| {
         batch.bytes += key.len() + value.len();

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use stockroom_core::core::{Config as CoreConfig, Core};
+use stockroom_core::journal::walk::{self, Extent};
 use stockroom_core::storage::Store;
-use stockroom_core::storage::redb::Verify;
+use stockroom_core::storage::redb::RedbStore;
 use stockroom_core::time::Now;
+use stockroom_core::tuning::Tuning;
 use stockroom_core::view::View;
 use stockroom_crdt::ids::Code;
 
@@ -18,7 +20,7 @@ use crate::devices::DeviceStore;
 use crate::disk;
 use crate::files::{DataDir, FilesError};
 use crate::identity::Identity;
-use crate::verify::{self as check, Extent, Mirror};
+use crate::verify::Mirror;
 
 /// `device`.
 pub fn device(command: DeviceCommand) -> Result<(), Failure> {
@@ -53,13 +55,17 @@ pub fn backup(args: &BackupArgs) -> Result<(), Failure> {
     let identity = Identity::load(&dir)?;
     let rows = match dir.lock() {
         Ok(_lock) => {
-            let store = open(&dir, Verify::Nothing)?;
+            let store = open(&dir)?;
+            let snapshot = store.reader().snapshot()?;
+            if let Some(fault) = walk::logs(&*snapshot, identity.tenant()?, Extent::All)?.faults.first() {
+                return Err(format!("the database is damaged: {fault}; an older backup may be whole").into());
+            }
             let header = file::BackupHeader {
                 tenant: identity.record.tenant.clone(),
                 node: identity.record.node,
                 at_ms: wall_ms(),
             };
-            file::write(&*store.reader().snapshot()?, &header, &args.file)?
+            file::write(&*snapshot, &header, &args.file)?
         }
         Err(FilesError::Locked(_)) => {
             let client = Client::new(&Target { api: None, data: Some(args.data.data.clone()) });
@@ -101,10 +107,10 @@ pub fn verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let dir = DataDir::new(&args.data.data, args.state.as_deref());
     let identity = Identity::load(&dir)?;
     let _lock = dir.lock()?;
-    let mut store = open(&dir, Verify::Checksums)?;
+    let mut store = open(&dir)?;
     let clean = store.check()?;
     out!("pages: {}", if clean { "all checksums are right" } else { "something was repaired" });
-    let report = check::logs(&*store.reader().snapshot()?, identity.tenant()?, Extent::All)?;
+    let report = walk::logs(&*store.reader().snapshot()?, identity.tenant()?, Extent::All)?;
     out!("logs: {} logs, {} entries, {} seals", report.logs, report.entries, report.seals);
     report.faults.iter().for_each(|fault| out!("logs: {fault}"));
     let differ = books(&dir, &identity, &store)?;
@@ -123,6 +129,7 @@ fn books(dir: &DataDir, identity: &Identity, store: &impl Store) -> Result<u64, 
         seed,
         version: Code::default(),
         quarantine: None,
+        tuning: Tuning::default(),
     };
     let now = Now { boot: 0, mono_ms: 0, wall_ms: wall_ms() };
     let (mirror, findings) = Mirror::new(store.reader());
@@ -140,12 +147,12 @@ fn books(dir: &DataDir, identity: &Identity, store: &impl Store) -> Result<u64, 
     Ok(compared.differ.1)
 }
 
-fn open(dir: &DataDir, verify: Verify) -> Result<stockroom_core::storage::redb::RedbStore, Failure> {
+fn open(dir: &DataDir) -> Result<RedbStore, Failure> {
     let path: PathBuf = dir.database();
     if !path.exists() {
         return Err(format!("{} is not there: the node has never run", path.display()).into());
     }
-    Ok(disk::open_database(&path, CACHE_BYTES, verify)?)
+    Ok(disk::open_database(&path, CACHE_BYTES)?)
 }
 
 const CACHE_BYTES: usize = 64 * 1024 * 1024;

@@ -11,9 +11,10 @@ use stockroom_core::continuity::Evidence;
 use stockroom_core::core::Identity;
 use stockroom_core::ingest::RunIn;
 use stockroom_core::replica::{Config, Replica};
-use stockroom_core::storage::redb::{RedbStore, Verify};
+use stockroom_core::storage::redb::RedbStore;
 use stockroom_core::sync::frames::{Entries, Frame};
 use stockroom_core::time::Now;
+use stockroom_core::tuning::Tuning;
 use stockroom_crdt::batch::Item;
 use stockroom_crdt::capability::{Capability, Role, Signer};
 use stockroom_crdt::chain::{Head, LogId, Moment, Seal, advance_by_digest};
@@ -125,7 +126,7 @@ fn frame(log: &LogId, head: &mut Head, items: Vec<Item>) -> (Vec<u8>, usize) {
     let moment = Moment { boot: 1, mono_ms: head.seq, wall_ms: head.seq, day: 1 };
     let seal = Seal::sign(&signer(STORE.0), TENANT, log, *head, moment);
     let run = RunIn { log: log.clone(), first, before, items, seal: Some(seal) };
-    let entries = Entries { scope: log.scope.clone(), feed_epoch: 1, to: head.seq, runs: vec![run] };
+    let entries = Entries { scope: log.scope.clone(), feed_epoch: 1, to: head.seq, complete: true, runs: vec![run] };
     (Frame::Entries(entries).encode(u16::MAX), 0)
 }
 
@@ -133,7 +134,7 @@ fn open_hub(folder: &std::path::Path) -> Replica {
     let path = folder.join("hub.redb");
     let file = std::fs::File::options().read(true).write(true).create_new(true).open(path).expect("a fresh folder");
     let backend = redb::backends::FileBackend::new(file).expect("nobody else has the file");
-    let store = RedbStore::open(backend, 64 << 20, Verify::Nothing).expect("the disk works");
+    let store = RedbStore::open(backend, 64 << 20).expect("the disk works");
     let identity = Identity {
         tenant: TENANT,
         root_key: signer(0).public(),
@@ -143,7 +144,7 @@ fn open_hub(folder: &std::path::Path) -> Replica {
     };
     let evidence = Evidence { token: None, volume: Digest([0; 32]), restored: false };
     let version = Code::parse("bench").expect("a short word");
-    let config = Config { identity, evidence, seed: [1; 32], version, quarantine: None };
+    let config = Config { identity, evidence, seed: [1; 32], version, quarantine: None, tuning: Tuning::default() };
     let now = Now { boot: 1, mono_ms: 0, wall_ms: 1_800_000_000_000 };
     Replica::open(config, Box::new(store), now).expect("a fresh database")
 }

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use stockroom_core::continuity::Evidence;
 use stockroom_core::core::{Config, Core, Identity};
 use stockroom_core::input::{Answer, Command, Event, Input, LinkId, Output, Peer, Refusal, RequestId};
-use stockroom_core::storage::redb::{RedbStore, Verify};
+use stockroom_core::storage::redb::RedbStore;
 use stockroom_core::storage::{Reader, Snapshot};
 use stockroom_core::sync::parcel::seal_key;
 use stockroom_core::time::Now;
+use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::{Capability, Role, Signer};
 use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId, TenantId};
 use stockroom_transport::authority::{LeafNames, TenantRoot, new_key_and_csr};
@@ -96,7 +97,7 @@ impl Driven {
         let (path, chain) = core;
         let file = std::fs::File::options().read(true).write(true).create_new(true).open(path).expect("a fresh folder");
         let backend = redb::backends::FileBackend::new(file).expect("nobody else has the file");
-        let disk = RedbStore::open(backend, 64 << 20, Verify::Nothing).expect("the disk works");
+        let disk = RedbStore::open(backend, 64 << 20).expect("the disk works");
         let node = chain.last().expect("not empty").node.0;
         let identity = Identity {
             tenant: TENANT,
@@ -107,7 +108,8 @@ impl Driven {
         };
         let evidence = Evidence { token: None, volume: Digest([0; 32]), restored: false };
         let version = Code::parse("bench").expect("a short word");
-        let config = Config { identity, evidence, seed: [node as u8; 32], version, quarantine: None };
+        let config =
+            Config { identity, evidence, seed: [node as u8; 32], version, quarantine: None, tuning: Tuning::default() };
         let clock = Clock { started: Instant::now(), wall_ms: now_s() * 1000 };
         let core = Core::open(config, Box::new(disk), clock.now()).expect("a fresh database");
         let reader = core.reader();

@@ -9,9 +9,9 @@ use stockroom::files::DataDir;
 use stockroom::identity::Identity;
 use stockroom_core::core::{Config, Core};
 use stockroom_core::input::{Input, LinkId, Output, Peer};
-use stockroom_core::storage::redb::Verify;
 use stockroom_core::sync::frames::Frame;
 use stockroom_core::time::Now;
+use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::ids::{Code, NodeId, StoreId};
 use stockroom_transport::limits::FRAME_BYTES_MAX;
@@ -84,14 +84,14 @@ fn record(
     hub: &str,
     done: impl Fn() -> bool,
 ) -> Vec<(u8, Bytes)> {
-    let database =
-        stockroom::disk::open_database(&dir.database(), 8 << 20, Verify::Nothing).expect("it was closed well");
+    let database = stockroom::disk::open_database(&dir.database(), 8 << 20).expect("it was closed well");
     let config = Config {
         identity: identity.to_core().expect("checked"),
         evidence: stockroom::disk::evidence(dir).expect("it ran"),
         seed: [1; 32],
         version: Code::default(),
         quarantine: None,
+        tuning: Tuning::default(),
     };
     let started = Instant::now();
     let wall_ms =

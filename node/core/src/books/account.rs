@@ -1,21 +1,25 @@
 //! Stock on hand per (store, SKU, unit), with the places of every entry that made it.
 //!
 //! The row holds the resolved figure, the count on which it rests, and the newest places; older places are moved to chunks.
-//! A movement only adds. A count that wins resolves the account anew from all of its places, which is what
+//! A movement only adds, except that a sale which comes in twice is taken back and added once. A count that wins resolves the account anew from all of its places, which is what
 //! [`stockroom_crdt::stock::resolve`] defines; the row is its incremental form.
+
+use std::collections::BTreeSet;
 
 use stockroom_crdt::clock::Hlc;
 use stockroom_crdt::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
-use stockroom_crdt::entry::Entry;
+use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{Actor, Sku, StoreId};
 use stockroom_crdt::limits::CUT_LOGS_MAX;
 use stockroom_crdt::money::Unit;
-use stockroom_crdt::stock::{Counted, Effect, OnHand, Position, Recount, effects, rank, resolve};
+use stockroom_crdt::stock::{Counted, Effect, Movement, OnHand, Position, Recount, effects, rank, resolve};
 
 use super::Context;
+use super::sales::{self, Again, Writing};
 use crate::journal::{LogNumber, Place, damaged, entry_at};
-use crate::limits::ACCOUNT_INLINE_MAX;
+use crate::limits::ACCOUNT_PLACES_MAX;
 use crate::overlay::{Overlay, scan_prefix};
+use crate::plant::{Plant, planted};
 use crate::storage::{Snapshot, StoreError, Table};
 
 /// An account's row.
@@ -38,20 +42,84 @@ pub fn apply(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, entry
         let key = key(store, &sku, unit);
         let mut account = load(overlay, &key)?.unwrap_or_default();
         if account.places.last() != Some(&(context.actor, context.place)) {
-            push_place(overlay, &key, &mut account, (context.actor, context.place));
+            push_place(overlay, &key, &mut account, context);
         }
         match effect {
-            Effect::Move(movement) => {
+            Effect::Move(mut movement) => {
+                if planted(Plant::CutLines) {
+                    movement.delta = movement.delta.max(-2);
+                }
                 let base = account.base.as_ref().map(|(at, counted)| (*at, counted));
                 account.on_hand.add(base, position, &movement);
             }
             Effect::Count(counted) => {
-                count(overlay, &key, &mut account, (position, context.place), (&sku, unit, counted))?;
+                count(overlay, (store, &sku, unit), &mut account, (position, context.place), counted)?;
             }
         }
         overlay.put(Table::Accounts, key, encode(&account));
     }
     Ok(())
+}
+
+/// Applies one more entry of a sale that others hold already: what the sale did to the accounts is taken back and done again as
+/// the entry says that counts now.
+pub fn repeat(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, again: &Again) -> Result<(), StoreError> {
+    let [before, after] = [&again.before, &again.after];
+    let accounts: BTreeSet<_> =
+        effects_of(overlay, after[0].place)?.into_iter().map(|(sku, unit, _)| (sku, unit)).collect();
+    for (sku, unit) in accounts {
+        let key = key(store, &sku, unit);
+        let mut account = load(overlay, &key)?.unwrap_or_default();
+        push_place(overlay, &key, &mut account, context);
+        let base = account.base.clone();
+        let base = base.as_ref().map(|(at, counted)| (*at, counted));
+        let [undone, done] = [before, after].map(|writings| share(overlay, writings, (&sku, unit), base));
+        let (undone, done) = (undone?, done?);
+        // Which of several late sales asked for the recount is not remembered.
+        let asked = |movement: &Movement| base.is_some_and(|(_, counted)| movement.at_ms < counted.scanned_ms);
+        if undone.iter().any(|(_, movement)| asked(movement)) {
+            account.on_hand = reckon(overlay, (store, &sku, unit), &account, None)?;
+        } else {
+            undone.iter().for_each(|(_, movement)| account.on_hand.take_back(movement));
+            done.iter().for_each(|(position, movement)| account.on_hand.add(base, *position, movement));
+        }
+        overlay.put(Table::Accounts, key, encode(&account));
+    }
+    Ok(())
+}
+
+/// How a movement of goods relates to the figure of its account.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Standing {
+    /// The figure adds it.
+    Counts,
+    /// The count on which the figure rests includes it already.
+    Covered,
+    /// It is a sale that another entry stands for.
+    Repeated,
+}
+
+/// How what the entry at `place` moved relates to a figure that rests on `base`. A count that includes one entry of a sale
+/// includes the sale.
+pub fn standing(
+    snapshot: &(impl Snapshot + ?Sized),
+    store: StoreId,
+    (position, place): (Position, Place),
+    fact: &Fact,
+    base: Option<(Position, &Counted)>,
+) -> Result<Standing, StoreError> {
+    let covers = |position| base.is_some_and(|(at, counted)| counted.covers(at, position));
+    let writings = match fact {
+        Fact::Sale(sale) => sales::writings(snapshot, store, sale)?,
+        _ => Vec::new(),
+    };
+    Ok(if writings.first().is_some_and(|first| first.place != place) {
+        Standing::Repeated
+    } else if covers(position) || writings.iter().any(|writing| covers(writing.position)) {
+        Standing::Covered
+    } else {
+        Standing::Counts
+    })
 }
 
 /// The key of an account.
@@ -73,6 +141,11 @@ pub fn load(snapshot: &(impl Snapshot + ?Sized), key: &[u8]) -> Result<Option<Ac
     snapshot.get(Table::Accounts, key)?.map(|bytes| decode(&bytes).map_err(damaged)).transpose()
 }
 
+/// Reads a row of [`Table::Accounts`].
+pub fn from_row(bytes: &[u8]) -> Result<Account, StoreError> {
+    decode(bytes).map_err(damaged)
+}
+
 /// Every place that made the account what it is, oldest first.
 pub fn places(
     snapshot: &(impl Snapshot + ?Sized),
@@ -87,55 +160,94 @@ pub fn places(
     Ok(out)
 }
 
-/// What the entry at `place` does to one account.
+/// What the entry at `place` does to one account, and the entry.
 pub fn effects_at(
     snapshot: &(impl Snapshot + ?Sized),
     place: (Actor, Place),
     account: (&Sku, Unit),
-) -> Result<Vec<(Position, Effect)>, StoreError> {
-    let Some(item) = entry_at(snapshot, place.1)? else { return Err(damaged("an account names a missing entry")) };
+) -> Result<(Fact, Vec<(Position, Effect)>), StoreError> {
+    let item = entry_at(snapshot, place.1)?.ok_or_else(|| damaged("an account names a missing entry"))?;
     let position = Position { actor: place.0, seq: place.1.seq };
     let own = |(sku, unit, effect): (Sku, Unit, Effect)| {
         (sku == *account.0 && unit == account.1).then_some((position, effect))
     };
-    Ok(effects(&item.entry).into_iter().filter_map(own).collect())
+    let effects = effects(&item.entry).into_iter().filter_map(own).collect();
+    Ok((item.entry.fact, effects))
 }
 
 fn count(
     overlay: &Overlay,
-    key: &[u8],
+    of: (StoreId, &Sku, Unit),
     account: &mut Account,
     at: (Position, Place),
-    counted: (&Sku, Unit, Counted),
+    counted: Counted,
 ) -> Result<(), StoreError> {
-    let ((position, count_place), (sku, unit, counted)) = (at, counted);
-    if account.base.as_ref().is_some_and(|(at, held)| rank(*at, held) >= rank(position, &counted)) {
+    let (position, place) = at;
+    let outranked = account.base.as_ref().is_some_and(|(at, held)| rank(*at, held) >= rank(position, &counted));
+    if outranked && !planted(Plant::LastCountWins) {
         return Ok(());
     }
-    let mut all = Vec::new();
-    for place in places(overlay, key, account)? {
-        let at = Position { actor: place.0, seq: place.1.seq };
-        // By place, not by position: both branches of a fork have an entry at each position.
-        if place.1 == count_place {
-            all.push((position, Effect::Count(counted.clone())));
-        } else if !counted.covers(position, at) {
-            let moves = effects_at(overlay, place, (sku, unit))?;
-            all.extend(moves.into_iter().filter(|(_, effect)| matches!(effect, Effect::Move(_))));
-        }
-    }
-    account.on_hand = resolve(&all);
     account.base = Some((position, counted));
+    account.on_hand = reckon(overlay, of, account, Some(place))?;
     Ok(())
 }
 
-fn push_place(overlay: &mut Overlay, key: &[u8], account: &mut Account, place: (Actor, Place)) {
-    if account.places.len() >= ACCOUNT_INLINE_MAX {
+/// The figure anew, from the account's base and all of its places. What stands at `count` is the base itself, if the caller
+/// knows: a closing of thousands of lines need not be read for each of them.
+fn reckon(
+    overlay: &Overlay,
+    (store, sku, unit): (StoreId, &Sku, Unit),
+    account: &Account,
+    count: Option<Place>,
+) -> Result<OnHand, StoreError> {
+    let base = account.base.as_ref().map(|(at, counted)| (*at, counted));
+    let mut all: Vec<_> = base.map(|(at, counted)| (at, Effect::Count(counted.clone()))).into_iter().collect();
+    for (actor, place) in places(overlay, &key(store, sku, unit), account)? {
+        let position = Position { actor, seq: place.seq };
+        // By place, not by position: both branches of a fork have an entry at each position.
+        if count == Some(place) || base.is_some_and(|(at, counted)| counted.covers(at, position)) {
+            continue;
+        }
+        let (fact, effects) = effects_at(overlay, (actor, place), (sku, unit))?;
+        if standing(overlay, store, (position, place), &fact, base)? == Standing::Counts {
+            all.extend(effects.into_iter().filter(|(_, effect)| matches!(effect, Effect::Move(_))));
+        }
+    }
+    Ok(resolve(&all))
+}
+
+/// What a sale that several entries hold adds to one account.
+fn share(
+    overlay: &Overlay,
+    writings: &[Writing],
+    account: (&Sku, Unit),
+    base: Option<(Position, &Counted)>,
+) -> Result<Vec<(Position, Movement)>, StoreError> {
+    let covered = |writing: &Writing| base.is_some_and(|(at, counted)| counted.covers(at, writing.position));
+    if writings.iter().any(covered) {
+        return Ok(Vec::new());
+    }
+    let first = writings[0];
+    let own = |(sku, unit, effect): (Sku, Unit, Effect)| match effect {
+        Effect::Move(movement) if sku == *account.0 && unit == account.1 => Some((first.position, movement)),
+        Effect::Move(_) | Effect::Count(_) => None,
+    };
+    Ok(effects_of(overlay, first.place)?.into_iter().filter_map(own).collect())
+}
+
+fn effects_of(overlay: &Overlay, place: Place) -> Result<Vec<(Sku, Unit, Effect)>, StoreError> {
+    let item = entry_at(overlay, place)?.ok_or_else(|| damaged("a sale's entry is missing"))?;
+    Ok(effects(&item.entry))
+}
+
+fn push_place(overlay: &mut Overlay, key: &[u8], account: &mut Account, context: &Context<'_>) {
+    if account.places.len() >= context.inline_max {
         let chunk = [key, account.chunks.to_be_bytes().as_slice()].concat();
         overlay.put(Table::Moves, chunk, Rows::of(|sink| encode_places(sink, &account.places)));
         account.places.clear();
         account.chunks += 1;
     }
-    account.places.push(place);
+    account.places.push((context.actor, context.place));
 }
 
 fn encode(account: &Account) -> Vec<u8> {
@@ -219,7 +331,7 @@ fn encode_places(sink: &mut Rows, places: &[(Actor, Place)]) {
 }
 
 fn decode_places(reader: &mut RowReader<'_>) -> Result<Vec<(Actor, Place)>, DecodeError> {
-    let count = reader.count(col::COUNT, ACCOUNT_INLINE_MAX, "places")?;
+    let count = reader.count(col::COUNT, ACCOUNT_PLACES_MAX, "places")?;
     let mut out: Vec<(Actor, Place)> = Vec::new();
     for _ in 0..count {
         let coded = reader.uint(col::SEQ)?;

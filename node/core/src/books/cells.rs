@@ -102,7 +102,12 @@ pub fn winners(
 /// The scope's number as a reader of the tables finds it.
 pub fn scope_number(snapshot: &(impl Snapshot + ?Sized), scope: &Scope) -> Result<Option<u32>, StoreError> {
     let Some(value) = snapshot.get(Table::Scopes, &scope.to_bytes())? else { return Ok(None) };
-    RowReader::new(&value).u32(col::KEY).map(Some).map_err(damaged)
+    scope_row_number(&value).map(Some)
+}
+
+/// The scope's number in its row of [`Table::Scopes`].
+pub fn scope_row_number(bytes: &[u8]) -> Result<u32, StoreError> {
+    RowReader::new(bytes).u32(col::KEY).map_err(damaged)
 }
 
 /// Reads a cell's row.

@@ -1,4 +1,5 @@
-//! Takings per business day of a store. Everything here only adds, so the order of arrival does not matter.
+//! Takings per business day of a store. Everything here adds, or takes back what was added, so the order of arrival does not
+//! matter.
 
 use stockroom_crdt::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
 use stockroom_crdt::day::{DayClose, DayOpen};
@@ -7,6 +8,7 @@ use stockroom_crdt::sale::{Sale, TenderKind};
 
 use crate::journal::{damaged, fixed};
 use crate::overlay::{Overlay, last_of_prefix, scan_prefix};
+use crate::plant::{Plant, planted};
 use crate::storage::{Snapshot, StoreError, Table};
 
 /// One business day.
@@ -39,6 +41,9 @@ pub fn post(overlay: &mut Overlay, store: StoreId, sale: &Sale) -> Result<(), St
     day.late += u64::from(sale.late);
     day.lines += sale.lines.len() as u64;
     day.total = day.total.saturating_add(sale.total());
+    if planted(Plant::TakeTwice) && day.receipts == 1 {
+        day.total = day.total.saturating_add(sale.total());
+    }
     for tender in &sale.tenders {
         let sum = &mut day.tenders[tender.kind as usize];
         *sum = sum.saturating_add(tender.amount);
@@ -47,10 +52,30 @@ pub fn post(overlay: &mut Overlay, store: StoreId, sale: &Sale) -> Result<(), St
     Ok(())
 }
 
-/// Opens a day. Two openings of one number (by two epochs of a node) keep the earlier time.
+/// Undoes [`post`], for a sale that another entry stands for now.
+pub fn take_back(overlay: &mut Overlay, store: StoreId, sale: &Sale) -> Result<(), StoreError> {
+    let mut day = load(overlay, store, sale.day)?;
+    day.receipts = day.receipts.saturating_sub(1);
+    day.late = day.late.saturating_sub(u64::from(sale.late));
+    day.lines = day.lines.saturating_sub(sale.lines.len() as u64);
+    day.total = day.total.saturating_sub(sale.total());
+    for tender in &sale.tenders {
+        let sum = &mut day.tenders[tender.kind as usize];
+        *sum = sum.saturating_sub(tender.amount);
+    }
+    if day == (Day { number: day.number, ..Day::default() }) {
+        // As if the sale had never been posted there: replicas that saw the other entry first have no such day.
+        overlay.remove(Table::Days, key(store, day.number));
+    } else {
+        save(overlay, store, &day);
+    }
+    Ok(())
+}
+
+/// Opens a day. Two openings of one number (by two epochs of a node) keep the earlier time, and of one time the earlier date.
 pub fn open(overlay: &mut Overlay, store: StoreId, open: &DayOpen, at_ms: u64) -> Result<(), StoreError> {
     let mut day = load(overlay, store, open.number)?;
-    if day.opened_ms == 0 || at_ms < day.opened_ms {
+    if day.opened_ms == 0 || (at_ms, open.date) < (day.opened_ms, day.date) {
         day.opened_ms = at_ms;
         day.date = open.date;
     }

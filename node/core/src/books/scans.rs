@@ -60,6 +60,11 @@ pub fn of_session(snapshot: &(impl Snapshot + ?Sized), store: StoreId, session: 
     rows.iter().map(|(_, value)| decode(value).map_err(damaged)).collect()
 }
 
+/// Reads a row of [`Table::Scans`]; `None` for the mark of a closed session.
+pub fn from_row(bytes: &[u8]) -> Result<Option<Scan>, StoreError> {
+    if bytes.is_empty() { Ok(None) } else { decode(bytes).map(Some).map_err(damaged) }
+}
+
 fn decode(bytes: &[u8]) -> Result<Scan, DecodeError> {
     let mut reader = RowReader::new(bytes);
     let place = Place { log: LogNumber(reader.u32(col::KEY)?), seq: reader.uint(col::SEQ)? };

@@ -41,6 +41,9 @@ pub fn close(replica: &mut Replica, session: u64, staff: Code) -> Result<Place, 
         let message = format!("{} products were counted, a session holds {LINES_MAX}: use several", lines.len());
         return Err(Refusal::invalid("session", message).into());
     }
+    if lines.iter().any(|line| line.ambiguous) {
+        replica.reached("a count was ambiguous: a recount is asked for");
+    }
     let close = CountClose { session, staff, others, lines };
     let fact = Fact::CountClose(close);
     check_fact(&fact, "session")?;

@@ -86,7 +86,7 @@ fn write_open(replica: &mut Replica, store: StoreId, staff: Code) -> Result<Plac
 
 fn write_close(replica: &mut Replica, store: StoreId, number: u32, staff: Code) -> Result<Place, CoreError> {
     let place = replica.write(&Scope::StoreStock(store), vec![Fact::DayClose(DayClose { number, staff })])?[0];
-    replica.seal(place.log);
+    replica.seal(place.log)?;
     Ok(place)
 }
 

@@ -10,8 +10,9 @@ use stockroom_crdt::scope::Scope;
 use super::{Failed, check_fact, check_quantity, day, own_store};
 use crate::books::sales;
 use crate::input::{Answer, Refusal, SellLine, SellRequest, VoidRequest};
-use crate::journal::{Place, entry_at};
+use crate::journal::{Place, damaged, entry_at};
 use crate::limits::TILL_AHEAD_MS_MAX;
+use crate::plant::{Plant, planted};
 use crate::replica::Replica;
 use crate::storage::{Snapshot, Table};
 use crate::view::View;
@@ -19,7 +20,9 @@ use crate::view::View;
 /// Rings up a sale: receipt number, stock, day and retry key in one commit.
 pub fn sell(replica: &mut Replica, request: SellRequest) -> Result<Answer, Failed> {
     let store = own_store(replica)?;
-    if let Some(answer) = replayed(replica, store, &request)? {
+    let forgets = planted(Plant::ForgetKeys) && replica.counters.entries_written < 3;
+    if let Some(answer) = replayed(replica, store, &request)?.filter(|_| !forgets) {
+        replica.reached("a retry was answered from an earlier write");
         return Ok(answer);
     }
     let rung_ms = check_time(replica, request.rung_ms)?;
@@ -75,7 +78,9 @@ pub fn void(replica: &mut Replica, request: VoidRequest) -> Result<Answer, Faile
     let store = own_store(replica)?;
     let unknown = || Refusal::Unknown { field: "receipt".into(), what: "receipt" };
     if let Some(place) = sales::by_till(&replica.overlay, store, request.till, request.till_seq)? {
-        return same_body(replica, (store, request.till.0, request.till_seq), request.body, place);
+        let answer = same_body(replica, (store, request.till.0, request.till_seq), request.body, place)?;
+        replica.reached("a retry was answered from an earlier write");
+        return Ok(answer);
     }
     if request.approver.is_empty() {
         return Err(Refusal::invalid("approver", "a void needs an approver").into());
@@ -87,7 +92,7 @@ pub fn void(replica: &mut Replica, request: VoidRequest) -> Result<Answer, Faile
     if original.voids.is_some() {
         return Err(Refusal::State("a void cannot be voided".into()).into());
     }
-    if sales::is_voided(&replica.overlay, store, request.receipt)? {
+    if sales::is_taken_back(&replica.overlay, store, &original)? {
         return Err(Refusal::State("this receipt is voided already".into()).into());
     }
     let mut sale = original;
@@ -112,14 +117,20 @@ fn post(replica: &mut Replica, store: StoreId, mut sale: Sale, body: Digest) -> 
     let (day, late) = day::of_sale(replica, store, sale.rung_ms)?;
     let series = replica.epoch.0;
     let till = sale.receipt.till;
-    let sequence = sales::last_sequence(&replica.overlay, store, till, series)? + 1;
+    let mut sequence = sales::last_sequence(&replica.overlay, store, till, series)? + 1;
+    if planted(Plant::ReceiptsAgain) && replica.counters.entries_written < 3 {
+        sequence = 1;
+    }
     sale.receipt = ReceiptNumber { till, series, sequence };
     (sale.day, sale.late) = (day, late);
+    if late {
+        replica.reached("a sale came after its day was closed");
+    }
     let key = body_key((store, till.0, sale.till_seq));
     let fact = Fact::Sale(sale);
     check_fact(&fact, "lines")?;
     let places = replica.write(&Scope::StoreStock(store), vec![fact])?;
-    replica.overlay.put(Table::Keys, key, body.0);
+    replica.overlay.put(Table::Keys, key, [body.0.as_slice(), &sales::encode(places[0])].concat());
     Ok(Answer::Written { place: places[0], replayed: false })
 }
 
@@ -129,11 +140,17 @@ fn replayed(replica: &Replica, store: StoreId, request: &SellRequest) -> Result<
 }
 
 /// The sale is its own retry key and is kept for ever. After a restore the body's hash may be gone; then the id alone counts.
-fn same_body(replica: &Replica, id: (StoreId, u32, u64), body: Digest, place: Place) -> Result<Answer, Failed> {
-    match replica.overlay.get(Table::Keys, &body_key(id))? {
-        Some(held) if held != body.0 => Err(Refusal::RetryMismatch.into()),
-        _ => Ok(Answer::Written { place, replayed: true }),
+/// What this node wrote under the id is what it answers, though another history may have another sale of that number.
+fn same_body(replica: &Replica, id: (StoreId, u32, u64), body: Digest, first: Place) -> Result<Answer, Failed> {
+    let Some(held) = replica.overlay.get(Table::Keys, &body_key(id))? else {
+        return Ok(Answer::Written { place: first, replayed: true });
+    };
+    let (held, place) = held.split_at_checked(32).ok_or_else(|| damaged("a sale's retry key"))?;
+    if held != body.0 {
+        return Err(Refusal::RetryMismatch.into());
     }
+    let place = sales::counting(&replica.overlay, id.0, sales::decode(place)?)?;
+    Ok(Answer::Written { place, replayed: true })
 }
 
 fn check_time(replica: &Replica, rung_ms: Option<u64>) -> Result<u64, Refusal> {

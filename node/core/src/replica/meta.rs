@@ -1,6 +1,7 @@
-//! Single values of the database: whose it is, its epoch, its clock's floor.
+//! Single values of the database: whose it is, its epoch and why it was opened, its clock's floor.
 
 use stockroom_crdt::clock::Hlc;
+use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::ids::{Epoch, NodeId, TenantId};
 
 use super::Replica;
@@ -10,9 +11,11 @@ use crate::overlay::Overlay;
 use crate::storage::{Snapshot, StoreError, Table};
 
 /// Single values of the database.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Meta {
     pub(crate) owner: Option<(TenantId, NodeId)>,
     pub(crate) epoch: Option<Epoch>,
+    pub(crate) epoch_reason: EpochReason,
     pub(crate) clock: Hlc,
     pub(crate) feed_epoch: u32,
     pub(crate) rights_locked: bool,
@@ -23,6 +26,7 @@ impl Meta {
         Self {
             owner: Some((replica.me.tenant, replica.me.capability().node)),
             epoch: Some(replica.epoch),
+            epoch_reason: replica.epoch_reason,
             clock: replica.clock.last(),
             feed_epoch: replica.feed_epoch,
             rights_locked: replica.rights_locked,
@@ -46,27 +50,38 @@ impl Meta {
         Ok(Self {
             owner,
             epoch: number("epoch")?.map(|n| Epoch(n as u16)),
+            epoch_reason: EpochReason::from_number(number("epoch_reason")?.unwrap_or(0))
+                .ok_or_else(|| damaged("reason of the epoch"))?,
             clock: Hlc::from_bits(number("clock")?.unwrap_or(0)),
             feed_epoch: number("feed_epoch")?.unwrap_or(0) as u32,
             rights_locked: number("rights_locked")?.is_some_and(|n| n == 1),
         })
     }
 
-    pub(crate) fn store(&self, overlay: &mut Overlay) {
-        overlay.put(Table::Meta, "format", [FORMAT]);
-        if let Some((tenant, node)) = self.owner {
+    /// Writes what differs from what the database holds.
+    pub(crate) fn store(&self, held: &Self, overlay: &mut Overlay) {
+        if held.owner.is_none() {
+            overlay.put(Table::Meta, "format", [FORMAT]);
+        }
+        if let Some((tenant, node)) = self.owner.filter(|_| held.owner.is_none()) {
             overlay.put(Table::Meta, "tenant", tenant.0);
             overlay.put(Table::Meta, "node", node.0.to_be_bytes());
         }
-        let numbers = [
+        for ((key, number), (_, before)) in self.numbers().into_iter().zip(held.numbers()) {
+            if number != before || held.owner.is_none() {
+                overlay.put(Table::Meta, key, number.to_be_bytes());
+            }
+        }
+    }
+
+    fn numbers(&self) -> [(&'static str, u64); 5] {
+        [
             ("epoch", u64::from(self.epoch.map_or(0, |epoch| epoch.0))),
+            ("epoch_reason", self.epoch_reason as u64),
             ("clock", self.clock.to_bits()),
             ("feed_epoch", u64::from(self.feed_epoch)),
             ("rights_locked", u64::from(self.rights_locked)),
-        ];
-        for (key, number) in numbers {
-            overlay.put(Table::Meta, key, number.to_be_bytes());
-        }
+        ]
     }
 }
 

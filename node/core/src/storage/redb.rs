@@ -1,7 +1,8 @@
 //! The store on disk: redb with two-phase commit, over any `StorageBackend`.
 //!
 //! The file is created by the shell as a temporary file, synced and renamed, because a crash while redb creates a file leaves
-//! something that is not a database. After an unclean stop redb's checksums are verified before the first row is read.
+//! something that is not a database. Opening walks all checksums, also after a clean stop: redb
+//! verifies no page when it reads one.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use redb::{Builder, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, 
 pub use redb::StorageBackend;
 
 use super::{Direction, Reader, Row, Snapshot, Store, StoreError, TABLES, Table, Writes};
+use crate::plant::{Plant, planted};
 
 /// A database over a backend.
 pub struct RedbStore {
@@ -19,20 +21,19 @@ pub struct RedbStore {
 }
 
 impl RedbStore {
-    /// Opens or creates the database in `backend`. `cache_bytes` bounds redb's page cache. `verify` walks all checksums
-    /// first: pass it after an unclean stop.
-    pub fn open(backend: impl StorageBackend, cache_bytes: usize, verify: Verify) -> Result<Self, StoreError> {
+    /// Opens or creates the database in `backend`, and walks all checksums. `cache_bytes` bounds redb's page cache.
+    pub fn open(backend: impl StorageBackend, cache_bytes: usize) -> Result<Self, StoreError> {
         let mut builder = Builder::new();
         builder.set_cache_size(cache_bytes);
-        builder.set_check_integrity_on_open(verify == Verify::Checksums);
+        builder.set_check_integrity_on_open(true);
         let database = builder.create_with_backend(backend).map_err(failed)?;
         Ok(Self { database: Arc::new(database) })
     }
 
     /// [`RedbStore::open`] over a file that the shell opened for reading and writing.
     #[expect(clippy::disallowed_types, reason = "the shell opened it; it is only handed through to redb")]
-    pub fn open_file(file: std::fs::File, cache_bytes: usize, verify: Verify) -> Result<Self, StoreError> {
-        Self::open(redb::backends::FileBackend::new(file).map_err(failed)?, cache_bytes, verify)
+    pub fn open_file(file: std::fs::File, cache_bytes: usize) -> Result<Self, StoreError> {
+        Self::open(redb::backends::FileBackend::new(file).map_err(failed)?, cache_bytes)
     }
 
     /// Walks every page and checksum of the file. `false` means that something was repaired.
@@ -40,15 +41,6 @@ impl RedbStore {
         let database = Arc::get_mut(&mut self.database).ok_or_else(|| StoreError("the database is in use".into()))?;
         database.check_integrity().map_err(failed)
     }
-}
-
-/// Whether opening walks all checksums.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verify {
-    /// After an unclean stop.
-    Checksums,
-    /// After a clean one.
-    Nothing,
 }
 
 impl Store for RedbStore {
@@ -59,10 +51,12 @@ impl Store for RedbStore {
     fn commit(&mut self, writes: &Writes) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write().map_err(failed)?;
         transaction.set_two_phase_commit(true);
-        let mut writes = writes.iter().peekable();
-        while let Some(&((table, _), _)) = writes.peek() {
-            let mut open = transaction.open_table(definition(*table)).map_err(failed)?;
-            while let Some(((_, key), value)) = writes.next_if(|((t, _), _)| t == table) {
+        if planted(Plant::SkipSync) {
+            transaction.set_durability(redb::Durability::None).map_err(failed)?;
+        }
+        for table in TABLES.into_iter().filter(|&table| !writes.of(table).is_empty()) {
+            let mut open = transaction.open_table(definition(table)).map_err(failed)?;
+            for (key, value) in writes.of(table) {
                 match value {
                     Some(value) => open.insert(key.as_slice(), value.as_slice()).map_err(failed)?,
                     None => open.remove(key.as_slice()).map_err(failed)?,
@@ -162,7 +156,6 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::Scans => "scans",
         Table::Barcodes => "barcodes",
         Table::Keys => "keys",
-        Table::Parked => "parked",
         Table::Quarantine => "quarantine",
         Table::Nodes => "nodes",
     })

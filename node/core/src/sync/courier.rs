@@ -5,12 +5,12 @@ use stockroom_crdt::ids::StoreId;
 use stockroom_crdt::scope::{Lane, Scope};
 
 use super::frames::{Frame, Parcel};
-use super::link::{Link, Out, Path, Relation};
+use super::link::{Link, Out, Path};
 use super::{Sync, handshake, next_frame, parcel};
 use crate::books;
 use crate::ingest::{IngestError, PeerFault};
 use crate::input::{CoreError, LinkId, Output, Peer};
-use crate::limits::{PARCEL_AFTER_MS, PARCEL_BYTES_MAX, PARCEL_NEWS_MS, PARCEL_RETRY_MS};
+use crate::limits::PARCEL_BYTES_MAX;
 use crate::replica::Replica;
 use crate::storage::StoreError;
 
@@ -44,30 +44,29 @@ impl Sync {
 
     /// Gathers what a link without a connection has to say into one parcel.
     pub(super) fn fill_parcel(&mut self, replica: &mut Replica, id: LinkId) -> Result<(), CoreError> {
-        let mut link = self.links.remove(&id).expect("the caller looked it up");
+        let link = self.links.get(id).expect("the caller looked it up");
         let carrier = match link.path {
             Path::Answer(carrier) => Some(carrier),
             Path::Courier | Path::Direct => self.neighbour(),
         };
         let is_courier = link.path == Path::Courier;
         if is_courier && (self.courier.sent_ms.is_some() || carrier.is_none()) {
-            self.links.insert(id, link);
             return Ok(());
         }
         let to = link.peer.node;
-        let frames = gather(replica, &mut link)?;
-        let news_due = self.courier.answered_ms + PARCEL_NEWS_MS <= replica.now.mono_ms;
+        let frames = gather(replica, self.links.get_mut(id).expect("looked up above"))?;
+        let news_due = self.courier.answered_ms + replica.tuning.parcel_news_ms <= replica.now.mono_ms;
         let worth_sending = !is_courier || frames.len() > 1 || news_due;
-        if is_courier {
-            self.links.insert(id, link);
+        if !is_courier {
+            self.links.remove(id);
         }
-        let Some(carrier) = carrier.filter(|carrier| worth_sending && self.links.contains_key(carrier)) else {
+        let Some(carrier) = carrier.filter(|&carrier| worth_sending && self.links.contains(carrier)) else {
             return Ok(());
         };
         self.courier.number = (self.courier.number + 1).max(replica.now.wall_ms);
         if let Some(parcel) = parcel::seal(replica, to, self.courier.number, &frames)? {
-            self.links.get_mut(&carrier).expect("looked up above").push(Lane::Stock, Frame::Parcel(parcel));
-            self.ready.insert(carrier);
+            self.links.get_mut(carrier).expect("looked up above").push(Lane::Stock, Frame::Parcel(parcel));
+            self.links.mark(carrier);
             if is_courier {
                 self.courier.sent_ms = Some(replica.now.mono_ms);
             }
@@ -76,9 +75,8 @@ impl Sync {
     }
 
     pub(super) fn neighbour(&self) -> Option<LinkId> {
-        let suits = |l: &Link| l.relation == Relation::Peer && l.path == Path::Direct && l.is_ready();
-        let all: Vec<_> = self.links.iter().filter(|(_, link)| suits(link)).map(|(&id, _)| id).collect();
-        (!all.is_empty()).then(|| all[self.courier.unanswered % all.len()])
+        let all = self.links.neighbours();
+        all.iter().nth(self.courier.unanswered.checked_rem(all.len())?).copied()
     }
 
     pub(super) fn courier_wake(&mut self, replica: &mut Replica) -> Result<(), CoreError> {
@@ -88,10 +86,10 @@ impl Sync {
             return Ok(());
         }
         let lost = *self.courier.parent_lost_ms.get_or_insert(now);
-        if now < lost + PARCEL_AFTER_MS || self.neighbour().is_none() {
+        if now < lost + replica.tuning.parcel_after_ms || self.neighbour().is_none() {
             return Ok(());
         }
-        if self.courier.sent_ms.is_some_and(|sent| now >= sent + PARCEL_RETRY_MS) {
+        if self.courier.sent_ms.is_some_and(|sent| now >= sent + replica.tuning.parcel_retry_ms) {
             self.courier.unanswered += 1;
             self.drop_courier();
         }
@@ -99,7 +97,7 @@ impl Sync {
             Some(id) => id,
             None => self.open_courier(replica)?,
         };
-        self.ready.insert(id);
+        self.links.mark(id);
         Ok(())
     }
 
@@ -111,9 +109,9 @@ impl Sync {
         let Some(lost) = self.courier.parent_lost_ms else { return Some(replica.now.mono_ms) };
         self.neighbour()?;
         Some(match (self.courier.link, self.courier.sent_ms) {
-            (None, _) => lost + PARCEL_AFTER_MS,
-            (Some(_), Some(sent)) => sent + PARCEL_RETRY_MS,
-            (Some(_), None) => self.courier.answered_ms + PARCEL_NEWS_MS,
+            (None, _) => lost + replica.tuning.parcel_after_ms,
+            (Some(_), Some(sent)) => sent + replica.tuning.parcel_retry_ms,
+            (Some(_), None) => self.courier.answered_ms + replica.tuning.parcel_news_ms,
         })
     }
 
@@ -137,8 +135,7 @@ impl Sync {
 
     pub(super) fn drop_courier(&mut self) {
         if let Some(id) = self.courier.link.take() {
-            self.links.remove(&id);
-            self.ready.remove(&id);
+            self.links.remove(id);
         }
         self.courier.sent_ms = None;
     }
@@ -156,17 +153,19 @@ impl Sync {
         }
         if parcel.to != replica.actor().node {
             // A parcel that nobody here can vouch for, or that nobody here knows how to deliver, would only take up room.
-            let sender = self.links.get(&id).map(|link| link.peer.node);
+            let sender = self.links.get(id).map(|link| link.peer.node);
             let vouched = signed == Some(true) || sender == Some(parcel.from);
             if !vouched || books::node(&replica.overlay, parcel.to)?.is_none() {
                 return Ok(());
             }
-            let direct = |l: &&mut Link| l.peer.node == parcel.to && l.path == Path::Direct && l.is_ready();
-            match self.links.values_mut().find(|link| direct(link)) {
-                Some(link) => link.push(Lane::Stock, Frame::Parcel(parcel)),
+            replica.reached("a parcel was carried");
+            match self.links.to_node(parcel.to) {
+                Some(to) => {
+                    self.links.get_mut(to).expect("just found").push(Lane::Stock, Frame::Parcel(parcel));
+                    self.links.mark(to);
+                }
                 None => self.carried.keep(parcel),
             }
-            self.ready.extend(self.links.keys().copied());
             return Ok(());
         }
         let Some(sender) = books::node(&replica.overlay, parcel.from)? else { return Ok(()) };
@@ -185,13 +184,17 @@ impl Sync {
         let answer = sender.role == Role::Hub;
         let virtual_id = if answer { self.courier.link } else { Some(self.open_virtual(replica, peer, id)?) };
         let Some(virtual_id) = virtual_id else { return Ok(()) };
+        if let Some(link) = self.links.get_mut(virtual_id) {
+            // Each answer begins where our cursors stood.
+            link.gaps.clear();
+            link.searches.clear();
+        }
         for frame in frames {
             if let Err(error) = self.dispatch(replica, virtual_id, frame, outputs) {
                 match error {
                     IngestError::Peer(fault) => {
                         replica.alarm(format!("node {} sent a parcel that cannot be used: {fault}", parcel.from.0));
-                        self.links.remove(&virtual_id);
-                        self.ready.remove(&virtual_id);
+                        self.links.remove(virtual_id);
                         if self.courier.link == Some(virtual_id) {
                             self.drop_courier();
                         }
@@ -202,9 +205,15 @@ impl Sync {
             }
         }
         if answer {
-            self.courier.sent_ms = None;
+            replica.reached("a parcel was answered");
+            // An answer that does not acknowledge what the last parcel held is a late one to an earlier parcel. Going on from
+            // here would leave out what the last parcel held if that is lost: its own answer, or the next try, is waited for.
+            let late = |link: &Link| link.queue.is_empty() && link.outs.values().any(|out| out.told > out.acked);
+            if !self.links.get(virtual_id).is_some_and(late) {
+                self.courier.sent_ms = None;
+            }
             self.courier.answered_ms = replica.now.mono_ms;
-        } else if let Some(link) = self.links.get_mut(&virtual_id) {
+        } else if let Some(link) = self.links.get_mut(virtual_id) {
             link.held = true;
         }
         Ok(())
@@ -221,6 +230,7 @@ fn gather(replica: &Replica, link: &mut Link) -> Result<Vec<Vec<u8>>, StoreError
         frames.push(hello.encode(link.kind_max()));
     }
     link.credit = room as i64;
+    link.look_at_all();
     while let Some((_, bytes)) = next_frame(replica, link)? {
         room = room.saturating_sub(bytes.len());
         frames.push(bytes);

@@ -9,7 +9,7 @@ use super::frames::{CellsFrame, Entries, Frame};
 use super::link::Out;
 use crate::books::cells;
 use crate::ingest::RunIn;
-use crate::journal::{FeedRow, LogNumber, damaged, entries, feed_key, feed_rows, position_of};
+use crate::journal::{FeedRow, Log, LogNumber, damaged, feed_key, feed_rows, position_of};
 use crate::limits::{FRAME_CELLS_MAX, FRAME_RUNS_MAX};
 use crate::replica::Replica;
 use crate::storage::{Direction, Snapshot, StoreError, Table};
@@ -26,7 +26,7 @@ pub fn next_frame(
     goal: usize,
 ) -> Result<Option<Frame>, StoreError> {
     let Some(feed) = replica.journal.feed(scope) else { return Ok(None) };
-    if out.next >= feed.next || out.paused {
+    if (out.next >= feed.next && out.again.is_empty()) || out.paused {
         out.since_ms = None;
         return Ok(None);
     }
@@ -35,7 +35,7 @@ pub fn next_frame(
     } else {
         log_frame(replica, follower, scope, out, goal)?
     };
-    if out.next >= feed.next {
+    if out.next >= feed.next && out.again.is_empty() {
         out.since_ms = None;
     }
     Ok(frame)
@@ -49,8 +49,18 @@ fn log_frame(
     goal: usize,
 ) -> Result<Option<Frame>, StoreError> {
     let feed = replica.journal.feed(scope).expect("the caller looked");
-    let mut frame = Entries { scope: scope.clone(), feed_epoch: replica.feed_epoch, to: 0, runs: Vec::new() };
+    let (scope, feed_epoch) = (scope.clone(), replica.feed_epoch);
+    let mut frame = Entries { scope, feed_epoch, to: 0, complete: false, runs: Vec::new() };
     let mut bytes = 0;
+    let asked = !out.again.is_empty();
+    while let Some(&number) = out.again.first() {
+        if !send_again(replica, follower, number, out, (&mut frame, &mut bytes, goal))? {
+            // Not before everything that was asked for is there does the peer have what stands behind its last acknowledgement.
+            frame.to = out.acked;
+            return Ok(Some(Frame::Entries(frame)));
+        }
+        out.again.pop_first();
+    }
     while out.next < feed.next && bytes < goal && frame.runs.len() < FRAME_RUNS_MAX {
         let rows = feed_rows(&replica.overlay, feed.number, out.next, ROWS_AT_ONCE)?;
         if rows.is_empty() {
@@ -69,10 +79,11 @@ fn log_frame(
         }
     }
     frame.to = out.next - 1;
-    if frame.runs.is_empty() && frame.to.saturating_sub(out.acked) < SKIP_TOLD_AFTER {
+    frame.complete = out.next >= feed.next;
+    if frame.runs.is_empty() && frame.to.saturating_sub(out.acked) < SKIP_TOLD_AFTER && !asked {
         return Ok(None);
     }
-    out.told = frame.to;
+    out.told = out.told.max(frame.to);
     Ok(Some(Frame::Entries(frame)))
 }
 
@@ -91,13 +102,21 @@ fn send_row(
     };
     let log = replica.journal.log(number).ok_or_else(|| damaged("feed names a missing log"))?;
     let ours = log.id.actor.node == replica.actor().node;
-    let from = match out.sent.get(&number) {
-        Some(&sent) => sent,
-        None => first_sent(replica, row, number, out, ours),
-    };
+    let told = out.sent.get(&number).copied();
+    let from = told.unwrap_or_else(|| first_sent(replica, row, number, out, follower));
     // A third party gets only what a signature covers; the seal's own row comes later in the feed.
-    let returned = log.id.actor.node == follower.0 && log.id.actor.epoch < follower.1;
-    let target = if ours || returned { last } else { last.min(log.sealed_seq()) };
+    let target = if goes_unsealed(replica, log, follower) { last } else { last.min(log.sealed_seq()) };
+    if told.is_none() && log.parent.is_none() && from >= target && from > 0 {
+        // The peer says that it has all of this, but not of which history: a seal that it cannot place shows the difference.
+        if from >= log.sealed_seq()
+            && let Some(run) = seal_run(replica, number)?
+        {
+            out.sent.insert(number, run.first - 1);
+            frame.runs.push(run);
+            *bytes += RUN_OVERHEAD;
+        }
+        return Ok(true);
+    }
     let mut sent = from;
     while sent < target {
         if *bytes >= goal || frame.runs.len() >= FRAME_RUNS_MAX {
@@ -124,6 +143,35 @@ fn send_row(
     Ok(true)
 }
 
+/// Puts what the peer lacks of a history, which it has up to where `out` says, into the frame. False when it did not fit.
+fn send_again(
+    replica: &Replica,
+    follower: Follower,
+    number: LogNumber,
+    out: &mut Out,
+    (frame, bytes, goal): (&mut Entries, &mut usize, usize),
+) -> Result<bool, StoreError> {
+    let last = replica.journal.log(number).map_or(0, |log| log.head.seq);
+    let runs = frame.runs.len();
+    let row = FeedRow::Entries { log: number, first: last, last };
+    let complete = send_row(replica, follower, row, out, (&mut *frame, &mut *bytes, goal))?;
+    if complete && frame.runs.len() == runs {
+        // It may have been the last seal that could not be placed.
+        let seal = seal_run(replica, number)?;
+        *bytes += seal.iter().len() * RUN_OVERHEAD;
+        frame.runs.extend(seal);
+    }
+    Ok(complete)
+}
+
+/// The newest seal of a history, without entries.
+fn seal_run(replica: &Replica, number: LogNumber) -> Result<Option<RunIn>, StoreError> {
+    let log = replica.journal.log(number).ok_or_else(|| damaged("feed names a missing log"))?;
+    let Some(seal) = log.seal.clone() else { return Ok(None) };
+    let before = short(replica.journal.hash_at(&replica.overlay, number, seal.seq)?)?;
+    Ok(Some(RunIn { log: log.id.clone(), first: seal.seq + 1, before, items: Vec::new(), seal: Some(seal) }))
+}
+
 /// Entries after `sent`, ending in the first seal that is kept after it; our own unsealed tail may go without one.
 fn run_after(replica: &Replica, number: LogNumber, sent: u64, target: u64) -> Result<Option<RunIn>, StoreError> {
     let log = replica.journal.log(number).ok_or_else(|| damaged("feed names a missing log"))?;
@@ -132,26 +180,50 @@ fn run_after(replica: &Replica, number: LogNumber, sent: u64, target: u64) -> Re
         Some(seal) => seal.seq,
         None => target.min(sent + RUN_ENTRIES_MAX as u64),
     };
-    let items: Vec<Item> =
-        entries(&replica.overlay, number, sent + 1, last)?.into_iter().map(|(_, item)| item).collect();
-    if items.is_empty() {
+    let items = replica.journal.history(&replica.overlay, number, sent + 1, last)?;
+    if items.is_empty() || items.len() > RUN_ENTRIES_MAX {
         return Ok(None);
     }
     let before = short(replica.journal.hash_at(&replica.overlay, number, sent)?)?;
     Ok(Some(RunIn { log: log.id.clone(), first: sent + 1, before, items, seal }))
 }
 
-/// How far a log was sent before this connection.
-fn first_sent(replica: &Replica, row: FeedRow, number: LogNumber, out: &Out, ours: bool) -> u64 {
+/// How far a log was sent before this connection, as far as can be told.
+fn first_sent(replica: &Replica, row: FeedRow, number: LogNumber, out: &Out, follower: Follower) -> u64 {
     let log = replica.journal.log(number).expect("the caller looked");
     if let Some(parent) = log.parent {
-        return parent.seq;
+        let sent = out.sent.get(&parent.log).copied().unwrap_or(u64::MAX);
+        return begins(replica, number, follower).min(sent);
     }
+    let ours = log.id.actor.node == replica.actor().node;
     match (out.known.get(&log.id.actor), row) {
         (Some(&known), _) => known,
         (None, FeedRow::Entries { first, .. }) if ours && out.acked > 0 => first - 1,
         (None, _) => 0,
     }
+}
+
+/// Up to where a history comes to `follower` together with the one that it parts from: what that one has no seal for goes with
+/// this one's.
+pub fn begins(replica: &Replica, number: LogNumber, follower: Follower) -> u64 {
+    let mut limit = u64::MAX;
+    let mut next = replica.journal.log(number).and_then(|log| log.parent);
+    while let Some(parent) = next {
+        limit = limit.min(parent.seq);
+        let Some(log) = replica.journal.log(parent.log) else { break };
+        let brought = if goes_unsealed(replica, log, follower) { log.head.seq } else { log.sealed_seq() };
+        if brought >= limit || brought > log.parent.map_or(0, |before| before.seq) {
+            return limit.min(brought);
+        }
+        next = log.parent;
+    }
+    0
+}
+
+/// Whether a follower gets entries of a log that no seal covers: its author's word is enough, and its own come back to it.
+fn goes_unsealed(replica: &Replica, log: &Log, follower: Follower) -> bool {
+    let returned = log.id.actor.node == follower.0 && log.id.actor.epoch < follower.1;
+    returned || log.id.actor.node == replica.actor().node
 }
 
 fn cells_frame(replica: &Replica, scope: &Scope, out: &mut Out, goal: usize) -> Result<Option<Frame>, StoreError> {

@@ -3,7 +3,7 @@
 use stockroom_crdt::batch::{Item, decode_run, encode_run};
 use stockroom_crdt::chain::{LogId, Seal};
 use stockroom_crdt::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
-use stockroom_crdt::ids::{Actor, Epoch, NodeId, TenantId};
+use stockroom_crdt::ids::{Actor, Digest, Epoch, NodeId, TenantId};
 use stockroom_crdt::limits::{NAME_BYTES_MAX, RUN_ENTRIES_MAX};
 use stockroom_crdt::scope::Scope;
 
@@ -12,6 +12,7 @@ use crate::limits::{
     FRAME_BYTES_MAX, FRAME_CELLS_MAX, FRAME_RUNS_MAX, HEADS_MAX, INTRODUCED_MAX, LOCATE_POINTS_MAX, PARCEL_BYTES_MAX,
     WANTS_MAX,
 };
+use crate::plant::{Plant, planted};
 
 /// Version of this protocol. Peers with another one are told so and left.
 pub const PROTOCOL: u16 = 1;
@@ -33,8 +34,8 @@ pub enum Frame {
     Ack(Vec<(Scope, u64)>),
     /// Hashes of my log at some positions: which is the last that you hold alike?
     Locate(Locate),
-    /// The last common position.
-    Located(LogId, u64),
+    /// The last common position, and your own word that there is more.
+    Located(LogId, u64, Option<Proof>),
     /// A parcel to carry, or to open.
     Parcel(Parcel),
     /// Nodes of your group, and where to reach them.
@@ -99,6 +100,15 @@ pub struct Locate {
     pub others: Vec<(u64, [u8; 8])>,
 }
 
+/// The author's own signature over a part of its log that it may not know any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The signature.
+    pub seal: Seal,
+    /// The hash that it signs.
+    pub hash: Digest,
+}
+
 /// A piece of a scope's feed of logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entries {
@@ -108,6 +118,8 @@ pub struct Entries {
     pub feed_epoch: u32,
     /// With this piece, the receiver has everything up to here.
     pub to: u64,
+    /// The sender had no more of the scope for this peer when it sent this.
+    pub complete: bool,
     /// Runs of logs of that scope.
     pub runs: Vec<RunIn>,
 }
@@ -190,10 +202,15 @@ impl Frame {
                 encode_points(&mut sink, &locate.main);
                 encode_points(&mut sink, &locate.others);
             }
-            Self::Located(log, seq) => {
+            Self::Located(log, seq, proof) => {
                 sink.uint(col::KIND, 7);
                 log.encode(&mut sink);
                 sink.uint(col::SEQ, *seq);
+                sink.uint(col::FLAGS, proof.is_some().into());
+                if let Some(Proof { seal, hash }) = proof {
+                    seal.encode(&mut sink);
+                    sink.array(col::DIGEST, &hash.0);
+                }
             }
             Self::Parcel(parcel) => {
                 sink.uint(col::KIND, 8);
@@ -224,9 +241,12 @@ impl Frame {
             return Err(DecodeError::Limit("bytes of a frame"));
         }
         let mut reader = RowReader::new(bytes);
-        let frame = Self::decode_body(&mut reader)?;
-        reader.finish()?;
-        Ok(frame)
+        let frame = Self::decode_body(&mut reader).and_then(|frame| reader.finish().map(|()| frame));
+        assert!(
+            frame.is_ok() || !planted(Plant::PanicOnFrame) || !bytes.len().is_multiple_of(3),
+            "a frame of a certain form"
+        );
+        frame
     }
 
     fn decode_body(reader: &mut RowReader<'_>) -> Result<Self, DecodeError> {
@@ -244,7 +264,10 @@ impl Frame {
                 let log = LogId::decode(reader)?;
                 Self::Locate(Locate { log, main: decode_points(reader)?, others: decode_points(reader)? })
             }
-            7 => Self::Located(LogId::decode(reader)?, reader.uint(col::SEQ)?),
+            7 => {
+                let (log, seq) = (LogId::decode(reader)?, reader.uint(col::SEQ)?);
+                Self::Located(log, seq, if reader.flag(col::FLAGS)? { Some(Proof::decode(reader)?) } else { None })
+            }
             8 => Self::Parcel(Parcel::decode(reader)?),
             9 => {
                 let count = reader.count(col::COUNT, INTRODUCED_MAX, "peers")?;
@@ -296,11 +319,18 @@ impl HeadIn {
     }
 }
 
+impl Proof {
+    fn decode(reader: &mut RowReader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { seal: Seal::decode(reader)?, hash: Digest(reader.array(col::DIGEST)?) })
+    }
+}
+
 impl Entries {
     fn encode(&self, sink: &mut Rows, kind_max: u16) {
         self.scope.encode(sink);
         sink.uint(col::B, u64::from(self.feed_epoch));
         sink.uint(col::POSITION, self.to);
+        sink.uint(col::FLAGS, self.complete.into());
         sink.uint(col::COUNT, self.runs.len() as u64);
         for run in &self.runs {
             run.log.actor.encode(sink);
@@ -320,6 +350,7 @@ impl Entries {
         let scope = Scope::decode(reader)?;
         let feed_epoch = reader.u32(col::B)?;
         let to = reader.uint(col::POSITION)?;
+        let complete = reader.flag(col::FLAGS)?;
         let count = reader.count(col::COUNT, FRAME_RUNS_MAX, "runs")?;
         let runs = collect(count, || {
             let actor = Actor::decode(reader)?;
@@ -330,7 +361,7 @@ impl Entries {
             let seal = if flags & 2 == 2 { Some(Seal::decode(reader)?) } else { None };
             Ok(RunIn { log: LogId { actor, scope: scope.clone() }, first, before, items, seal })
         })?;
-        Ok(Self { scope, feed_epoch, to, runs })
+        Ok(Self { scope, feed_epoch, to, complete, runs })
     }
 }
 

@@ -1,19 +1,19 @@
-//! The handshake: who is there, what is followed from where, and whether both know one history.
+//! The handshake: who is there, what is followed from where, and whether both know one history of their own logs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::entry::kind;
 use stockroom_crdt::scope::{Lane, Scope};
 
-use super::frames::{Frame, HeadIn, Hello, Locate, PROTOCOL, Want};
-use super::interest;
+use super::frames::{Frame, HeadIn, Hello, PROTOCOL, Want};
 use super::link::{Link, Out, PeerHello, Relation};
+use super::{interest, search};
 use crate::ingest::{IngestError, PeerFault};
 use crate::input::CoreError;
-use crate::journal::{LogNumber, fixed};
-use crate::limits::{HEADS_MAX, LINK_HEADS_MAX, LINK_QUEUE_MAX, LOCATE_POINTS_MAX, WANTS_MAX};
+use crate::journal::fixed;
+use crate::limits::{HEADS_MAX, LINK_HEADS_MAX, WANTS_MAX};
 use crate::replica::Replica;
 use crate::storage::{Snapshot, StoreError, Table};
 use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
@@ -36,8 +36,13 @@ pub fn hello(replica: &Replica, link: &mut Link) -> Result<Frame, StoreError> {
 
 /// Subscriptions that became sensible since the last time we asked.
 pub fn new_wants(replica: &Replica, link: &mut Link) -> Result<Vec<Want>, StoreError> {
+    ask(replica, link, interest::wants(replica, link)?)
+}
+
+/// Subscriptions to those of `scopes` for which we did not ask yet.
+pub fn ask(replica: &Replica, link: &mut Link, scopes: BTreeSet<Scope>) -> Result<Vec<Want>, StoreError> {
     let mut wants = Vec::new();
-    for scope in interest::wants(replica, link)? {
+    for scope in scopes {
         if !link.wanted.insert(scope.clone()) {
             continue;
         }
@@ -62,7 +67,7 @@ pub fn on_hello(replica: &mut Replica, link: &mut Link, hello: Hello) -> Result<
     link.hello = Some(PeerHello { epoch: hello.epoch, kind_max: hello.kind_max });
     on_want(replica, link, hello.wants)?;
     let mut heads = Vec::new();
-    for (_, log) in replica.journal.logs().filter(|(_, log)| log.id.actor.node == hello.node).take(HEADS_MAX) {
+    for (_, log) in replica.journal.logs_by(hello.node).take(HEADS_MAX) {
         let hash = std::array::from_fn(|i| log.head.hash.0[i]);
         heads.push(HeadIn { log: log.id.clone(), seq: log.head.seq, hash });
     }
@@ -89,6 +94,7 @@ pub fn on_want(replica: &mut Replica, link: &mut Link, wants: Vec<Want>) -> Resu
         if interest::may_see(replica, link, &want.scope)? {
             link.outs.insert(want.scope, out);
         } else {
+            replica.reached("a subscription was refused");
             link.refused.insert(want.scope, out);
         }
     }
@@ -111,11 +117,13 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
             // An epoch of ours that we know nothing of: the database is older than it, or was lost.
             if current {
                 verdict = Some((id.actor.epoch.0, EpochReason::HubAhead));
+                // Who is not believed can still show our signature.
+                search::start(replica, link, &id)?;
             }
             continue;
         };
         let own = log.head.seq;
-        let common = common_seq(replica, number, heads.iter().map(|head| (head.seq, head.hash)))?;
+        let common = search::common_seq(replica, number, heads.iter().map(|head| (head.seq, head.hash)))?;
         let ahead = heads.iter().any(|head| head.seq > own);
         if current && (ahead || common.is_none()) {
             let reason = if ahead { EpochReason::HubAhead } else { EpochReason::Forked };
@@ -128,82 +136,27 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
             }
         }
         // A history that we do not hold: let the peer find where it parts from ours, so that it sends what we lack.
-        if common.is_none() || !holds_all(replica, &id, &heads)? {
-            link.push(Lane::Control, locate(replica, id)?);
+        if common.is_none() || !search::holds_all(replica, &id, &heads)? {
+            search::start(replica, link, &id)?;
         }
     }
     if let Some((_, reason)) = verdict.filter(|_| link.relation != Relation::Parent) {
-        // Only the hub above is believed without proof: any other peer could make this node open epochs until none is left.
+        // Only the hub above is believed without proof: any other peer could make this node open epochs until none is left. The
+        // others were asked where the histories part, and prove with the answer that there is more, if they can.
         let node = link.peer.node.0;
-        replica
-            .alarm(format!("node {node} says about this node: {}; the hub above was not asked yet", reason.as_str()));
+        replica.alarm(format!(
+            "node {node} says about this node: {}; neither proven nor asked of the hub above yet",
+            reason.as_str()
+        ));
     } else if let Some((epoch, reason)) = verdict {
         replica.alarm(format!("this node's history is not the one that its peer knows: {}", reason.as_str()));
-        replica.open_epoch(epoch.max(replica.epoch.0), reason)?;
+        replica.reopen(epoch.max(replica.epoch.0), reason)?;
     } else if link.relation == Relation::Parent && replica.rights_locked {
         replica.rights_locked = false;
         replica.touch();
     }
     link.held = true;
     Ok(())
-}
-
-/// The peer looks for the last entry of its log that we hold alike. We send it what it lacks of each history.
-pub fn on_locate(replica: &Replica, link: &mut Link, locate: Locate) -> Result<(), IngestError> {
-    let id = locate.log;
-    if id.actor.node != link.peer.node {
-        return Err(PeerFault::Interest.into());
-    }
-    if link.queue.len() >= LINK_QUEUE_MAX {
-        return Err(PeerFault::Frame("asks faster than it listens".into()).into());
-    }
-    let mut best = 0;
-    for number in histories(replica, &id) {
-        let main = common_seq(replica, number, locate.main.iter().copied())?.unwrap_or(0);
-        let others = common_seq(replica, number, locate.others.iter().copied())?.unwrap_or(0);
-        best = best.max(main);
-        // A branch begins where it parts; what lies before belongs to the history that it parts from.
-        let begins = replica.journal.log(number).and_then(|log| log.parent).map_or(0, |parent| parent.seq);
-        if let Some(out) = link.outs.get_mut(&id.scope) {
-            out.sent.insert(number, main.max(others).max(begins));
-            out.next = 1;
-        }
-    }
-    link.push(Lane::Control, Frame::Located(id, best));
-    Ok(())
-}
-
-/// The answer: send our history from there on, if we did not know.
-pub fn on_located(replica: &Replica, link: &mut Link, id: &LogId, seq: u64) -> Result<(), IngestError> {
-    let Some((number, log)) = replica.journal.find(id) else { return Err(PeerFault::Frame("located".into()).into()) };
-    if id.actor.node != replica.actor().node || seq > log.head.seq {
-        return Err(PeerFault::Frame("located".into()).into());
-    }
-    if let Some(out) = link.outs.get_mut(&id.scope).filter(|out| out.paused) {
-        out.sent.insert(number, seq);
-        (out.next, out.paused) = (1, false);
-    }
-    Ok(())
-}
-
-/// All histories of a log: the main one, then its branches.
-fn histories(replica: &Replica, id: &LogId) -> Vec<LogNumber> {
-    let main = replica.journal.find(id).map(|(number, _)| number);
-    main.into_iter().chain(replica.journal.branches(id).map(|(number, _)| number)).collect()
-}
-
-/// True when every head that the peer told lies on a history that is held here.
-fn holds_all(replica: &Replica, id: &LogId, heads: &[HeadIn]) -> Result<bool, StoreError> {
-    for head in heads {
-        let mut held = false;
-        for number in histories(replica, id) {
-            held |= common_seq(replica, number, [(head.seq, head.hash)].into_iter())?.is_some();
-        }
-        if !held {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// How far we took a peer's feed.
@@ -244,49 +197,4 @@ pub fn set_acked(replica: &mut Replica, peer: NodeId, scope: &Scope, position: u
 
 fn cursor_key(peer: NodeId, scope: &Scope) -> Vec<u8> {
     [peer.0.to_be_bytes().as_slice(), &scope.to_bytes()].concat()
-}
-
-/// The largest of the given positions at which our history has the given hash.
-fn common_seq(
-    replica: &Replica,
-    number: LogNumber,
-    points: impl Iterator<Item = (u64, [u8; 8])>,
-) -> Result<Option<u64>, StoreError> {
-    let mut best = None;
-    for (seq, hash) in points {
-        let held = replica.journal.hash_at(&replica.overlay, number, seq)?;
-        if held.is_some_and(|held| held.0[..8] == hash) {
-            best = best.max(Some(seq));
-        }
-    }
-    Ok(best)
-}
-
-/// Asks for the last common entry, with hashes of all histories that are held here.
-fn locate(replica: &Replica, id: LogId) -> Result<Frame, StoreError> {
-    let mut histories = histories(replica, &id).into_iter();
-    let main = histories.next().map(|number| points(replica, number)).transpose()?.unwrap_or_default();
-    let mut others = Vec::new();
-    for number in histories {
-        others.extend(points(replica, number)?);
-    }
-    others.truncate(LOCATE_POINTS_MAX);
-    Ok(Frame::Locate(Locate { log: id, main, others }))
-}
-
-/// Our hashes at the head and at exponentially growing distances before it.
-fn points(replica: &Replica, number: LogNumber) -> Result<Vec<(u64, [u8; 8])>, StoreError> {
-    let mut points = Vec::new();
-    let (mut seq, mut step) = (replica.journal.log(number).map_or(0, |log| log.head.seq), 1);
-    while points.len() < LOCATE_POINTS_MAX {
-        if let Some(hash) = replica.journal.hash_at(&replica.overlay, number, seq)? {
-            points.push((seq, std::array::from_fn(|i| hash.0[i])));
-        }
-        if seq == 0 {
-            break;
-        }
-        seq = seq.saturating_sub(step);
-        step *= 2;
-    }
-    Ok(points)
 }

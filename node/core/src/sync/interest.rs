@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::control::StoreRecord;
-use stockroom_crdt::ids::StoreId;
+use stockroom_crdt::ids::{Epoch, NodeId, StoreId};
 use stockroom_crdt::scope::Scope;
 
 use super::link::{Link, Relation};
+use crate::overlay::Overlay;
+use crate::plant::{Plant, planted};
 use crate::replica::Replica;
 use crate::storage::StoreError;
 use crate::view::View;
@@ -24,9 +26,17 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
         }
         (Relation::Parent, None) => {
             out.extend([Scope::Control, Scope::Catalog]);
+            // What stores below were told is safe may be above only: they and this hub were both set back.
+            if is_set_back(replica) {
+                out.extend(stores_below(&view, replica.actor().node)?.into_iter().flat_map(of_store));
+            }
             out.extend(view.stores()?.into_iter().map(|record| Scope::Prices(record.book)));
         }
-        (Relation::Child, _) if link.peer.role == Role::Store => out.extend(of_store(link.peer.store)),
+        (Relation::Child, _) if link.peer.role == Role::Store => {
+            out.extend(of_store(link.peer.store));
+            // A hub that was set back takes from below what it has lost of its own.
+            out.extend(is_set_back(replica).then_some(Scope::Control));
+        }
         (Relation::Child, _) => out.extend(view.stores()?.into_iter().flat_map(|record| of_store(record.store))),
         (Relation::Peer, own) => {
             out.insert(Scope::Control);
@@ -34,7 +44,30 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
             let theirs = view.store(link.peer.store)?;
             if shares(own.as_ref(), theirs.as_ref()) {
                 out.insert(Scope::StoreStock(link.peer.store));
+                // What had reached a neighbour only, before this store was set back.
+                out.extend(own.filter(|_| is_set_back(replica)).map(|own| Scope::StoreStock(own.store)));
+                if planted(Plant::LeakRights) {
+                    out.insert(Scope::StoreRights(link.peer.store));
+                }
             }
+        }
+    }
+    Ok(out)
+}
+
+/// Those of [`wants`] on a link to another hub, or to the hub above, that may be new because records of these stores changed.
+pub fn wants_about(replica: &Replica, link: &Link, stores: &BTreeSet<StoreId>) -> Result<BTreeSet<Scope>, StoreError> {
+    let view = View::new(&replica.overlay);
+    let mut out = BTreeSet::new();
+    for &store in stores {
+        match (link.relation, replica.own_store()) {
+            (Relation::Parent, own) if own.is_none_or(|own| own == store) => {
+                out.extend(view.store(store)?.map(|record| Scope::Prices(record.book)));
+            }
+            (Relation::Child, _) if link.peer.role == Role::Hub && view.store(store)?.is_some() => {
+                out.extend(of_store(store));
+            }
+            (Relation::Parent | Relation::Child | Relation::Peer, _) => {}
         }
     }
     Ok(out)
@@ -44,20 +77,40 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
 pub fn may_see(replica: &Replica, link: &Link, scope: &Scope) -> Result<bool, StoreError> {
     let view = View::new(&replica.overlay);
     Ok(match link.relation {
-        Relation::Parent => scope.store().is_some(),
+        Relation::Parent => scope.store().is_some() || *scope == Scope::Control,
         Relation::Child => match scope.store() {
             Some(store) => link.peer.role == Role::Hub || store == link.peer.store,
             None => matches!(scope, Scope::Control | Scope::Catalog | Scope::Prices(_)),
         },
         Relation::Peer => {
             let own = replica.own_store();
+            let stock = [own, Some(link.peer.store)].into_iter().flatten().map(Scope::StoreStock);
             *scope == Scope::Control
-                || (own.map(Scope::StoreStock).as_ref() == Some(scope) && {
+                || (planted(Plant::LeakRights) && own.map(Scope::StoreRights).as_ref() == Some(scope))
+                || (stock.into_iter().any(|stock| stock == *scope) && {
                     let own = own.and_then(|own| view.store(own).transpose()).transpose()?;
                     shares(own.as_ref(), view.store(link.peer.store)?.as_ref())
                 })
         }
     })
+}
+
+/// An earlier life of this node may have left what it does not hold at others.
+fn is_set_back(replica: &Replica) -> bool {
+    replica.actor().epoch > Epoch(1)
+}
+
+/// Stores that a hub, or a hub below it, has enrolled.
+fn stores_below(view: &View<'_, Overlay>, hub: NodeId) -> Result<BTreeSet<StoreId>, StoreError> {
+    let nodes = view.nodes()?;
+    let (mut hubs, mut stores, mut known) = (BTreeSet::from([hub]), BTreeSet::new(), 0);
+    while hubs.len() > known {
+        known = hubs.len();
+        let below = nodes.iter().filter(|node| hubs.contains(&node.issuer)).collect::<Vec<_>>();
+        hubs.extend(below.iter().filter(|node| node.role == Role::Hub).map(|node| node.node));
+        stores.extend(below.iter().filter(|node| node.role == Role::Store).map(|node| node.store));
+    }
+    Ok(stores)
 }
 
 /// The scopes of a store that exist so far.

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use stockroom_crdt::capability::Role;
+use stockroom_crdt::chain::LogId;
 use stockroom_crdt::ids::{Actor, Epoch};
 use stockroom_crdt::scope::{Lane, Scope};
 
+use super::feed::Follower;
 use super::frames::Frame;
 use crate::input::{LinkId, Peer};
 use crate::journal::LogNumber;
-use crate::limits::LINK_QUEUE_MAX;
-use crate::limits::{ACK_AFTER_MS, HANDSHAKE_MS_MAX};
+use crate::limits::{CREDIT_BYTES_MIN, LINK_QUEUE_MAX};
 use crate::replica::Replica;
+use crate::tuning::Tuning;
 
 /// What the peer is to this node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -35,6 +37,17 @@ pub enum Path {
     Answer(LinkId),
 }
 
+/// How far a question to a peer is: where do our histories of a log part?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Search {
+    /// It waits until fewer are open.
+    Due,
+    /// It was sent.
+    Asked,
+    /// The answer is here: what the peer sends of the log since then must fit.
+    Answered,
+}
+
 /// One link's state.
 pub struct Link {
     /// Who is there.
@@ -55,14 +68,27 @@ pub struct Link {
     pub queue: VecDeque<(Lane, Frame)>,
     /// Feeds that the peer follows.
     pub outs: BTreeMap<Scope, Out>,
+    /// Those of them that may have something to send, most urgent first.
+    look: BTreeSet<(Lane, Scope)>,
+    /// Those of them that wait for more to send together, by when they stop waiting.
+    waiting: BTreeSet<(u64, Lane, Scope)>,
     /// Subscriptions that it is not entitled to, or not yet.
     pub refused: BTreeMap<Scope, Out>,
+    /// Scopes of which something that came could not be taken: nothing behind it is acknowledged on this link, so that it comes
+    /// again.
+    pub gaps: BTreeSet<Scope>,
+    /// Logs of which the peer is asked where our histories part.
+    pub searches: BTreeMap<LogId, Search>,
+    /// Logs of which it asked us.
+    pub located: BTreeSet<LogId>,
     /// What we subscribed to.
     pub wanted: BTreeSet<Scope>,
     /// Positions that became durable here and are not acknowledged yet.
     pub acks: BTreeMap<Scope, u64>,
     /// Since when they wait, on the monotonic clock.
     pub acks_since_ms: Option<u64>,
+    /// One of them is of a lane that somebody waits for.
+    acks_urgent: bool,
     /// When it came up, on the monotonic clock.
     pub up_ms: u64,
     /// When we last told that there is nothing new.
@@ -91,6 +117,8 @@ pub struct Out {
     pub told: u64,
     /// How far each log was sent.
     pub sent: BTreeMap<LogNumber, u64>,
+    /// Histories to send again from there on, in front of everything else: the peer asked where they part from its own.
+    pub again: BTreeSet<LogNumber>,
     /// How far the peer said that it holds logs.
     pub known: BTreeMap<Actor, u64>,
     /// Since when something waits, on the monotonic clock.
@@ -112,10 +140,16 @@ impl Link {
             hurry: false,
             queue: VecDeque::new(),
             outs: BTreeMap::new(),
+            look: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             refused: BTreeMap::new(),
+            gaps: BTreeSet::new(),
+            searches: BTreeMap::new(),
+            located: BTreeSet::new(),
             wanted: BTreeSet::new(),
             acks: BTreeMap::new(),
             acks_since_ms: None,
+            acks_urgent: false,
             up_ms: replica.now.mono_ms,
             pulse_ms: replica.now.mono_ms,
             clock_error_ms: 0,
@@ -128,8 +162,64 @@ impl Link {
     }
 
     /// Until when the peer must have greeted; `None` once it has.
-    pub fn greeting_due_ms(&self) -> Option<u64> {
-        (self.path == Path::Direct && !self.is_ready()).then_some(self.up_ms + HANDSHAKE_MS_MAX)
+    pub fn greeting_due_ms(&self, tuning: &Tuning) -> Option<u64> {
+        (self.path == Path::Direct && !self.is_ready()).then_some(self.up_ms + tuning.handshake_ms_max)
+    }
+
+    /// When a pulse is due; `None` while nobody would understand it.
+    pub fn pulse_due_ms(&self, tuning: &Tuning) -> Option<u64> {
+        (self.path == Path::Direct && self.is_ready()).then_some(self.pulse_ms + tuning.pulse_after_ms)
+    }
+
+    /// When the link wants to be looked at again if nothing happens on it. What cannot be sent has no time.
+    pub fn due_ms(&self, tuning: &Tuning) -> Option<u64> {
+        let open = self.credit >= CREDIT_BYTES_MIN;
+        let feeds = self.waiting.first().map(|(due, ..)| *due).filter(|_| open && self.is_ready());
+        let told = self.path == Path::Direct && self.hello.is_some();
+        let acks = self.acks_due_ms(tuning).filter(|_| open && told);
+        let greeting = self.greeting_due_ms(tuning);
+        [self.pulse_due_ms(tuning), feeds, acks, greeting].into_iter().flatten().min()
+    }
+
+    /// The feed of `scope` may have something to send, if the peer follows it.
+    pub fn look_at(&mut self, scope: &Scope) {
+        if self.outs.contains_key(scope) {
+            self.look.insert((scope.lane(), scope.clone()));
+        }
+    }
+
+    /// Every feed may have something to send.
+    pub fn look_at_all(&mut self) {
+        self.look.extend(self.outs.keys().map(|scope| (scope.lane(), scope.clone())));
+    }
+
+    /// Feeds that waited long enough may have something to send; all of them when the link is in a hurry or has no connection.
+    pub fn look_at_due(&mut self, now_ms: u64) {
+        let hurry = self.hurry || self.path != Path::Direct;
+        while self.waiting.first().is_some_and(|(due, ..)| hurry || *due <= now_ms) {
+            let (_, lane, scope) = self.waiting.pop_first().expect("looked at above");
+            self.look.insert((lane, scope));
+        }
+    }
+
+    /// Takes the most urgent feed that may have something to send.
+    pub fn next_look(&mut self, tuning: &Tuning) -> Option<(Lane, Scope)> {
+        let (lane, scope) = self.look.pop_first()?;
+        if let Some(since) = self.outs.get(&scope).and_then(|out| out.since_ms) {
+            self.waiting.remove(&(since + coalesce_ms(lane, tuning), lane, scope.clone()));
+        }
+        Some((lane, scope))
+    }
+
+    /// A feed waits for more to send together, until `due_ms`.
+    pub fn wait(&mut self, due_ms: u64, (lane, scope): (Lane, Scope)) {
+        self.waiting.insert((due_ms, lane, scope));
+    }
+
+    /// Whom our feeds go to. Only from the hub above does a node take entries of its own back that it had not signed.
+    pub fn follower(&self) -> Follower {
+        let hello = self.hello.as_ref().filter(|_| self.relation == Relation::Child);
+        (self.peer.node, hello.map_or(Epoch(0), |hello| hello.epoch))
     }
 
     /// The newest kind of fact that the peer knows.
@@ -139,15 +229,21 @@ impl Link {
 
     /// Notes that everything up to `position` of a scope is durable here from the next commit on.
     pub fn acknowledge(&mut self, now_ms: u64, scope: Scope, position: u64) {
+        self.acks_urgent |= scope.lane() < Lane::Stock;
         self.acks.insert(scope, position);
         self.acks_since_ms.get_or_insert(now_ms);
     }
 
     /// When acknowledgements want to be sent: at once for urgent lanes, together with others for the rest.
-    pub fn acks_due_ms(&self) -> Option<u64> {
-        let urgent =
-            self.hurry || self.path != Path::Direct || self.acks.keys().any(|scope| scope.lane() < Lane::Stock);
-        self.acks_since_ms.map(|since| if urgent { since } else { since + ACK_AFTER_MS })
+    pub fn acks_due_ms(&self, tuning: &Tuning) -> Option<u64> {
+        let urgent = self.hurry || self.path != Path::Direct || self.acks_urgent;
+        self.acks_since_ms.map(|since| if urgent { since } else { since + tuning.ack_after_ms })
+    }
+
+    /// Takes the acknowledgements to send them.
+    pub fn take_acks(&mut self) -> Vec<(Scope, u64)> {
+        (self.acks_since_ms, self.acks_urgent) = (None, false);
+        std::mem::take(&mut self.acks).into_iter().collect()
     }
 
     /// Queues a frame in front of the feeds. A peer that does not listen loses what will be said again anyway.
@@ -169,8 +265,16 @@ impl Link {
     pub fn is_drained(&self, replica: &Replica) -> bool {
         self.outs.iter().all(|(scope, out)| {
             let next = replica.journal.feed(scope).map_or(1, |feed| feed.next);
-            out.next >= next && out.acked >= out.told
+            out.next >= next && out.acked >= out.told && out.again.is_empty()
         })
+    }
+}
+
+/// How long a feed waits for more to send together. Urgent lanes do not wait.
+pub fn coalesce_ms(lane: Lane, tuning: &Tuning) -> u64 {
+    match lane {
+        Lane::Control | Lane::Orders => 0,
+        Lane::Stock | Lane::History | Lane::Catalog => tuning.coalesce_ms,
     }
 }
 

@@ -18,6 +18,7 @@ use stockroom_core::input::{
 use stockroom_core::status::Status;
 use stockroom_core::storage::memory::MemoryStore;
 use stockroom_core::time::Now;
+use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::{Capability, Role, Signer};
 use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId, TenantId};
 use stockroom_crdt::money::Currency;
@@ -290,7 +291,8 @@ fn open(root: &Signer, chain: Vec<Capability>, id: u32) -> Core {
     };
     let evidence = Evidence { token: None, volume: Digest([0; 32]), restored: false };
     let version = Code::parse("test").unwrap();
-    let config = Config { identity, evidence, seed: [id as u8; 32], version, quarantine: None };
+    let config =
+        Config { identity, evidence, seed: [id as u8; 32], version, quarantine: None, tuning: Tuning::default() };
     Core::open(config, Box::new(MemoryStore::default()), at(0)).unwrap()
 }
 

@@ -1,0 +1,149 @@
+//! Planted bugs: faults that we know, turned on one at a time, to see that the simulator's checks find them.
+//!
+//! Only the feature `planted` compiles them in, and no shipped binary may have it: the daemon does not compile with it. Without it
+//! every question here is answered with a constant no, and the optimiser removes what stands behind.
+
+/// A bug that can be turned on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Plant {
+    /// Commits are not synced.
+    SkipSync,
+    /// Every third batch is told of before it is written.
+    TellBeforeDurable,
+    /// A database that was set back goes on in its old epoch.
+    KeepEpoch,
+    /// What waits for something that is missing is acknowledged all the same.
+    AcknowledgeGaps,
+    /// Of two counts the one that arrived last wins.
+    LastCountWins,
+    /// A run that overlaps what is held is applied again.
+    CountTwice,
+    /// Anybody may write anything.
+    AnyAuthority,
+    /// Seals are not verified.
+    AnySeal,
+    /// The first sale after a start is not looked up among those that were made before.
+    ForgetKeys,
+    /// Forks are seen and not proven.
+    NoForkProof,
+    /// Receipt numbers begin again after a start.
+    ReceiptsAgain,
+    /// Status says that the hub has everything.
+    AlwaysGreen,
+    /// The clock's floor is lost with a start.
+    ForgetClock,
+    /// Stores follow their neighbours' rights as well, and show their own.
+    LeakRights,
+    /// Credit below nothing is not given back.
+    LoseCredit,
+    /// After a while a wake plans the next wake for now.
+    BusyWake,
+    /// Fences change nothing.
+    IgnoreFences,
+    /// A frame that cannot be read ends the process, if its length can be divided by three.
+    PanicOnFrame,
+    /// A line of more than two units moves two.
+    CutLines,
+    /// A day's takings count its first sale twice.
+    TakeTwice,
+}
+
+/// All of them.
+pub const ALL: &[Plant] = &[
+    Plant::SkipSync,
+    Plant::TellBeforeDurable,
+    Plant::KeepEpoch,
+    Plant::AcknowledgeGaps,
+    Plant::LastCountWins,
+    Plant::CountTwice,
+    Plant::AnyAuthority,
+    Plant::AnySeal,
+    Plant::ForgetKeys,
+    Plant::NoForkProof,
+    Plant::ReceiptsAgain,
+    Plant::AlwaysGreen,
+    Plant::ForgetClock,
+    Plant::LeakRights,
+    Plant::LoseCredit,
+    Plant::BusyWake,
+    Plant::IgnoreFences,
+    Plant::PanicOnFrame,
+    Plant::CutLines,
+    Plant::TakeTwice,
+];
+
+impl Plant {
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        self.story().0
+    }
+
+    /// What is wrong with it.
+    pub const fn meaning(self) -> &'static str {
+        self.story().1
+    }
+
+    /// Scenarios in which it ought to be found.
+    pub const fn scenarios(self) -> &'static [&'static str] {
+        self.story().2
+    }
+
+    const fn story(self) -> (&'static str, &'static str, &'static [&'static str]) {
+        match self {
+            Self::SkipSync => ("skip-sync", "commits are not synced", &["power-cut"]),
+            Self::TellBeforeDurable => {
+                ("tell-before-durable", "every third batch is told of before it is written", &["crash", "day"])
+            }
+            Self::KeepEpoch => ("keep-epoch", "a database that was set back goes on in its old epoch", &["restore"]),
+            Self::AcknowledgeGaps => {
+                ("acknowledge-gaps", "what waits for something missing is acknowledged", &["restore", "clone", "mesh"])
+            }
+            Self::LastCountWins => {
+                ("last-count-wins", "of two counts the one that arrived last wins", &["restore", "clone"])
+            }
+            Self::CountTwice => {
+                ("count-twice", "a run that overlaps what is held is applied again", &["crash", "flapping"])
+            }
+            Self::AnyAuthority => ("any-authority", "anybody may write anything", &["hostile"]),
+            Self::AnySeal => ("any-seal", "seals are not verified", &["hostile"]),
+            Self::ForgetKeys => ("forget-keys", "the first sale after a start is not looked up", &["crash"]),
+            Self::NoForkProof => ("no-fork-proof", "forks are seen and not proven", &["clone", "hostile"]),
+            Self::ReceiptsAgain => ("receipts-again", "receipt numbers begin again after a start", &["crash"]),
+            Self::AlwaysGreen => ("always-green", "status says that the hub has everything", &["outage"]),
+            Self::ForgetClock => ("forget-clock", "the clock's floor is lost with a start", &["clock"]),
+            Self::LeakRights => ("leak-rights", "stores follow their neighbours' rights as well", &["calm"]),
+            Self::LoseCredit => ("lose-credit", "credit below nothing is not given back", &["outage", "storm"]),
+            Self::BusyWake => ("busy-wake", "after a while a wake plans the next wake for now", &["calm"]),
+            Self::IgnoreFences => ("ignore-fences", "fences change nothing", &["hostile"]),
+            Self::PanicOnFrame => ("panic-on-frame", "a frame of a certain form ends the process", &["hostile"]),
+            Self::CutLines => ("cut-lines", "a line of more than two units moves two", &["calm"]),
+            Self::TakeTwice => ("take-twice", "a day's takings count its first sale twice", &["day", "calm"]),
+        }
+    }
+
+    /// Turns one bug on for this thread, or all off.
+    #[cfg(feature = "planted")]
+    pub fn set(plant: Option<Self>) {
+        ON.set(plant);
+    }
+}
+
+/// True while a bug is turned on.
+#[cfg(feature = "planted")]
+pub(crate) fn planted(plant: Plant) -> bool {
+    ON.get() == Some(plant)
+}
+
+/// No bug is ever turned on.
+#[cfg(not(feature = "planted"))]
+pub(crate) const fn planted(_: Plant) -> bool {
+    false
+}
+
+/// Whether bugs can be turned on in this build.
+pub const CAN_BE_PLANTED: bool = cfg!(feature = "planted");
+
+#[cfg(feature = "planted")]
+thread_local! {
+    static ON: std::cell::Cell<Option<Plant>> = const { std::cell::Cell::new(None) };
+}

@@ -1,0 +1,151 @@
+//! What the world sees: the one stream that checks, records and explanations are made of.
+//!
+//! Rows are seen as a node commits them, frames as they leave, deeds as people do them. A node's opinion of itself is not among
+//! them.
+
+use stockroom_core::input::Event;
+use stockroom_core::storage::Table;
+use stockroom_crdt::chain::LogId;
+use stockroom_crdt::ids::Digest;
+use stockroom_crdt::scope::Lane;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// When, milliseconds since 1970, on the true clock.
+    pub at_ms: u64,
+    /// Its number in this run, from 1.
+    pub event: u64,
+    /// At which node.
+    pub node: u32,
+    /// What.
+    pub what: Seen,
+}
+
+/// What can be seen.
+#[derive(Clone, Debug)]
+pub enum Seen {
+    /// A core was opened on the node's disk.
+    Started {
+        /// Which start of this node it is.
+        boot: u64,
+    },
+    /// The core is gone.
+    Stopped(Stop),
+    /// Rows became durable, in one commit.
+    Committed(Vec<RowChange>),
+    /// A frame left for another node.
+    Sent {
+        /// To whom.
+        to: u32,
+        /// Its lane.
+        lane: Lane,
+        /// Its length.
+        bytes: usize,
+    },
+    /// A link is up at this end.
+    Connected {
+        /// With whom.
+        peer: u32,
+    },
+    /// A link is gone at this end.
+    Disconnected {
+        /// With whom.
+        peer: u32,
+        /// The node closed it, and said why.
+        closed: Option<String>,
+    },
+    /// The core told its watchers something.
+    Told(Event),
+    /// A till or a person got an answer: what was asked for is done.
+    Acknowledged(Deed),
+    /// A till got no answer or a refusal, and will come again or give up.
+    Unanswered {
+        /// What was asked, in words.
+        what: String,
+        /// The refusal, if there was one.
+        refusal: Option<String>,
+    },
+    /// A fault began, or a phase: a line of the run's story.
+    Marked {
+        /// The injector's name.
+        name: &'static str,
+        /// Until when it lasts, if that is known.
+        until_ms: Option<u64>,
+        /// With what.
+        detail: String,
+    },
+}
+
+/// Why a core is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The power went, or the process was killed.
+    Crash,
+    /// It was switched off in good order.
+    Planned,
+    /// Its disk failed and it stopped itself.
+    Failed(String),
+    /// It panicked.
+    Panicked(String),
+}
+
+/// One row of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowChange {
+    /// Its table.
+    pub table: Table,
+    /// Its key.
+    pub key: Vec<u8>,
+    /// What stood there before.
+    pub old: Option<Vec<u8>>,
+    /// What stands there now.
+    pub new: Option<Vec<u8>>,
+}
+
+/// Something that was acknowledged to a till or a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// At which store.
+    pub store: u32,
+    /// What was done.
+    pub what: Act,
+    /// The entry that holds it, if it is one entry: its log, sequence number and hash of its canonical bytes.
+    pub entry: Option<(LogId, u64, Digest)>,
+    /// The node said that an earlier try had done it.
+    pub replayed: bool,
+    /// When it was asked for first, milliseconds since 1970.
+    pub asked_ms: u64,
+}
+
+/// What people do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// A sale or a return.
+    Sale {
+        /// Which till.
+        till: u32,
+        /// Its number of the sale.
+        till_seq: u64,
+        /// Products by number, with units.
+        lines: Vec<(u16, i64)>,
+        /// Its total in minor units.
+        total: i64,
+    },
+    /// Goods booked in.
+    Receipt {
+        /// Which product.
+        product: u16,
+        /// Units.
+        quantity: i64,
+    },
+    /// A closed count of one product.
+    Count {
+        /// Which product.
+        product: u16,
+        /// What was counted, which is what was there.
+        quantity: i64,
+    },
+    /// Catalogue, prices, decrees, days: anything at a hub or without goods.
+    Other(&'static str),
+}

@@ -1,0 +1,312 @@
+//! Tills and staff: they ask, wait, and ask again until they have an answer, one thing at a time per desk.
+
+use std::collections::VecDeque;
+
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey, SellLine, SellRequest};
+use stockroom_core::journal::{Place, entry_at};
+use stockroom_crdt::chain::LogId;
+use stockroom_crdt::count::CountScan;
+use stockroom_crdt::ids::{Code, Digest, NodeId, TillId};
+use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::receiving::{GoodsReceipt, ReceiptLine};
+use stockroom_crdt::sale::{Tender, TenderKind};
+
+use super::{Play, Todo};
+use crate::cast::{put_products, sku};
+use crate::observe::{Act, Deed, Seen};
+use crate::plan::Action;
+
+/// A till of a store, or its staff as till 0.
+pub(crate) type Desk = (u32, u32);
+
+/// What a desk has to do, in order.
+#[derive(Default)]
+pub(crate) struct Queue {
+    tasks: VecDeque<Task>,
+    /// Numbers given out at this desk.
+    numbers: u64,
+    /// Failed attempts in a row.
+    tries: u32,
+    /// The last sales, as they were sent.
+    sent: VecDeque<(SellRequest, Act)>,
+}
+
+impl Queue {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+}
+
+struct Task {
+    wish: Wish,
+    asked_ms: u64,
+}
+
+enum Wish {
+    Sell {
+        request: Box<SellRequest>,
+        act: Act,
+        repeats: u8,
+    },
+    Receive {
+        number: u64,
+        product: u16,
+        quantity: i64,
+    },
+    /// First the scan, then the closing.
+    Count {
+        number: u64,
+        product: u16,
+    },
+}
+
+impl Play<'_> {
+    /// Somebody wants something.
+    pub(crate) fn wish(&mut self, action: &Action) {
+        let asked_ms = self.world.now_ms;
+        let (desk, wish) = match action {
+            Action::Sell { store, till, lines, repeats } => {
+                let desk = (*store, *till);
+                let queue = self.desks.entry(desk).or_default();
+                queue.numbers += 1;
+                let (request, act) = basket(*till, queue.numbers, lines);
+                (desk, Wish::Sell { request: Box::new(request), act, repeats: *repeats })
+            }
+            Action::Receive { store, product, quantity } => {
+                (self.staff(*store), Wish::Receive { number: self.event, product: *product, quantity: *quantity })
+            }
+            Action::Count { store, product } => {
+                (self.staff(*store), Wish::Count { number: self.event, product: *product })
+            }
+            Action::RetryStorm { store, last } => return self.retry_storm(*store, *last),
+            Action::PushCatalogue { products } => {
+                put_products(&mut self.world, *products, self.event);
+                return self.mark("W5 catalogue push", self.cast.hubs[0], None, format!("{products} products"));
+            }
+            Action::Shrink { store, product, quantity } => {
+                self.truth.shrank(*store, *product, *quantity);
+                let node = self.cast.stores[store];
+                return self.mark("W15 shrinkage", node, None, format!("{quantity} of product {product}"));
+            }
+            Action::FenceHostile => return self.fence_hostile(),
+            Action::Fault(_) => return,
+        };
+        let queue = self.desks.entry(desk).or_default();
+        queue.tasks.push_back(Task { wish, asked_ms });
+        if queue.tasks.len() == 1 {
+            self.serve(desk);
+        }
+    }
+
+    /// A desk goes on with what it has to do.
+    pub(crate) fn serve(&mut self, desk: Desk) {
+        while self.desks.get(&desk).is_some_and(|queue| !queue.is_empty()) {
+            let done = self.attempt(desk);
+            let queue = self.desks.get_mut(&desk).expect("looked up above");
+            if done {
+                queue.tasks.pop_front();
+                queue.tries = 0;
+                continue;
+            }
+            queue.tries += 1;
+            let wait = (RETRY_MS << queue.tries.min(6)).min(RETRY_MS_MAX);
+            let at = self.world.now_ms + wait;
+            return self.at(at, Todo::Serve(desk));
+        }
+    }
+
+    /// The desk's first task, once. True when it is done.
+    fn attempt(&mut self, desk: Desk) -> bool {
+        let node = self.cast.stores[&desk.0];
+        let queue = self.desks.get_mut(&desk).expect("the caller looked it up");
+        let Some(Task { wish, asked_ms }) = queue.tasks.front_mut() else { return true };
+        let asked_ms = *asked_ms;
+        match wish {
+            Wish::Sell { request, act, repeats } => {
+                let (request, act) = (request.as_ref().clone(), act.clone());
+                let left = std::mem::take(repeats);
+                if !self.ask(desk, node, Command::Sell(request.clone()), act.clone(), asked_ms) {
+                    return false;
+                }
+                for _ in 0..left {
+                    self.ask(desk, node, Command::Sell(request.clone()), act.clone(), self.world.now_ms);
+                }
+                let queue = self.desks.get_mut(&desk).expect("looked up above");
+                queue.sent.push_back((request, act));
+                if queue.sent.len() > SENT_KEPT {
+                    queue.sent.pop_front();
+                }
+                true
+            }
+            Wish::Receive { number, product, quantity } => {
+                let (number, product, quantity) = (*number, *product, *quantity);
+                let command = Command::Receive(retry(desk, number, 0), goods(product, quantity));
+                self.ask(desk, node, command, Act::Receipt { product, quantity }, asked_ms)
+            }
+            Wish::Count { number, product } => {
+                let (number, product) = (*number, *product);
+                self.count(desk, node, (number, product), asked_ms)
+            }
+        }
+    }
+
+    /// Counts a product that lies in no open basket, then closes the count.
+    fn count(&mut self, desk: Desk, node: u32, (number, product): (u64, u16), asked_ms: u64) -> bool {
+        if self.in_open_basket(desk.0, product) {
+            return false;
+        }
+        let quantity = self.truth.on_shelf(desk.0, product);
+        if quantity < 0 {
+            return true; // Shelves do not hold less than nothing: the plan sold what was never delivered.
+        }
+        let attempt = self.desks[&desk].tries;
+        let scan = CountScan {
+            session: number,
+            zone: code("shelf"),
+            sku: sku(product),
+            unit: Unit::Each,
+            quantity,
+            staff: code("bo"),
+        };
+        let command = Command::CountScan(retry(desk, number, 1 + attempt), scan);
+        if !self.ask(desk, node, command, Act::Other("count scan"), asked_ms) {
+            return false;
+        }
+        let close = Command::CountClose { retry: retry(desk, number, 1_000), session: number, staff: code("bo") };
+        self.ask(desk, node, close, Act::Count { product, quantity }, asked_ms)
+    }
+
+    /// Asks a node. True when the matter is settled: done, or refused for good.
+    fn ask(&mut self, desk: Desk, node: u32, command: Command, act: Act, asked_ms: u64) -> bool {
+        let answer = self.world.ask(node, command);
+        self.look();
+        let now_ms = self.world.now_ms;
+        match answer {
+            Some(Ok(Answer::Written { place, replayed })) => {
+                let entry = self.entry(node, place);
+                let deed = Deed { store: desk.0, what: act, entry, replayed, asked_ms };
+                if desk.1 != 0 {
+                    let able = self.able_ms.get(&desk.0).copied().unwrap_or(0);
+                    self.recorder.served(now_ms.saturating_sub(asked_ms.max(able + super::RETURN_MS)));
+                }
+                self.truth.acknowledged(&deed);
+                self.saw(now_ms, node, Seen::Acknowledged(deed));
+                true
+            }
+            Some(Ok(_)) => true,
+            Some(Err(refusal)) => {
+                let what = format!("{act:?}");
+                let again = matches!(refusal, Refusal::State(_) if desk.1 == 0);
+                self.saw(now_ms, node, Seen::Unanswered { what, refusal: Some(refusal.to_string()) });
+                // A count that was closed before its answer was lost is done.
+                desk.1 == 0 || !again
+            }
+            None => {
+                let what = format!("{act:?}");
+                self.saw(now_ms, node, Seen::Unanswered { what, refusal: None });
+                false
+            }
+        }
+    }
+
+    /// Where an entry stands for everybody: its log, its number, and its content.
+    fn entry(&self, node: u32, place: Place) -> Option<(LogId, u64, Digest)> {
+        let log = self.union.nodes.get(&node)?.logs.get(&place.log)?.id.clone();
+        if !self.world.is_up(node) {
+            return None;
+        }
+        let item = entry_at(&*self.world.snapshot(node), place).ok()??;
+        Some((log, place.seq, item.digest()))
+    }
+
+    fn in_open_basket(&self, store: u32, product: u16) -> bool {
+        let holds = |task: &Task| match &task.wish {
+            Wish::Sell { act: Act::Sale { lines, .. }, .. } => lines.iter().any(|(line, _)| *line == product),
+            Wish::Sell { .. } | Wish::Receive { .. } | Wish::Count { .. } => false,
+        };
+        self.desks.range((store, 1)..=(store, u32::MAX)).any(|(_, queue)| queue.tasks.iter().any(holds))
+    }
+
+    /// Tills send their last sales again, as after a power cut of the shop's LAN.
+    fn retry_storm(&mut self, store: u32, last: u16) {
+        let node = self.cast.stores[&store];
+        self.mark("W9 till retry storm", node, None, format!("the last {last} sales of each till"));
+        let now_ms = self.world.now_ms;
+        let desks: Vec<_> = self.desks.range((store, 1)..=(store, u32::MAX)).map(|(desk, _)| *desk).collect();
+        for desk in desks {
+            let sent = &self.desks[&desk].sent;
+            let again: Vec<_> = sent.iter().rev().take(last.into()).cloned().collect();
+            for (request, act) in again {
+                self.ask(desk, node, Command::Sell(request), act, now_ms);
+            }
+        }
+    }
+
+    /// Somebody noticed: the top hub stops believing whoever holds stolen keys.
+    fn fence_hostile(&mut self) {
+        let hub = self.cast.hubs[0];
+        for node in self.cast.hostile.clone() {
+            self.mark("W13 fence", hub, None, format!("node {node}"));
+            let command = Command::Fence { node: NodeId(node), reason: code("stolen") };
+            let _ = self.world.ask(hub, command);
+        }
+    }
+
+    fn staff(&self, store: u32) -> Desk {
+        (store, 0)
+    }
+}
+
+/// A basket as a till sends it.
+fn basket(till: u32, till_seq: u64, lines: &[(u16, i64, i64)]) -> (SellRequest, Act) {
+    let total: i64 = lines.iter().map(|(_, quantity, price)| quantity * price).sum();
+    let line = |&(product, quantity, price): &(u16, i64, i64)| SellLine {
+        sku: sku(product),
+        unit: Some(Unit::Each),
+        quantity,
+        unit_price: Some(price),
+        discount: 0,
+        discount_reason: Code::default(),
+        tax: None,
+        lot: Code::default(),
+        original: None,
+    };
+    let request = SellRequest {
+        till: TillId(till),
+        till_seq,
+        body: Digest::of(&[&till_seq.to_be_bytes(), format!("{lines:?}").as_bytes()]),
+        rung_ms: None,
+        currency: Currency::parse("EUR"),
+        cashier: code("anna"),
+        approver: Code::default(),
+        seller: Code::default(),
+        foreign_key: Code::default(),
+        fiscal: Vec::new(),
+        lines: lines.iter().map(line).collect(),
+        cash_rounding: 0,
+        tenders: vec![Tender { kind: TenderKind::Cash, amount: total, reference: Code::default() }],
+    };
+    let lines = lines.iter().map(|(product, quantity, _)| (*product, *quantity)).collect();
+    (request, Act::Sale { till, till_seq, lines, total })
+}
+
+fn goods(product: u16, quantity: i64) -> GoodsReceipt {
+    let line = ReceiptLine { sku: sku(product), unit: Unit::Each, quantity, lot: Code::default(), expiry_day: 0 };
+    GoodsReceipt { document: code("DN"), staff: code("bo"), lines: vec![line] }
+}
+
+fn retry(desk: Desk, number: u64, part: u32) -> RetryKey {
+    let key = Digest::of(&[b"staff", &desk.0.to_be_bytes(), &number.to_be_bytes(), &part.to_be_bytes()]);
+    RetryKey { key, body: key }
+}
+
+fn code(text: &str) -> Code {
+    Code::parse(text).expect("a short word")
+}
+
+/// How long a till waits before it asks again at first, and at most.
+const RETRY_MS: u64 = 500;
+const RETRY_MS_MAX: u64 = 30_000;
+
+/// Sales that a till can send again.
+const SENT_KEPT: usize = 32;
