@@ -357,7 +357,7 @@ impl Sync {
                 *sent = (*sent).max(held_there);
             }
         }
-        if link.gaps.contains(&scope) && !planted(Plant::AcknowledgeGaps) {
+        if link.gaps.contains(&scope) {
             return Ok(());
         }
         handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));
