@@ -134,13 +134,6 @@ pub(crate) const fn planted(_: Plant) -> bool {
 pub const CAN_BE_PLANTED: bool = cfg!(feature = "planted");
 
 #[cfg(feature = "planted")]
-use on::ON;
-
-#[cfg(feature = "planted")]
-mod on {
-    #![allow(clippy::disallowed_macros, reason = "only in builds that never ship: a bug is turned on for one thread")]
-
-    thread_local! {
-        pub(super) static ON: std::cell::Cell<Option<super::Plant>> = const { std::cell::Cell::new(None) };
-    }
+thread_local! {
+    static ON: std::cell::Cell<Option<Plant>> = const { std::cell::Cell::new(None) };
 }
