@@ -54,3 +54,9 @@ pub const CUT_LOGS_MAX: usize = 64;
 
 /// Scopes a fence can cut: every log that one actor can have.
 pub const FENCE_CUTS_MAX: usize = 64;
+
+/// Units of rights in one number of a row: a million deliveries of [`QUANTITY_MAX`], so sums of rows fit 64 bits.
+pub const RIGHTS_MAX: u64 = 10_000_000_000_000;
+
+/// Actors that one actor grants to, or answers, for one account: its hubs, the stores of its group, and their later epochs.
+pub const RIGHTS_PARTNERS_MAX: usize = 128;

@@ -3,6 +3,9 @@
 //! An account is (store, SKU, unit). Its figure is the newest count plus every movement that the count's cut does not cover.
 //! The order in which facts arrive does not matter: replicas with the same facts give the same figure in the same words.
 
+pub mod policy;
+pub mod rights;
+
 use crate::clock::Hlc;
 use crate::count::{CountClose, CountLine};
 use crate::entry::{Entry, Fact};
