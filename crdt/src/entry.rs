@@ -18,6 +18,11 @@ use crate::product::{Product, Recall};
 use crate::receiving::{Adjustment, GoodsReceipt};
 use crate::sale::Sale;
 use crate::scope::Scope;
+use crate::stock::custody::{Consent, Hint, Retire, Want};
+use crate::stock::policy::PolicyRule;
+use crate::stock::promise::{GoodsIssue, Promise, PromiseStep};
+use crate::stock::rights::RightsFact;
+use crate::stock::shortage::{Compensation, Shortage};
 
 /// Numbers of the kinds of fact. A number is never used again for something else.
 pub mod kind {
@@ -39,9 +44,20 @@ pub mod kind {
     pub const DAY_OPEN: u16 = 34;
     pub const DAY_CLOSE: u16 = 35;
     pub const ADJUSTMENT: u16 = 36;
+    pub const POLICY: u16 = 14;
+    pub const RIGHTS: u16 = 40;
+    pub const PROMISE: u16 = 41;
+    pub const PROMISE_STEP: u16 = 42;
+    pub const WANT: u16 = 43;
+    pub const HINT: u16 = 44;
+    pub const SHORTAGE: u16 = 45;
+    pub const COMPENSATION: u16 = 46;
+    pub const RETIRE: u16 = 47;
+    pub const CONSENT: u16 = 48;
+    pub const GOODS_ISSUE: u16 = 49;
 
     /// All kinds that this version knows.
-    pub const ALL: [u16; 17] = [
+    pub const ALL: [u16; 28] = [
         EPOCH_OPEN,
         BOOT,
         NODE,
@@ -59,6 +75,17 @@ pub mod kind {
         DAY_OPEN,
         DAY_CLOSE,
         ADJUSTMENT,
+        POLICY,
+        RIGHTS,
+        PROMISE,
+        PROMISE_STEP,
+        WANT,
+        HINT,
+        SHORTAGE,
+        COMPENSATION,
+        RETIRE,
+        CONSENT,
+        GOODS_ISSUE,
     ];
 }
 
@@ -83,6 +110,17 @@ pub enum Fact {
     DayOpen(DayOpen),
     DayClose(DayClose),
     Adjustment(Adjustment),
+    PolicyRule(PolicyRule),
+    Rights(RightsFact),
+    Promise(Promise),
+    PromiseStep(PromiseStep),
+    Want(Want),
+    Hint(Hint),
+    Shortage(Shortage),
+    Compensation(Compensation),
+    Retire(Retire),
+    Consent(Consent),
+    GoodsIssue(GoodsIssue),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -128,6 +166,17 @@ impl Fact {
             Self::DayOpen(_) => kind::DAY_OPEN,
             Self::DayClose(_) => kind::DAY_CLOSE,
             Self::Adjustment(_) => kind::ADJUSTMENT,
+            Self::PolicyRule(_) => kind::POLICY,
+            Self::Rights(_) => kind::RIGHTS,
+            Self::Promise(_) => kind::PROMISE,
+            Self::PromiseStep(_) => kind::PROMISE_STEP,
+            Self::Want(_) => kind::WANT,
+            Self::Hint(_) => kind::HINT,
+            Self::Shortage(_) => kind::SHORTAGE,
+            Self::Compensation(_) => kind::COMPENSATION,
+            Self::Retire(_) => kind::RETIRE,
+            Self::Consent(_) => kind::CONSENT,
+            Self::GoodsIssue(_) => kind::GOODS_ISSUE,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -145,7 +194,17 @@ impl Fact {
         match self {
             Self::EpochOpen(_) | Self::Opaque(_) => true,
             Self::Boot(_) => matches!(scope, Scope::Control | Scope::StoreRights(_)),
-            Self::Node(_) | Self::Fence(_) | Self::Store(_) | Self::Fork(_) => *scope == Scope::Control,
+            Self::Node(_) | Self::Fence(_) | Self::Store(_) | Self::Fork(_) | Self::PolicyRule(_) => {
+                *scope == Scope::Control
+            }
+            Self::Rights(RightsFact { account, .. })
+            | Self::Promise(Promise { account, .. })
+            | Self::Want(Want { account, .. })
+            | Self::Hint(Hint { account, .. })
+            | Self::Shortage(Shortage { account, .. }) => *scope == Scope::StoreRights(account.store),
+            Self::PromiseStep(_) | Self::Compensation(_) | Self::Retire(_) | Self::Consent(_) => {
+                matches!(scope, Scope::StoreRights(_))
+            }
             Self::Product(_) | Self::Recall(_) | Self::Template(_) => *scope == Scope::Catalog,
             Self::Price(price) => *scope == Scope::Prices(price.book.clone()),
             Self::GoodsReceipt(_)
@@ -155,6 +214,7 @@ impl Fact {
             | Self::DayOpen(_)
             | Self::DayClose(_)
             | Self::Adjustment(_) => matches!(scope, Scope::StoreStock(_)),
+            Self::GoodsIssue(issue) => *scope == Scope::StoreStock(issue.account.store),
         }
     }
 
@@ -169,6 +229,19 @@ impl Fact {
             Self::Recall(recall) => recall.entity(),
             Self::Price(price) => price.entity(),
             Self::Template(template) => vec![template.prefix],
+            Self::PolicyRule(rule) => Rows::of(|s| rule.target.encode(s)),
+            Self::Consent(consent) => consent.entity(),
+            Self::Rights(rights) => Rows::of(|s| {
+                rights.account.encode(s);
+                rights.class.encode(s);
+            }),
+            Self::Want(want) => Rows::of(|s| {
+                want.account.encode(s);
+                want.class.encode(s);
+                s.uint(col::ACTOR_NODE, u64::from(want.of.0));
+            }),
+            Self::Retire(retire) => Rows::of(|s| retire.actor.encode(s)),
+            Self::Compensation(compensation) => compensation.id.to_vec(),
             Self::EpochOpen(_)
             | Self::Boot(_)
             | Self::Fork(_)
@@ -179,6 +252,11 @@ impl Fact {
             | Self::DayOpen(_)
             | Self::DayClose(_)
             | Self::Adjustment(_)
+            | Self::GoodsIssue(_)
+            | Self::Promise(_)
+            | Self::PromiseStep(_)
+            | Self::Hint(_)
+            | Self::Shortage(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }
@@ -203,6 +281,17 @@ impl Fact {
             Self::DayOpen(fact) => fact.encode(sink),
             Self::DayClose(fact) => fact.encode(sink),
             Self::Adjustment(fact) => fact.encode(sink),
+            Self::PolicyRule(fact) => fact.encode(sink),
+            Self::Rights(fact) => fact.encode(sink),
+            Self::Promise(fact) => fact.encode(sink),
+            Self::PromiseStep(fact) => fact.encode(sink),
+            Self::Want(fact) => fact.encode(sink),
+            Self::Hint(fact) => fact.encode(sink),
+            Self::Shortage(fact) => fact.encode(sink),
+            Self::Compensation(fact) => fact.encode(sink),
+            Self::Retire(fact) => fact.encode(sink),
+            Self::Consent(fact) => fact.encode(sink),
+            Self::GoodsIssue(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -226,6 +315,17 @@ impl Fact {
             kind::DAY_OPEN => Self::DayOpen(DayOpen::decode(source)?),
             kind::DAY_CLOSE => Self::DayClose(DayClose::decode(source)?),
             kind::ADJUSTMENT => Self::Adjustment(Adjustment::decode(source)?),
+            kind::POLICY => Self::PolicyRule(PolicyRule::decode(source)?),
+            kind::RIGHTS => Self::Rights(RightsFact::decode(source)?),
+            kind::PROMISE => Self::Promise(Promise::decode(source)?),
+            kind::PROMISE_STEP => Self::PromiseStep(PromiseStep::decode(source)?),
+            kind::WANT => Self::Want(Want::decode(source)?),
+            kind::HINT => Self::Hint(Hint::decode(source)?),
+            kind::SHORTAGE => Self::Shortage(Shortage::decode(source)?),
+            kind::COMPENSATION => Self::Compensation(Compensation::decode(source)?),
+            kind::RETIRE => Self::Retire(Retire::decode(source)?),
+            kind::CONSENT => Self::Consent(Consent::decode(source)?),
+            kind::GOODS_ISSUE => Self::GoodsIssue(GoodsIssue::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }
@@ -282,9 +382,22 @@ pub(crate) fn split_kind(coded: u64) -> Result<(u16, bool), DecodeError> {
     Ok((number, coded & 1 == 1))
 }
 
-/// Whether a known kind is critical. Control facts and product recalls are: acting without them does harm.
+/// Whether a known kind is critical. Control facts, product recalls, rights and promises are: acting without them does harm.
 pub(crate) fn kind_is_critical(number: u16) -> bool {
-    matches!(number, kind::EPOCH_OPEN | kind::NODE | kind::FENCE | kind::STORE | kind::FORK | kind::RECALL)
+    matches!(
+        number,
+        kind::EPOCH_OPEN
+            | kind::NODE
+            | kind::FENCE
+            | kind::STORE
+            | kind::FORK
+            | kind::RECALL
+            | kind::RIGHTS
+            | kind::PROMISE
+            | kind::PROMISE_STEP
+            | kind::SHORTAGE
+            | kind::RETIRE
+    )
 }
 
 fn decode_hlc(source: &mut impl Source) -> Result<Hlc, DecodeError> {

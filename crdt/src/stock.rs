@@ -3,8 +3,11 @@
 //! An account is (store, SKU, unit). Its figure is the newest count plus every movement that the count's cut does not cover.
 //! The order in which facts arrive does not matter: replicas with the same facts give the same figure in the same words.
 
+pub mod custody;
 pub mod policy;
+pub mod promise;
 pub mod rights;
+pub mod shortage;
 
 use crate::clock::Hlc;
 use crate::count::{CountClose, CountLine};
@@ -12,6 +15,7 @@ use crate::entry::{Entry, Fact};
 use crate::ids::{Actor, Sku};
 use crate::money::Unit;
 use crate::sale::ReceiptNumber;
+use crate::stock::promise::PromiseId;
 
 /// Where an entry stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -51,6 +55,8 @@ pub enum Cause {
     Receipt(String),
     /// Corrected for this reason.
     Adjustment(String),
+    /// Handed over as promised.
+    Issue(PromiseId),
 }
 
 /// A reset by a count.
@@ -149,6 +155,10 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
             let cause = Cause::Adjustment(adjustment.reason.as_str().into());
             vec![moved(&adjustment.sku, adjustment.unit, adjustment.delta, entry.hlc.ms(), cause)]
         }
+        Fact::GoodsIssue(issue) => {
+            let (account, cause) = (&issue.account, Cause::Issue(issue.promise));
+            vec![moved(&account.sku, account.unit, -issue.quantity, entry.hlc.ms(), cause)]
+        }
         Fact::CountClose(close) => close
             .lines
             .iter()
@@ -167,6 +177,16 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
         | Fact::CountScan(_)
         | Fact::DayOpen(_)
         | Fact::DayClose(_)
+        | Fact::PolicyRule(_)
+        | Fact::Rights(_)
+        | Fact::Promise(_)
+        | Fact::PromiseStep(_)
+        | Fact::Want(_)
+        | Fact::Hint(_)
+        | Fact::Shortage(_)
+        | Fact::Compensation(_)
+        | Fact::Retire(_)
+        | Fact::Consent(_)
         | Fact::Opaque(_) => Vec::new(),
     }
 }

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod cells;
 pub mod days;
+pub mod rights;
 pub mod sales;
 pub mod scans;
 
@@ -17,6 +18,7 @@ use stockroom_crdt::ids::{Actor, NodeId, StoreId};
 use stockroom_crdt::sale::Sale;
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::Position;
+use stockroom_crdt::stock::rights::Account;
 
 use crate::journal::{Place, damaged, entry_at};
 use crate::overlay::Overlay;
@@ -36,14 +38,17 @@ pub struct Context<'a> {
 }
 
 /// Brings the books of one store, or of nodes, up to date with one entry. Decisions (products, prices, store records) go
-/// through [`cells`] before this.
-pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Result<(), StoreError> {
+/// through [`cells`] before this. Gives the accounts whose rights or promises the entry is about.
+pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Result<Vec<Account>, StoreError> {
     if let Fact::Node(record) = &item.entry.fact {
         put_node(overlay, &record.capability);
     }
-    let Some(store) = context.scope.store() else { return Ok(()) };
+    let Some(store) = context.scope.store() else { return Ok(Vec::new()) };
+    if let Scope::StoreRights(_) = context.scope {
+        return rights::apply(overlay, store, context, &item.entry);
+    }
     match &item.entry.fact {
-        Fact::Sale(sale) => return sell(overlay, store, context, (item, sale)),
+        Fact::Sale(sale) => return sell(overlay, store, context, (item, sale)).map(|()| Vec::new()),
         Fact::CountScan(scan) => scans::put(overlay, store, scan, context.place, item.entry.hlc),
         Fact::CountClose(close) => scans::close(overlay, store, close.session)?,
         Fact::DayOpen(open) => days::open(overlay, store, open, item.entry.hlc.ms())?,
@@ -60,9 +65,21 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Template(_)
         | Fact::GoodsReceipt(_)
         | Fact::Adjustment(_)
+        | Fact::GoodsIssue(_)
+        | Fact::PolicyRule(_)
+        | Fact::Rights(_)
+        | Fact::Promise(_)
+        | Fact::PromiseStep(_)
+        | Fact::Want(_)
+        | Fact::Hint(_)
+        | Fact::Shortage(_)
+        | Fact::Compensation(_)
+        | Fact::Retire(_)
+        | Fact::Consent(_)
         | Fact::Opaque(_) => {}
     }
-    account::apply(overlay, store, context, &item.entry)
+    account::apply(overlay, store, context, &item.entry)?;
+    Ok(Vec::new())
 }
 
 /// A sale counts once, however many entries hold it.
@@ -88,8 +105,18 @@ fn sell(
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 6] =
-    [Table::Accounts, Table::Moves, Table::Sales, Table::Receipts, Table::Days, Table::Scans];
+pub const STORE_TABLES: [Table; 10] = [
+    Table::Accounts,
+    Table::Moves,
+    Table::Sales,
+    Table::Receipts,
+    Table::Days,
+    Table::Scans,
+    Table::Rights,
+    Table::Promises,
+    Table::OpenPromises,
+    Table::Owed,
+];
 
 /// Empties the books of one store.
 pub fn clear(overlay: &mut Overlay, store: StoreId) -> Result<(), StoreError> {

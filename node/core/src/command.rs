@@ -8,6 +8,8 @@ pub mod catalog;
 pub mod count;
 pub mod day;
 pub mod goods;
+pub mod policy;
+pub mod promise;
 pub mod sell;
 
 use stockroom_crdt::clock::Hlc;
@@ -72,6 +74,11 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::Prices(retry, prices) => many(replica, retry, |replica| catalog::prices(replica, prices)),
         Command::Recall(retry, recall) => once(replica, retry, |replica| catalog::recall(replica, recall)),
         Command::Template(retry, template) => once(replica, retry, |replica| catalog::template(replica, template)),
+        Command::Reserve(retry, request) => promise::reserve(replica, retry, request),
+        Command::Step(retry, request) => once(replica, retry, |replica| promise::step(replica, request)),
+        Command::PolicyRule(retry, rule) => once(replica, retry, |replica| policy::rule(replica, rule)),
+        Command::Consent(retry, consent) => once(replica, retry, |replica| policy::consent(replica, consent)),
+        Command::Retire(retry, request) => once(replica, retry, |replica| policy::retire(replica, request)),
         Command::IssueToken(request) => admin::issue_token(replica, request),
         Command::Enrol(request) => admin::enrol(replica, request),
         Command::Fence { node, reason } => admin::fence(replica, node, reason),
@@ -85,15 +92,22 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
 /// Sheds load in the order imports, catalogue, then everything but sales.
 fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
     match command {
-        Command::Sell(_) | Command::Void(_) | Command::DayOpen(..) | Command::DayClose(..) | Command::Fence { .. } => {
-            true
-        }
+        Command::Sell(_)
+        | Command::Void(_)
+        | Command::DayOpen(..)
+        | Command::DayClose(..)
+        | Command::Step(..)
+        | Command::Fence { .. } => true,
         Command::Products(..) | Command::Prices(..) | Command::Template(..) => space == DiskSpace::Ample,
         Command::Receive(..)
         | Command::Adjust(..)
         | Command::CountScan(..)
         | Command::CountClose { .. }
         | Command::Recall(..)
+        | Command::Reserve(..)
+        | Command::PolicyRule(..)
+        | Command::Consent(..)
+        | Command::Retire(..)
         | Command::IssueToken(_)
         | Command::Enrol(_)
         | Command::NewEpoch(_) => space < DiskSpace::Critical,

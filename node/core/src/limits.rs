@@ -86,6 +86,16 @@ pub const SEARCHES_AT_ONCE: usize = LINK_QUEUE_MAX / 4;
 /// Entries or rows that one read answers at most.
 pub const PAGE_MAX: usize = 1_000;
 
+/// Stores of one group that follow each other's rights, but for one: each of them costs every other a log to follow.
+pub const MATES_MAX: usize = 31;
+
+/// Stores that one reservation looks at.
+pub const RESERVE_STORES_MAX: usize = 64;
+
+/// Rounds in which what follows from what follows is written into one commit: a release frees goods, which become rights, which
+/// are granted, and a few to spare.
+pub const SETTLE_ROUNDS_MAX: usize = 8;
+
 /// Peers that a hub introduces to one store.
 pub const INTRODUCED_MAX: usize = 32;
 

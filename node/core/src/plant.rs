@@ -42,6 +42,18 @@ pub enum Plant {
     CutLines,
     /// A day's takings count its first sale twice.
     TakeTwice,
+    /// Who has no rights left promises all the same.
+    RightsFromNothing,
+    /// A row of rights that comes again grants again.
+    GrantTwice,
+    /// A donor takes back what it granted to a node that it cannot reach.
+    DonorReclaims,
+    /// A home makes rights without knowing what its earlier life made.
+    MintUnknown,
+    /// A home makes rights for everything in the book, whatever is promised already.
+    MintFromBook,
+    /// Nobody is told that goods are missing.
+    HideShortage,
 }
 
 /// All of them.
@@ -64,6 +76,12 @@ pub const ALL: &[Plant] = &[
     Plant::PanicOnFrame,
     Plant::CutLines,
     Plant::TakeTwice,
+    Plant::RightsFromNothing,
+    Plant::GrantTwice,
+    Plant::DonorReclaims,
+    Plant::MintUnknown,
+    Plant::MintFromBook,
+    Plant::HideShortage,
 ];
 
 impl Plant {
@@ -108,6 +126,24 @@ impl Plant {
             Self::PanicOnFrame => ("panic-on-frame", "a frame of a certain form ends the process", &["hostile"]),
             Self::CutLines => ("cut-lines", "a line of more than two units moves two", &["calm"]),
             Self::TakeTwice => ("take-twice", "a day's takings count its first sale twice", &["day", "calm"]),
+            Self::RightsFromNothing => (
+                "rights-from-nothing",
+                "who has no rights left takes some from nothing, as a grant to oneself would",
+                &["rights"],
+            ),
+            Self::GrantTwice => ("grant-twice", "a row of rights that comes again grants again", &["rights"]),
+            Self::DonorReclaims => {
+                ("donor-reclaims", "a donor takes back what it granted to a node that it cannot reach", &["rights"])
+            }
+            Self::MintUnknown => (
+                "mint-unknown",
+                "a home that was set back makes rights before it knows what it made before",
+                &["rights-restore"],
+            ),
+            Self::MintFromBook => {
+                ("mint-from-book", "a home makes rights for everything in its book, whatever it owes", &["rights"])
+            }
+            Self::HideShortage => ("hide-shortage", "nobody is told that promised goods are missing", &["rights"]),
         }
     }
 

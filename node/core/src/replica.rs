@@ -35,6 +35,7 @@ use crate::parked::Parked;
 use crate::plant::{Plant, planted};
 use crate::replica::counters::{Counters, epoch_mark};
 use crate::replica::meta::Meta;
+use crate::rights::Desk;
 use crate::storage::{Direction, Reader, Snapshot, Store, StoreError, Table};
 use crate::time::Now;
 use crate::tuning::Tuning;
@@ -97,6 +98,8 @@ pub struct Replica {
     pub(crate) events: Vec<Event>,
     /// Runs that wait for what they build on.
     pub(crate) parked: Parked,
+    /// What is remembered about rights between commits.
+    pub(crate) desk: Desk,
     /// Stores whose records came or changed in this batch: what lies between two nodes depends on these.
     pub(crate) changed_stores: BTreeSet<StoreId>,
     /// Rows that are worth keeping, but not worth a commit of their own.
@@ -153,6 +156,7 @@ impl Replica {
             tuning,
             events: Vec::new(),
             parked: Parked::default(),
+            desk: Desk::default(),
             changed_stores: BTreeSet::new(),
             lazy: BTreeMap::new(),
             meta,
@@ -172,12 +176,17 @@ impl Replica {
             replica.quarantined.insert(entry);
             replica.reached("an entry was quarantined");
         }
+        if let Some(token) = token.as_ref().filter(|_| verdict.is_some()) {
+            let claims = token.heads.iter().map(|(scope, seq, hash)| (token.epoch, scope.clone(), *seq, *hash));
+            replica.desk.claims = claims.collect();
+        }
         if let Some(reason) = verdict {
             let floor = token.map_or(0, |token| token.epoch.0).max(replica.epoch.0);
             replica.open_epoch(floor, reason)?;
         }
         let boot = Boot { boot: now.boot, version };
         replica.write(&replica.home_scope(), vec![Fact::Boot(boot)])?;
+        replica.load_desk()?;
         Ok(replica)
     }
 
@@ -259,7 +268,13 @@ impl Replica {
         self.events.push(Event::EpochOpened(reason));
         let home = self.home_scope();
         self.own_log(&home)?;
-        Ok(())
+        // Whoever holds rights of an earlier life learns from the openings that it is over, and how far it went.
+        let me = self.actor();
+        let earlier = self.journal.written_by(me.node).filter(|(_, log)| log.id.actor != me);
+        let held = earlier.map(|(_, log)| log.id.scope.clone());
+        let claimed = self.desk.claims.iter().map(|(_, scope, ..)| scope.clone());
+        let scopes: BTreeSet<_> = held.chain(claimed).filter(|scope| matches!(scope, Scope::StoreRights(_))).collect();
+        scopes.iter().try_for_each(|scope| self.own_log(scope).map(|_| ()))
     }
 
     /// Opens the next epoch because somebody showed that this node was set back. A database is not set back while its process
@@ -339,12 +354,13 @@ impl Replica {
         // What happened once is not told to watchers, and not counted, a second time.
         let (told, counters) = (self.events.len(), self.counters.clone());
         books::clear(&mut self.overlay, store)?;
-        let scope = Scope::StoreStock(store);
-        let Some(feed) = self.journal.feed(&scope) else { return Ok(()) };
-        for (_, row) in feed_rows(&self.overlay, feed.number, 0, usize::MAX)? {
-            let FeedRow::Entries { log, first, last } = row else { continue };
-            for (seq, item) in entries(&self.overlay, log, first, last)? {
-                self.apply(Place { log, seq }, &item)?;
+        for scope in [Scope::StoreStock(store), Scope::StoreRights(store)] {
+            let Some(feed) = self.journal.feed(&scope) else { continue };
+            for (_, row) in feed_rows(&self.overlay, feed.number, 0, usize::MAX)? {
+                let FeedRow::Entries { log, first, last } = row else { continue };
+                for (seq, item) in entries(&self.overlay, log, first, last)? {
+                    self.apply(Place { log, seq }, &item)?;
+                }
             }
         }
         self.events.truncate(told);
@@ -413,7 +429,11 @@ impl Replica {
         }
         let previous = (0..self.epoch.0).rev().find_map(|epoch| {
             let earlier = LogId { actor: Actor { epoch: Epoch(epoch), ..id.actor }, scope: scope.clone() };
-            self.journal.find(&earlier).map(|(_, log)| (Epoch(epoch), log.head.seq, log.head.hash))
+            let held = self.journal.find(&earlier).map(|(_, log)| (log.head.seq, log.head.hash));
+            // The token may know more of it than what is left of the database.
+            let of_scope = self.desk.claims.iter().filter(|claim| claim.0 == Epoch(epoch) && claim.1 == *scope);
+            let claimed = of_scope.map(|(.., seq, hash)| (*seq, *hash));
+            held.into_iter().chain(claimed).max_by_key(|(seq, _)| *seq).map(|(seq, hash)| (Epoch(epoch), seq, hash))
         });
         let mut nonce = [0; 16];
         self.rng.fill_bytes(&mut nonce);
@@ -453,6 +473,7 @@ impl Replica {
         let writer = authority::writer(role, store, &scope);
         let allowed = entry.fact.belongs_in(&scope)
             && authority::may_write(writer, authority::area(&scope), entry.fact.kind())
+            && authority::may_say(writer, actor, &entry.fact)
             && self.is_true(actor, &entry.fact)?;
         if !allowed {
             self.counters.entries_denied += 1;
@@ -487,6 +508,17 @@ impl Replica {
             | Fact::DayOpen(_)
             | Fact::DayClose(_)
             | Fact::Adjustment(_)
+            | Fact::GoodsIssue(_)
+            | Fact::PolicyRule(_)
+            | Fact::Rights(_)
+            | Fact::Promise(_)
+            | Fact::PromiseStep(_)
+            | Fact::Want(_)
+            | Fact::Hint(_)
+            | Fact::Shortage(_)
+            | Fact::Compensation(_)
+            | Fact::Retire(_)
+            | Fact::Consent(_)
             | Fact::Opaque(_) => true,
         })
     }
@@ -509,7 +541,16 @@ impl Replica {
             cells::merge(&mut self.overlay, &mut self.journal, &scope, (actor, place.seq), item)?;
         }
         let context = Context { place, actor, scope: &scope, inline_max: self.tuning.account_inline_max };
-        books::apply(&mut self.overlay, &context, item)?;
+        let accounts = books::apply(&mut self.overlay, &context, item)?;
+        if let Fact::Rights(fact) = &item.entry.fact
+            && planted(Plant::GrantTwice)
+        {
+            self.grant_again(fact)?;
+        }
+        self.touch_rights(&item.entry, accounts)?;
+        if let Scope::StoreStock(store) = scope {
+            self.touch_goods(store, &item.entry);
+        }
         if let Fact::Fence(fence) = &item.entry.fact {
             self.reached("a fence was applied");
             self.take_fence(fence.node)?;

@@ -284,13 +284,13 @@ fn shared_scopes(sight: &Sight, scene: &Scene<'_>, node: u32) -> Vec<Scope> {
     out
 }
 
-/// The logs of control and of stores' goods decide the books; a store's starts do not.
+/// The logs that decide the books.
 fn domain_of(scope: &Scope) -> Option<Domain> {
     match scope {
         Scope::Control => Some(Domain::Control),
         Scope::StoreStock(store) => Some(Domain::Store(store.0)),
-        Scope::StoreRights(_)
-        | Scope::StoreOrders(_)
+        Scope::StoreRights(store) => Some(Domain::Rights(store.0)),
+        Scope::StoreOrders(_)
         | Scope::StoreHistory(_)
         | Scope::Members(_)
         | Scope::Prices(_)

@@ -8,6 +8,7 @@
 //! | receipts | keys, which hold the content's hash, and where the entry stands in whose log | local log numbers |
 //! | scans | marks of closed sessions; scans apart, see [`Kind::Scans`] | log numbers |
 //! | cells | scope, key, stamp and value | the position in the feed: order of arrival |
+//! | rights, promises | everything | nothing: rows join, statements are gathered |
 //! | barcodes | everything | nothing |
 //!
 //! Logs, feeds, cursors and retry keys are not books; what they must be has checks of its own.
@@ -32,6 +33,8 @@ pub enum Domain {
     Shared(Scope),
     /// A store's goods and takings.
     Store(u32),
+    /// Rights to a store's goods, and promises.
+    Rights(u32),
 }
 
 /// When a row can be compared.
@@ -54,6 +57,9 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         Table::Receipts => (store(key)?, Kind::Books, receipt_words(key, value, holding)?),
         Table::Scans => scan_words(key, value, holding)?,
         Table::Cells => cell_words(key, value, holding)?,
+        Table::Rights | Table::Promises | Table::OpenPromises | Table::Owed => {
+            (rights(key)?, Kind::Books, [key, value].concat())
+        }
         Table::Barcodes => (Domain::Shared(Scope::Catalog), Kind::Books, [key, value].concat()),
         Table::Meta
         | Table::Logs
@@ -92,6 +98,10 @@ pub fn store_rows(snapshot: &dyn Snapshot, store: u32, holding: &Holding) -> BTr
 
 fn store(key: &[u8]) -> Option<Domain> {
     Some(Domain::Store(u32::from_be_bytes(key.get(..4)?.try_into().ok()?)))
+}
+
+fn rights(key: &[u8]) -> Option<Domain> {
+    Some(Domain::Rights(u32::from_be_bytes(key.get(..4)?.try_into().ok()?)))
 }
 
 fn account_words(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
@@ -145,6 +155,7 @@ fn cell_words(key: &[u8], value: &[u8], holding: &Holding) -> Option<(Domain, Ki
     out.extend(cell.bytes);
     let kind = if scope == Scope::Control && field == kind::FENCE { Kind::Fences } else { Kind::Books };
     let domain = match scope.store() {
+        Some(store) if scope == Scope::StoreRights(store) => Domain::Rights(store.0),
         Some(store) => Domain::Store(store.0),
         None if scope == Scope::Control => Domain::Control,
         None => Domain::Shared(scope),
@@ -158,4 +169,14 @@ fn log_words(number: LogNumber, holding: &Holding) -> Vec<u8> {
 }
 
 /// Tables whose keys begin with a store.
-const STORE_TABLES: [Table; 5] = [Table::Accounts, Table::Days, Table::Sales, Table::Receipts, Table::Scans];
+const STORE_TABLES: [Table; 9] = [
+    Table::Accounts,
+    Table::Days,
+    Table::Sales,
+    Table::Receipts,
+    Table::Scans,
+    Table::Rights,
+    Table::Promises,
+    Table::OpenPromises,
+    Table::Owed,
+];

@@ -1,0 +1,294 @@
+//! Everybody who holds rights to an account: its home, hubs above it, stores of its group.
+//!
+//! A holder answers a request once, with what it can spare or with a hint who has more. It never waits for an answer: a request
+//! that is lost is made again under the next number. Rights that arrive first make its own soft promises hard, the oldest
+//! first. A promise of its own that the home declared broken it makes good: from another store if it holds a right there,
+//! otherwise with a refund that somebody has to pay.
+
+use stockroom_crdt::codec::Rows;
+use stockroom_crdt::entry::{Fact, kind};
+use stockroom_crdt::ids::{Actor, Code, NodeId, StoreId};
+use stockroom_crdt::scope::Scope;
+use stockroom_crdt::stock::custody::{Hint, Want, Why};
+use stockroom_crdt::stock::policy::Allocation;
+use stockroom_crdt::stock::promise::{Claim, Promise, PromiseStep, Step};
+use stockroom_crdt::stock::rights::{Account, Class, Rights};
+use stockroom_crdt::stock::shortage::{Compensation, Remedy, compensation_id};
+
+use super::{PRIOR_PER_DAY, home, known};
+use crate::books::{cells, rights as book};
+use crate::policy::demand::Demand;
+use crate::policy::outage::{History, Lengths};
+use crate::policy::spread::{self, Pool, Spoke};
+use crate::replica::Replica;
+use crate::storage::{Snapshot, StoreError};
+
+/// What a holder that is not the home writes about an account.
+pub fn follows(replica: &Replica, account: &Account) -> Result<Vec<(Scope, Fact)>, StoreError> {
+    let me = replica.actor();
+    let here = Scope::StoreRights(account.store);
+    let held = book::rights(&replica.overlay, account, Class::Goods)?;
+    let mut rights = held.clone();
+    let mut facts = known::retirements(replica, account.store, &rights)?;
+    facts.extend(hardened(replica, account, &mut rights)?);
+    facts.extend(answer(replica, account, &mut rights)?);
+    facts.extend(balance(replica, account, &mut rights)?);
+    facts.extend(compensated(replica, account)?);
+    if rights.row(me) != held.row(me) {
+        facts.push(replica.row_fact(account, Class::Goods, &rights));
+    }
+    Ok(facts.into_iter().map(|fact| (here.clone(), fact)).collect())
+}
+
+/// Answers requests to this node that were not answered: grants what can be spared in `rights`, and gives the hints.
+pub fn answer(replica: &Replica, account: &Account, rights: &mut Rights) -> Result<Vec<Fact>, StoreError> {
+    let me = replica.actor();
+    let mut facts = Vec::new();
+    for (asker, want) in wants(replica, account)? {
+        // An earlier epoch of the asker will not use anything any more.
+        if want.of != me.node || asker == me || replica.newest_actor(asker.node) != Some(asker) {
+            continue;
+        }
+        if want.class != Class::Goods || !rights.serve(me, asker, want.number) {
+            continue;
+        }
+        let spare = spare(replica, account, rights, &want)?;
+        let give = want.quantity.min(spare);
+        if give > 0 && rights.grant(me, asker, give).is_err() {
+            continue;
+        }
+        if give < want.quantity {
+            let richest = richest(rights, [me, asker]);
+            let (node, units) = richest.map_or((NodeId(0), 0), |(actor, units)| (actor.node, units));
+            facts.push(Fact::Hint(Hint {
+                account: account.clone(),
+                class: want.class,
+                to: asker,
+                number: want.number,
+                richest: node,
+                held: units,
+            }));
+            // A hub passes the need on to whoever has some: the store will ask again, and find it here.
+            if want.why == Why::Miss && replica.own_store().is_none() {
+                facts.extend(ask(replica, account, rights, (want.quantity - give, Why::Miss))?);
+            }
+        }
+    }
+    Ok(facts)
+}
+
+/// Asks the one who holds the most for rights, unless a request to it is open. `None` when nobody else holds any.
+pub fn ask(
+    replica: &Replica,
+    account: &Account,
+    rights: &Rights,
+    (quantity, why): (u64, Why),
+) -> Result<Option<Fact>, StoreError> {
+    let me = replica.actor();
+    let Some((of, units)) = richest(rights, [me, me]) else { return Ok(None) };
+    ask_of(replica, account, rights, (of, quantity.min(units).max(1), why))
+}
+
+/// Asks one holder for rights, unless a request to it is open.
+fn ask_of(
+    replica: &Replica,
+    account: &Account,
+    rights: &Rights,
+    (of, quantity, why): (Actor, u64, Why),
+) -> Result<Option<Fact>, StoreError> {
+    let me = replica.actor();
+    let open = wants(replica, account)?.into_iter().filter(|(asker, want)| *asker == me && want.of == of.node);
+    let last = open.map(|(_, want)| want).next();
+    let answered = last.as_ref().is_none_or(|want| rights.row(of).served(me) >= want.number);
+    if !answered {
+        return Ok(None);
+    }
+    let number = last.map_or(0, |want| want.number) + 1;
+    Ok(Some(Fact::Want(Want { account: account.clone(), class: Class::Goods, of: of.node, number, quantity, why })))
+}
+
+/// Promises per millisecond that a node makes about an account; before any was seen, what is taken for demand.
+pub fn rate(replica: &Replica, account: &Account, node: NodeId) -> f64 {
+    let now = replica.now.wall_ms;
+    let seen = replica.desk.demand.get(account).and_then(|by_node| by_node.get(&node));
+    seen.map_or_else(|| Demand::new(PRIOR_PER_DAY, now).rate(now), |demand| demand.rate(now))
+}
+
+/// [`rate`] of everybody but one together, at least that of one who was not seen yet.
+pub fn others_rate(replica: &Replica, account: &Account, but: NodeId) -> f64 {
+    let by_node = replica.desk.demand.get(account);
+    let others = by_node.into_iter().flatten().filter(|(node, _)| **node != but);
+    let sum: f64 = others.map(|(_, demand)| demand.rate(replica.now.wall_ms)).sum();
+    sum.max(Demand::new(PRIOR_PER_DAY, 0).rate(0))
+}
+
+/// How long the link to a node will be down when it fails.
+pub fn lengths(replica: &Replica, node: NodeId) -> Lengths {
+    replica.desk.links.get(&node).map_or_else(|| History::default().lengths(), |link| link.history.lengths())
+}
+
+/// One who holds `held` rights at the end of the link to `node`; at the home that is the home itself, seen from its hub.
+pub fn spoke<'a>(replica: &Replica, account: &Account, (node, held): (NodeId, u64), outage: &'a Lengths) -> Spoke<'a> {
+    let link = replica.desk.links.get(&node);
+    let up_mean_ms = link.map_or_else(|| History::default().up_mean_ms(), |link| link.history.up_mean_ms());
+    let at_home = replica.own_store() == Some(account.store);
+    let rated = if at_home { replica.actor().node } else { node };
+    Spoke {
+        held,
+        granted: 0,
+        rate: rate(replica, account, rated),
+        outage,
+        up_mean_ms,
+        reachable: link.is_some_and(|link| link.up),
+    }
+}
+
+/// Whoever of the others holds the most, as far as is known here; only the newest epoch of a node can give anything.
+pub fn richest(rights: &Rights, but: [Actor; 2]) -> Option<(Actor, u64)> {
+    let mut newest: std::collections::BTreeMap<NodeId, Actor> = std::collections::BTreeMap::new();
+    for actor in rights.actors() {
+        let held = newest.entry(actor.node).or_insert(actor);
+        *held = (*held).max(actor);
+    }
+    let others = newest.into_values().filter(|actor| !but.contains(actor));
+    let held = others.map(|actor| (actor, rights.held(actor))).filter(|(_, units)| *units > 0);
+    held.max_by_key(|(actor, units)| (*units, std::cmp::Reverse(*actor)))
+}
+
+/// Requests about an account, with who made them.
+pub fn wants(replica: &Replica, account: &Account) -> Result<Vec<(Actor, Want)>, StoreError> {
+    let scope = Scope::StoreRights(account.store);
+    let Some(number) = cells::scope_number(&replica.overlay, &scope)? else { return Ok(Vec::new()) };
+    let entity = Rows::of(|sink| {
+        account.encode(sink);
+        Class::Goods.encode(sink);
+    });
+    let cells = cells::by_writer(&replica.overlay, number, kind::WANT, &entity)?;
+    Ok(cells
+        .into_iter()
+        .filter_map(|(actor, entry)| match entry.fact {
+            Fact::Want(want) if want.account == *account => Some((actor, want)),
+            _ => None,
+        })
+        .collect())
+}
+
+/// How many rights this node gives up for a request.
+fn spare(replica: &Replica, account: &Account, rights: &Rights, want: &Want) -> Result<u64, StoreError> {
+    if replica.rights_locked {
+        return Ok(0);
+    }
+    let held = rights.held(replica.actor());
+    let borrows = replica.rule_for(&account.sku)?.is_some_and(|rule| rule.allocation != Allocation::Static);
+    let lent =
+        if home::is_home(replica, account.store)? { home::lendable(replica, account, rights)? } else { u64::MAX };
+    Ok(match want.why {
+        Why::AtRisk => held,
+        Why::Miss | Why::Balance if borrows => held.min(lent),
+        Why::Miss | Why::Balance => 0,
+    })
+}
+
+/// What is owed for own promises that the home declared broken, where nobody decided it yet.
+pub fn compensated(replica: &Replica, account: &Account) -> Result<Vec<Fact>, StoreError> {
+    let mut facts = Vec::new();
+    for id in &replica.desk.shorted {
+        let Some(record) = book::record(&replica.overlay, account.store, *id)? else { continue };
+        let (Some(promise), Some(shortage)) = (&record.promise, record.said.shortage()) else { continue };
+        if promise.account != *account || id.issuer.node != replica.actor().node {
+            continue;
+        }
+        let due = compensation_id(shortage, *id);
+        if compensation(&replica.overlay, account.store, due)?.is_none() {
+            facts.push(Fact::Compensation(Compensation { id: due, promise: *id, remedy: Remedy::Refund }));
+        }
+    }
+    Ok(facts)
+}
+
+/// What was decided under the id of a compensation.
+pub fn compensation(
+    snapshot: &(impl Snapshot + ?Sized),
+    store: StoreId,
+    id: [u8; 16],
+) -> Result<Option<Remedy>, StoreError> {
+    let Some(number) = cells::scope_number(snapshot, &Scope::StoreRights(store))? else { return Ok(None) };
+    let entry = cells::winner(snapshot, number, kind::COMPENSATION, &id)?;
+    Ok(entry.and_then(|entry| if let Fact::Compensation(it) = entry.fact { Some(it.remedy) } else { None }))
+}
+
+/// Own soft promises get a right to goods behind them as far as there are any, the oldest first.
+fn hardened(replica: &Replica, account: &Account, rights: &mut Rights) -> Result<Vec<Fact>, StoreError> {
+    let me = replica.actor();
+    if replica.rights_locked {
+        return Ok(Vec::new());
+    }
+    let mut soft: Vec<_> = book::open(&replica.overlay, account)?
+        .into_iter()
+        .filter(|(promise, record)| promise.id.issuer.node == me.node && record.said.claim(promise) == Claim::Soft)
+        .collect();
+    soft.sort_by_key(|(promise, record)| (record.made, promise.id));
+    let mut facts = Vec::new();
+    for (promise, _) in soft {
+        if rights.use_up(me, promise.quantity).is_err() {
+            break;
+        }
+        facts.push(step(&promise, Step::Harden, "a right came"));
+    }
+    Ok(facts)
+}
+
+/// A hub spreads what it holds by the rule, when it is time to.
+fn balance(replica: &Replica, account: &Account, rights: &mut Rights) -> Result<Vec<Fact>, StoreError> {
+    if !replica.desk.balancing || replica.own_store().is_some() {
+        return Ok(Vec::new());
+    }
+    let Some(rule) = replica.rule_for(&account.sku)? else { return Ok(Vec::new()) };
+    let me = replica.actor();
+    let spokes = spokes(replica, rights);
+    let lengths: Vec<Lengths> = spokes.iter().map(|(actor, _)| lengths(replica, actor.node)).collect();
+    let granted = rights.row(me).grants;
+    let spokes_of: Vec<Spoke<'_>> = spokes
+        .iter()
+        .zip(&lengths)
+        .map(|((actor, held), outage)| Spoke {
+            granted: granted.get(actor).copied().unwrap_or(0),
+            ..spoke(replica, account, (actor.node, *held), outage)
+        })
+        .collect();
+    let pool = Pool {
+        held: rights.held(me),
+        owed: 0,
+        arrived: rights.minted(),
+        rate: rate(replica, account, me.node),
+        horizon_ms: home::HORIZON_MS,
+        spokes: &spokes_of,
+    };
+    let mut facts = Vec::new();
+    for moved in spread::spread(&pool, rule.allocation, &spread::Tuning::default()) {
+        match moved {
+            // The home keeps what it needs by itself when it makes rights: giving some back is for who asks.
+            spread::Move::Grant { spoke, units } => {
+                let _ = rights.grant(me, spokes[spoke].0, units);
+            }
+            spread::Move::Reclaim { spoke, units } => {
+                facts.extend(ask_of(replica, account, rights, (spokes[spoke].0, units, Why::Balance))?);
+            }
+        }
+    }
+    Ok(facts)
+}
+
+/// The newest epochs of all others that hold rights here or made promises, with what they hold.
+fn spokes(replica: &Replica, rights: &Rights) -> Vec<(Actor, u64)> {
+    let me = replica.actor();
+    let newest = |actor: &Actor| replica.newest_actor(actor.node) == Some(*actor);
+    let others = rights.actors().into_iter().filter(|actor| *actor != me && newest(actor));
+    others.map(|actor| (actor, rights.held(actor))).collect()
+}
+
+/// Something that this node says about a promise by itself.
+pub fn step(promise: &Promise, step: Step, note: &str) -> Fact {
+    let note = Code::parse(note).expect("a short sentence is a code");
+    Fact::PromiseStep(PromiseStep { promise: promise.id, step, note, staff: Code::default() })
+}

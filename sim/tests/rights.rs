@@ -1,0 +1,265 @@
+//! Stock that is never promised twice: rights, promises and what becomes of them, in virtual time, over cuts and restores.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
+
+use stockroom_core::books::rights as book;
+use stockroom_core::input::{Answer, Command, DecreeRequest, Refusal, RetryKey};
+use stockroom_core::rights::holder;
+use stockroom_crdt::ids::{Actor, Code, Digest, NodeId, Sku, StoreId};
+use stockroom_crdt::money::Unit;
+use stockroom_crdt::stock::policy::{Allocation, PolicyRule, Target};
+use stockroom_crdt::stock::promise::{Claim, PromiseId, State, Step};
+use stockroom_crdt::stock::rights::{Account, Class, Rights};
+use stockroom_sim::world::World;
+
+const HUB: u32 = 1;
+const FIRST: u32 = 2;
+const SECOND: u32 = 3;
+
+#[test]
+fn what_is_received_can_be_promised_at_the_hub_and_at_the_store() {
+    let mut world = market(1, rule(Allocation::Proportional));
+    world.receive(FIRST, "A", 10);
+    world.run_ms(3_000);
+    let rights = rights(&world, HUB);
+    assert_eq!(rights.minted(), 10);
+    let (hub, home) = (held(&world, HUB, HUB), held(&world, FIRST, FIRST));
+    assert_eq!(hub + home, 10, "{rights:?}");
+    assert!(hub > 0 && home > 0, "both can promise: {rights:?}");
+    let promise = hard(world.reserve(HUB, 1, ("A", 1), &[1]).unwrap());
+    assert_eq!(hard(world.reserve(HUB, 1, ("A", 1), &[1]).unwrap()), promise, "a retry is the same promise");
+    world.run_ms(3_000);
+    assert_eq!(state(&world, FIRST, promise), State::Held);
+    world.say_of(HUB, promise, Step::Confirm).unwrap();
+    world.run_ms(3_000);
+    assert_eq!(state(&world, FIRST, promise), State::Confirmed);
+    world.say_of(FIRST, promise, Step::Pick).unwrap();
+    world.say_of(FIRST, promise, Step::Fulfil).unwrap();
+    world.run_ms(3_000);
+    assert_eq!(state(&world, HUB, promise), State::Fulfilled);
+    assert_eq!(on_hand(&world, HUB), 9);
+    assert_eq!(owed(&world, FIRST), 9, "the fulfilled one is not owed any more");
+}
+
+#[test]
+fn the_last_unit_goes_to_one_of_those_who_ask_also_with_all_links_cut() {
+    for cut in [false, true] {
+        for first in [HUB, FIRST, SECOND] {
+            let mut world = market(2, rule(Allocation::Proportional));
+            world.receive(FIRST, "A", 1);
+            world.run_ms(5_000);
+            if cut {
+                for (a, b) in [(FIRST, HUB), (SECOND, HUB), (SECOND, FIRST)] {
+                    world.cut(a, b);
+                }
+            }
+            let mut order = vec![HUB, FIRST, SECOND];
+            order.sort_by_key(|node| *node != first);
+            // Everybody asks again and again, as people do.
+            let mut promised = Vec::new();
+            for round in 0..6 {
+                for node in &order {
+                    if let Ok(Answer::Reserved { promise, .. }) = world.reserve(*node, round, ("A", 1), &[1]) {
+                        promised.push((*node, promise.id));
+                    }
+                }
+                world.run_ms(2_000);
+            }
+            let mut ids: Vec<_> = promised.iter().map(|(_, id)| *id).collect();
+            ids.dedup();
+            assert_eq!(ids.len(), 1, "cut {cut}, first {first}: {promised:?}");
+            let victim = ids[0];
+            // The till sells it from the shelf all the same.
+            world.sell(FIRST, 1, 1, &[("A", 1)]).unwrap();
+            for (a, b) in [(FIRST, HUB), (SECOND, HUB), (SECOND, FIRST)] {
+                world.connect(a, b);
+            }
+            world.run_ms(20_000);
+            for node in [HUB, FIRST, SECOND] {
+                assert_eq!(state(&world, node, victim), State::Shorted, "cut {cut}, first {first}, at {node}");
+                let record = record(&world, node, victim);
+                let due = stockroom_crdt::stock::shortage::compensation_id(record.said.shortage().unwrap(), victim);
+                let remedy = holder::compensation(&*world.snapshot(node), StoreId(1), due).unwrap();
+                assert!(remedy.is_some(), "the customer is compensated, and {node} knows: cut {cut}, first {first}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_promise_that_is_not_confirmed_ends_and_its_goods_are_free_again() {
+    let mut world = market(3, PolicyRule { hold_ms: 60_000, ..rule(Allocation::HubOnly) });
+    world.receive(FIRST, "A", 1);
+    world.run_ms(3_000);
+    let promise = hard(world.reserve(HUB, 1, ("A", 1), &[1]).unwrap());
+    assert!(matches!(world.reserve(HUB, 2, ("A", 1), &[1]), Ok(Answer::TurnedDown { .. })));
+    world.run_ms(70_000);
+    assert_eq!(state(&world, HUB, promise), State::Released);
+    let refused = world.say_of(HUB, promise, Step::Confirm).unwrap_err();
+    assert!(matches!(&refused, Refusal::State(text) if text.contains("released")), "{refused}");
+    let refused = world.say_of(FIRST, promise, Step::Release).unwrap_err();
+    assert!(matches!(&refused, Refusal::State(text) if text.contains("released")), "{refused}");
+    hard(world.reserve(HUB, 3, ("A", 1), &[1]).unwrap());
+}
+
+#[test]
+fn who_has_none_left_borrows_from_who_has_some() {
+    let mut world = market(4, rule(Allocation::Proportional));
+    world.receive(FIRST, "A", 10);
+    world.run_ms(5_000);
+    let mut kept = 0;
+    for n in 0..30 {
+        if let Ok(Answer::Reserved { .. }) = world.reserve(SECOND, n, ("A", 1), &[1]) {
+            kept += 1;
+        }
+        world.run_ms(2_000);
+    }
+    assert_eq!(kept, 10, "a neighbour can promise all of it while links are up: {:?}", rights(&world, HUB));
+}
+
+#[test]
+fn a_restored_home_makes_no_rights_before_it_knows_what_it_owes() {
+    for allocation in [Allocation::HubOnly, Allocation::Proportional, Allocation::Littlewood] {
+        restored_home(allocation);
+    }
+}
+
+fn restored_home(allocation: Allocation) {
+    println!("{}", allocation.as_str());
+    let mut world = market(5, rule(allocation));
+    world.receive(FIRST, "A", 4);
+    world.run_ms(5_000);
+    let image = world.nodes[&FIRST].disk.image();
+    world.receive(FIRST, "A", 6);
+    world.run_ms(5_000);
+    let promises: Vec<_> = (0..9).filter_map(|n| reserved(world.reserve(HUB, n, ("A", 1), &[1]))).collect();
+    assert!(promises.len() >= 4);
+    world.crash(FIRST);
+    world.nodes.get_mut(&FIRST).unwrap().disk = image;
+    world.start(FIRST);
+    world.receive(FIRST, "A", 3);
+    world.run_ms(2_000);
+    assert!(world.status(FIRST).rights_locked);
+    assert_eq!(held(&world, FIRST, FIRST), 0, "a new epoch begins with nothing");
+    world.connect(FIRST, HUB);
+    world.run_ms(30_000);
+    assert!(!world.status(FIRST).rights_locked);
+    let all = rights(&world, HUB);
+    assert!(owed(&world, FIRST) <= 13, "{all:?}");
+    assert!(all.minted() - all.burned() <= 26);
+    let more: Vec<_> = (100..130)
+        .filter_map(|n| {
+            world.run_ms(2_000);
+            reserved(world.reserve(HUB, n, ("A", 1), &[1]))
+        })
+        .collect();
+    println!("{} + {}: {:?}, {} on hand", promises.len(), more.len(), rights(&world, HUB), on_hand(&world, FIRST));
+    assert_eq!(promises.len() + more.len(), 13, "what the earlier life held is written off and can be promised anew");
+}
+
+#[test]
+fn rights_of_a_dead_node_are_written_off_by_a_decree_that_names_the_risk() {
+    let mut world = market(6, rule(Allocation::EqualBorrow));
+    world.receive(FIRST, "A", 10);
+    world.run_ms(5_000);
+    let lent = reserved(world.reserve(SECOND, 1, ("A", 3), &[1]));
+    assert!(lent.is_none());
+    world.run_ms(5_000);
+    let stranded = held(&world, HUB, SECOND);
+    assert!(stranded >= 3);
+    world.crash(SECOND);
+    let decree = |accept| {
+        let key = Digest::of(&[format!("{accept:?}").as_bytes()]);
+        let request = DecreeRequest { node: NodeId(SECOND), reason: Code::default(), staff: Code::default(), accept };
+        Command::Retire(RetryKey { key, body: key }, request)
+    };
+    let refused = world.command(HUB, decree(None)).unwrap_err();
+    assert!(refused.to_string().contains(&format!("up to {stranded} units")), "{refused}");
+    world.command(HUB, decree(Some(stranded))).unwrap();
+    world.run_ms(10_000);
+    assert_eq!(owed(&world, FIRST), 10);
+    assert_eq!(held(&world, FIRST, FIRST) + held(&world, FIRST, HUB), 10, "the home made them anew");
+}
+
+#[test]
+fn a_cut_off_hub_promises_softly_within_its_budget() {
+    let soft = PolicyRule { soft_ppm: 50_000, overbooking_ppm: 200_000, ..rule(Allocation::Static) };
+    let mut world = market(7, soft);
+    world.receive(FIRST, "A", 10);
+    world.run_ms(5_000);
+    world.cut(FIRST, HUB);
+    world.run_ms(1_000);
+    let (mut hard, mut soft) = (0, Vec::new());
+    for n in 0..30 {
+        match world.reserve(HUB, n, ("A", 1), &[1]).unwrap() {
+            Answer::Reserved { promise, .. } if promise.claim == Claim::Hard => hard += 1,
+            Answer::Reserved { promise, .. } => soft.push(promise.id),
+            _ => {}
+        }
+    }
+    assert!(hard > 0 && hard < 10, "{hard}");
+    assert_eq!(soft.len(), 1, "the budget is two, of which one lies at the hub");
+}
+
+fn rule(allocation: Allocation) -> PolicyRule {
+    PolicyRule { lead_ms: 0, ..PolicyRule::of(Target::All, allocation) }
+}
+
+fn market(seed: u64, rule: PolicyRule) -> World {
+    println!("seed {seed}");
+    let mut world = World::new(seed);
+    world.put_products(&[("A", Unit::Each)]);
+    world.enrol_in_group(1, "red");
+    world.enrol_in_group(2, "red");
+    world.put_rule(rule);
+    world.connect(FIRST, HUB);
+    world.connect(SECOND, HUB);
+    world.connect(SECOND, FIRST);
+    world.run_ms(5_000);
+    world
+}
+
+fn account() -> Account {
+    Account { store: StoreId(1), sku: Sku::parse("A").unwrap(), unit: Unit::Each }
+}
+
+fn rights(world: &World, at: u32) -> Rights {
+    book::rights(&*world.snapshot(at), &account(), Class::Goods).unwrap()
+}
+
+/// What the newest epoch of `who` holds, as `at` knows it.
+fn held(world: &World, at: u32, who: u32) -> u64 {
+    let epoch = if world.is_up(who) { world.status(who).epoch.0 } else { 1 };
+    rights(world, at).held(Actor::new(who, epoch))
+}
+
+fn owed(world: &World, at: u32) -> u64 {
+    let rights = rights(world, at);
+    stockroom_core::rights::home::liability(&*world.snapshot(at), &account(), (Class::Goods, &rights)).unwrap().units()
+}
+
+fn on_hand(world: &World, at: u32) -> i64 {
+    stockroom_core::rights::home::on_hand(&*world.snapshot(at), &account()).unwrap()
+}
+
+fn record(world: &World, at: u32, promise: PromiseId) -> book::Record {
+    book::record(&*world.snapshot(at), StoreId(1), promise).unwrap().unwrap()
+}
+
+fn state(world: &World, at: u32, promise: PromiseId) -> State {
+    record(world, at, promise).state()
+}
+
+fn hard(answer: Answer) -> PromiseId {
+    match answer {
+        Answer::Reserved { promise, .. } if promise.claim == Claim::Hard => promise.id,
+        other => panic!("no hard promise: {other:?}"),
+    }
+}
+
+fn reserved(answer: Result<Answer, Refusal>) -> Option<PromiseId> {
+    match answer.unwrap() {
+        Answer::Reserved { promise, .. } => Some(promise.id),
+        _ => None,
+    }
+}
