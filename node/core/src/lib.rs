@@ -11,6 +11,7 @@
 //! | [`replica`], [`ingest`], [`parked`], [`continuity`], [`authority`], [`fences`] | own entries, others' entries, those that came too early, is this our database, who may write what, and who no longer |
 //! | [`journal`], [`books`] | the logs, and what they add up to |
 //! | [`overlay`], [`storage`] | the batch in progress, the tables on disk |
+//! | [`policy`] | who holds how many rights, and what may be promised without one: pure functions of demand and outages |
 //! | [`sync`] | links, handshake, feeds, parcels |
 //! | [`view`], [`status`] | reading, without waiting for commits |
 
@@ -42,6 +43,8 @@ pub mod journal;
 
 pub mod overlay;
 pub mod storage;
+
+pub mod policy;
 
 pub mod sync;
 

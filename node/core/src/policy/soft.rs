@@ -1,0 +1,129 @@
+//! When a promise may be made without a right: it will very likely find one in time.
+//!
+//! Somebody who is cut off and has no right left knows how many there were elsewhere, and how fast they go. The promise holds if one is
+//! left when the link is back. How bad it can get is not left to chance: every soft promise also uses up a right of the class
+//! `Overbooking`, of which there are only so many.
+
+use super::outage::Lengths;
+
+/// What somebody who is cut off knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut<'a> {
+    /// Free rights elsewhere when it was told last.
+    pub elsewhere: u64,
+    /// Its own soft promises that wait for a right.
+    pub waiting: u64,
+    /// What all others ask for together, units per millisecond.
+    pub others_rate: f64,
+    /// From when it was told until it was cut off, milliseconds.
+    pub stale_ms: f64,
+    /// How long this outage lasts in all: [`super::outage::History::lengths_beyond`] of what has passed.
+    pub outage: &'a Lengths,
+}
+
+/// The probability that no right is left for one more soft promise when the link is back:
+/// `P(Pois(rate (stale + outage)) >= elsewhere - waiting)`, mixed over the lengths.
+pub fn risk(cut: &Cut<'_>) -> f64 {
+    match cut.elsewhere.saturating_sub(cut.waiting) {
+        0 => 1.0,
+        left => cut.outage.demand_at_least(cut.others_rate, cut.stale_ms, left),
+    }
+}
+
+/// True when one more soft promise is broken with a probability of at most `soft_ppm` parts per million.
+pub fn accepts(cut: &Cut<'_>, soft_ppm: u32) -> bool {
+    soft_ppm > 0 && risk(cut) <= f64::from(soft_ppm) / 1e6
+}
+
+/// One holder of rights that cannot be reached now.
+#[derive(Clone, Copy, Debug)]
+pub struct Stranded<'a> {
+    /// What it held when it was heard of last.
+    pub held: u64,
+    /// What is asked for there, units per millisecond.
+    pub rate: f64,
+    /// How long its outage lasts in all.
+    pub outage: &'a Lengths,
+}
+
+/// The probability that the rights of holders who cannot be reached, when they come back before the horizon, are too few for `waiting`
+/// soft promises and one more. A holder whose outage ends in time brings back what its own customers did not use; holders are taken to
+/// be independent of each other.
+pub fn stranded_risk(stranded: &[Stranded<'_>], waiting: u64, horizon_ms: f64) -> f64 {
+    let Some(needed) = usize::try_from(waiting).ok().and_then(|n| n.checked_add(1)).filter(|n| *n <= NEEDED_MAX) else {
+        return 1.0;
+    };
+    // At n: the probability that exactly n come back; at `needed`, that many or more.
+    let mut back = vec![0.0; needed + 1];
+    back[0] = 1.0;
+    for holder in stranded.iter().filter(|holder| holder.held > 0) {
+        let most = usize::try_from(holder.held).unwrap_or(needed).min(needed);
+        let at_least = |n: usize| match n {
+            0 => 1.0,
+            n => holder.outage.spared(holder.rate, horizon_ms, holder.held - n as u64),
+        };
+        let chances: Vec<f64> =
+            (0..=most).map(|n| at_least(n) - if n < most { at_least(n + 1) } else { 0.0 }).collect();
+        let before = std::mem::replace(&mut back, vec![0.0; needed + 1]);
+        for (had, chance) in before.iter().enumerate() {
+            for (more, p) in chances.iter().enumerate() {
+                back[(had + more).min(needed)] += chance * p;
+            }
+        }
+    }
+    (1.0 - back[needed]).clamp(0.0, 1.0)
+}
+
+/// So many soft promises at most stand on stranded rights.
+const NEEDED_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: f64 = 3_600_000.0;
+
+    fn cut(outage: &Lengths, elsewhere: u64, waiting: u64) -> Cut<'_> {
+        Cut { elsewhere, waiting, others_rate: 1.0 / HOUR, stale_ms: 0.0, outage }
+    }
+
+    #[test]
+    fn a_promise_is_as_sure_as_there_are_rights_left() {
+        let hour = Lengths::new(vec![(1.0, HOUR)]);
+        // P(Pois(1) >= 1), and P(Pois(1) >= 5) = 1 - e^-1 (1 + 1 + 1/2 + 1/6 + 1/24)
+        assert!((risk(&cut(&hour, 1, 0)) - 0.632_121).abs() < 1e-5);
+        assert!((risk(&cut(&hour, 5, 0)) - 0.003_660).abs() < 1e-5);
+        assert!(accepts(&cut(&hour, 5, 0), 10_000) && !accepts(&cut(&hour, 5, 0), 1_000));
+        assert!(!accepts(&cut(&hour, 5, 1), 10_000), "the first soft promise takes one of the five");
+        assert!(!accepts(&cut(&hour, 0, 0), 999_999) && !accepts(&cut(&hour, 3, 9), 999_999));
+        assert!(!accepts(&cut(&hour, u64::MAX, 0), 0), "no soft promises were wished for");
+    }
+
+    #[test]
+    fn risk_grows_with_time_and_falls_with_rights() {
+        let mut last = 1.0;
+        for elsewhere in 1..50 {
+            let hours = Lengths::new(vec![(0.5, HOUR), (0.5, 9.0 * HOUR)]);
+            let now = risk(&cut(&hours, elsewhere, 0));
+            assert!(now <= last && now >= 0.0);
+            let staler = Cut { stale_ms: HOUR, ..cut(&hours, elsewhere, 0) };
+            assert!(risk(&staler) >= now);
+            last = now;
+        }
+    }
+
+    #[test]
+    fn rights_that_come_back_late_or_used_back_no_promise() {
+        let (hour, week) = (Lengths::new(vec![(1.0, HOUR)]), Lengths::new(vec![(1.0, 168.0 * HOUR)]));
+        let holder = |held, rate_hour: f64, outage| Stranded { held, rate: rate_hour / HOUR, outage };
+        let quiet = [holder(3, 0.0, &hour)];
+        assert!(stranded_risk(&quiet, 0, 9.0 * HOUR) < 1e-9 && stranded_risk(&quiet, 2, 9.0 * HOUR) < 1e-9);
+        assert_eq!(stranded_risk(&quiet, 3, 9.0 * HOUR), 1.0, "three are there, four are needed");
+        assert_eq!(stranded_risk(&[holder(3, 0.0, &week)], 0, 9.0 * HOUR), 1.0);
+        // One right, e^-0.5 that it is still there after the hour.
+        let busy = stranded_risk(&[holder(1, 0.5, &hour)], 0, 9.0 * HOUR);
+        assert!((busy - 0.393_469).abs() < 1e-5, "{busy}");
+        assert_eq!(stranded_risk(&[], 0, HOUR), 1.0);
+        assert_eq!(stranded_risk(&[holder(u64::MAX, 1.0, &hour)], u64::MAX - 1, HOUR), 1.0);
+    }
+}
