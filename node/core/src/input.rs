@@ -194,7 +194,7 @@ pub struct SellRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SellLine {
     /// What, after barcodes were looked up.
-    pub sku: stockroom_crdt::ids::Sku,
+    pub sku: Sku,
     /// In which unit; the product's if absent.
     pub unit: Option<Unit>,
     /// How many; negative for a return, which needs an approver.

@@ -193,6 +193,13 @@ impl Lengths {
         self.points.iter().map(tail).sum::<f64>().clamp(0.0, 1.0)
     }
 
+    /// `P(the outage ends within horizon_ms, and at most count are asked for during it)`.
+    pub fn spared(&self, rate: f64, horizon_ms: f64, count: u64) -> f64 {
+        let in_time = self.points.iter().filter(|(_, ms)| *ms <= horizon_ms);
+        let few = |(weight, ms): &(f64, f64)| weight * (1.0 - at_least(rate * ms, count.saturating_add(1)));
+        in_time.map(few).sum::<f64>().clamp(0.0, 1.0)
+    }
+
     /// `P(at least 1 is asked for), P(at least 2), ...` during the outage; every `lot`-th of them.
     pub fn demand_tails(&self, rate: f64, lot: u64) -> Tails {
         Tails::new(self.points.iter().map(|(weight, ms)| (*weight, rate * ms)), lot)

@@ -4,7 +4,6 @@
 //! left when the link is back. How bad it can get is not left to chance: every soft promise also uses up a right of the class
 //! `Overbooking`, of which there are only so many.
 
-use super::chance::at_least;
 use super::outage::Lengths;
 
 /// What somebody who is cut off knows.
@@ -48,36 +47,35 @@ pub struct Stranded<'a> {
 }
 
 /// The probability that the rights of holders who cannot be reached, when they come back before the horizon, are too few for `waiting`
-/// soft promises and one more. Holders are taken one by one: a holder whose outage ends in time brings back what it did not use.
-///
-/// The number that comes back is taken as nearly normal with the holders' means and variances, with half a unit of correction; a
-/// holder who comes back too late brings nothing.
+/// soft promises and one more. A holder whose outage ends in time brings back what its own customers did not use; holders are taken to
+/// be independent of each other.
 pub fn stranded_risk(stranded: &[Stranded<'_>], waiting: u64, horizon_ms: f64) -> f64 {
-    let needed = waiting.saturating_add(1);
-    let (mut none_short, mut one_by_one) = (1.0, 0u64);
-    // The surest holders first: the promise stands on as few as give what is needed.
-    let mut sure: Vec<(f64, u64)> = Vec::new();
+    let Some(needed) = usize::try_from(waiting).ok().and_then(|n| n.checked_add(1)).filter(|n| *n <= NEEDED_MAX) else {
+        return 1.0;
+    };
+    // At n: the probability that exactly n come back; at `needed`, that many or more.
+    let mut back = vec![0.0; needed + 1];
+    back[0] = 1.0;
     for holder in stranded.iter().filter(|holder| holder.held > 0) {
-        let back = 1.0 - holder.outage.beyond(horizon_ms);
-        for nth in 1..=holder.held.min(NEEDED_MAX) {
-            // Its nth right comes back if fewer than held - nth + 1 are used there.
-            let used = holder.outage.demand_at_least(holder.rate, 0.0, holder.held - nth + 1);
-            sure.push((back * (1.0 - used), 1));
+        let most = usize::try_from(holder.held).unwrap_or(needed).min(needed);
+        let at_least = |n: usize| match n {
+            0 => 1.0,
+            n => holder.outage.spared(holder.rate, horizon_ms, holder.held - n as u64),
+        };
+        let chances: Vec<f64> =
+            (0..=most).map(|n| at_least(n) - if n < most { at_least(n + 1) } else { 0.0 }).collect();
+        let before = std::mem::replace(&mut back, vec![0.0; needed + 1]);
+        for (had, chance) in before.iter().enumerate() {
+            for (more, p) in chances.iter().enumerate() {
+                back[(had + more).min(needed)] += chance * p;
+            }
         }
     }
-    sure.sort_by(|a, b| b.0.total_cmp(&a.0));
-    for (chance, units) in sure {
-        if one_by_one >= needed || needed > NEEDED_MAX {
-            break;
-        }
-        none_short *= chance;
-        one_by_one += units;
-    }
-    if one_by_one < needed { 1.0 } else { 1.0 - none_short }
+    (1.0 - back[needed]).clamp(0.0, 1.0)
 }
 
 /// So many soft promises at most stand on stranded rights.
-const NEEDED_MAX: u64 = 64;
+const NEEDED_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
