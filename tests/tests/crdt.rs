@@ -1,4 +1,4 @@
-//! The data model seen from outside: join laws, stock, canonical bytes, runs, hostile bytes, chains, clocks, article numbers.
+//! The data model seen from outside: join laws, stock, rights and promises, canonical bytes, runs, hostile bytes, chains, clocks, article numbers.
 
 #[cfg(test)]
 mod crdt {
@@ -13,6 +13,7 @@ mod crdt {
     mod golden;
     mod hostile;
     mod join;
+    mod promised;
     mod runs;
     mod stock;
 }

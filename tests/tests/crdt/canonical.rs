@@ -101,8 +101,8 @@ fn scopes_have_one_form() {
 }
 
 #[test]
-fn control_facts_and_recalls_are_critical_and_nothing_else_is() {
-    check("control_facts_and_recalls_are_critical", 500, known(), |entry| {
+fn what_does_harm_when_it_is_not_understood_is_critical_and_nothing_else_is() {
+    check("what_does_harm_is_critical", 500, known(), |entry| {
         prop_assert_eq!(entry.fact.is_critical(), CRITICAL.contains(&entry.fact.kind()));
         prop_assert_eq!(entry.to_bytes()[0] & 1 == 1, entry.fact.is_critical());
         Ok(())
@@ -327,6 +327,17 @@ pub fn encode_rest(entry: &Entry, sink: &mut impl Sink) {
         Fact::DayOpen(fact) => fact.encode(sink),
         Fact::DayClose(fact) => fact.encode(sink),
         Fact::Adjustment(fact) => fact.encode(sink),
+        Fact::PolicyRule(fact) => fact.encode(sink),
+        Fact::Rights(fact) => fact.encode(sink),
+        Fact::Promise(fact) => fact.encode(sink),
+        Fact::PromiseStep(fact) => fact.encode(sink),
+        Fact::Want(fact) => fact.encode(sink),
+        Fact::Hint(fact) => fact.encode(sink),
+        Fact::Shortage(fact) => fact.encode(sink),
+        Fact::Compensation(fact) => fact.encode(sink),
+        Fact::Retire(fact) => fact.encode(sink),
+        Fact::Consent(fact) => fact.encode(sink),
+        Fact::GoodsIssue(fact) => fact.encode(sink),
         Fact::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
     }
 }
@@ -367,4 +378,16 @@ fn the_sink_of_these_tests_writes_what_the_crate_writes() {
 }
 
 /// Acting without these does harm, so a node that does not know them must stop.
-const CRITICAL: [u16; 6] = [kind::EPOCH_OPEN, kind::NODE, kind::FENCE, kind::STORE, kind::FORK, kind::RECALL];
+const CRITICAL: [u16; 11] = [
+    kind::EPOCH_OPEN,
+    kind::NODE,
+    kind::FENCE,
+    kind::STORE,
+    kind::FORK,
+    kind::RECALL,
+    kind::RIGHTS,
+    kind::PROMISE,
+    kind::PROMISE_STEP,
+    kind::SHORTAGE,
+    kind::RETIRE,
+];

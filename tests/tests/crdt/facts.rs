@@ -52,7 +52,7 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
             (u32s(), code()).prop_map(|(number, staff)| Fact::DayClose(DayClose { number, staff })).boxed()
         }
         kind::ADJUSTMENT => adjustment().prop_map(Fact::Adjustment).boxed(),
-        other => panic!("no generator for facts of kind {other}"),
+        other => super::promised::fact_of(other),
     }
 }
 

@@ -107,7 +107,8 @@ fn entries() -> Vec<(&'static str, Entry)> {
         ("adjustment", Fact::Adjustment(adjustment())),
         ("opaque", Fact::Opaque(Opaque { kind: 9_999, critical: true, body: b"from the future".to_vec() })),
     ];
-    facts.into_iter().map(|(name, fact)| (name, Entry { hlc: Hlc::new(MS, 3), fact })).collect()
+    let facts = facts.into_iter().chain(super::promised::examples());
+    facts.map(|(name, fact)| (name, Entry { hlc: Hlc::new(MS, 3), fact })).collect()
 }
 
 fn epoch_open() -> EpochOpen {

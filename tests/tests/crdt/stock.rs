@@ -109,6 +109,7 @@ fn every_line_has_its_effect_and_other_facts_have_none() {
             Fact::Sale(sale) => (sale.lines.len(), -sale.lines.iter().map(|line| line.quantity).sum::<i64>()),
             Fact::GoodsReceipt(receipt) => (receipt.lines.len(), receipt.lines.iter().map(|line| line.quantity).sum()),
             Fact::Adjustment(adjustment) => (1, adjustment.delta),
+            Fact::GoodsIssue(issue) => (1, -issue.quantity),
             Fact::CountClose(close) => (close.lines.len(), 0),
             _ => (0, 0),
         };
