@@ -239,7 +239,7 @@ impl Core {
     fn link_down(&mut self, id: LinkId) -> Option<NodeId> {
         let node = self.sync.link_down(id)?;
         if !self.sync.has_link(node) {
-            self.replica.note_link(node, false);
+            self.replica.note_link(node, StoreId(0), false);
         }
         Some(node)
     }
@@ -249,7 +249,7 @@ impl Core {
         self.replica.parked.expire(self.replica.now.mono_ms);
         command::day::roll_over(&mut self.replica)?;
         self.replica.expire_promises()?;
-        self.replica.balance_due();
+        self.replica.spread_due();
         for id in self.sync.silent(&self.replica) {
             self.replica.reached("a handshake timed out");
             let peer = self.link_down(id);

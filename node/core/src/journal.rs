@@ -197,6 +197,11 @@ impl Journal {
         self.scopes.get(scope).copied()
     }
 
+    /// Steps of all feeds together; grows with everything that is taken in.
+    pub fn fed(&self) -> u64 {
+        self.scopes().map(|(_, feed)| feed.next - 1).sum()
+    }
+
     /// All scopes with a feed.
     pub fn scopes(&self) -> impl Iterator<Item = (&Scope, ScopeFeed)> {
         self.scopes.iter().map(|(scope, feed)| (scope, *feed))

@@ -92,6 +92,9 @@ pub const MATES_MAX: usize = 31;
 /// Stores that one reservation looks at.
 pub const RESERVE_STORES_MAX: usize = 64;
 
+/// Accounts that nobody waits for which one commit looks at: a few milliseconds, in which a till waits.
+pub const SETTLE_LATER_MAX: usize = 64;
+
 /// Rounds in which what follows from what follows is written into one commit: a release frees goods, which become rights, which
 /// are granted, and a few to spare.
 pub const SETTLE_ROUNDS_MAX: usize = 8;

@@ -180,6 +180,11 @@ impl Replica {
             let claims = token.heads.iter().map(|(scope, seq, hash)| (token.epoch, scope.clone(), *seq, *hash));
             replica.desk.claims = claims.collect();
         }
+        if token.as_ref().is_some_and(|token| token.fed > replica.journal.fed()) {
+            // The database was set back without losing anything of its own: positions that it gives out now were given out before.
+            replica.feed_epoch = replica.rng.next_u32();
+            replica.reached("a feed began anew after the database was set back");
+        }
         if let Some(reason) = verdict {
             let floor = token.map_or(0, |token| token.epoch.0).max(replica.epoch.0);
             replica.open_epoch(floor, reason)?;
@@ -327,6 +332,11 @@ impl Replica {
     /// When the token wants to be written, on the monotonic clock.
     pub fn token_deadline(&self) -> Option<u64> {
         self.token.changed.then_some(self.token.written_ms + self.tuning.token_after_ms)
+    }
+
+    /// Something was taken in: the token follows within its time.
+    pub(crate) fn note_fed(&mut self) {
+        self.token.changed = true;
     }
 
     /// Asks for the token to be written at the next commit.
@@ -547,7 +557,7 @@ impl Replica {
         {
             self.grant_again(fact)?;
         }
-        self.touch_rights(&item.entry, accounts)?;
+        self.touch_rights(actor, &item.entry, accounts)?;
         if let Scope::StoreStock(store) = scope {
             self.touch_goods(store, &item.entry);
         }
@@ -612,7 +622,9 @@ impl Replica {
             .filter(|(_, log)| log.id.actor == actor)
             .map(|(_, log)| (log.id.scope.clone(), log.head.seq, log.head.hash))
             .collect();
-        let token = Token { tenant: self.me.tenant, node: actor.node, epoch: self.epoch, volume: self.volume, heads };
+        let fed = self.journal.fed();
+        let (tenant, node) = (self.me.tenant, actor.node);
+        let token = Token { tenant, node, epoch: self.epoch, volume: self.volume, heads, fed };
         Some(token.to_bytes())
     }
 }

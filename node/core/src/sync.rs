@@ -139,11 +139,11 @@ impl Sync {
                 self.interest_changed(replica, id)?;
             }
             Frame::Held(heads) => {
-                let node = link.peer.node;
+                let (node, store) = (link.peer.node, link.peer.store);
                 let direct = link.path == Path::Direct;
                 handshake::on_held(replica, link, heads)?;
                 if direct {
-                    replica.note_link(node, true);
+                    replica.note_link(node, store, true);
                 }
                 self.became_ready(id);
             }

@@ -5,26 +5,32 @@
 //! first. A promise of its own that the home declared broken it makes good: from another store if it holds a right there,
 //! otherwise with a refund that somebody has to pay.
 
+use std::collections::BTreeMap;
+
 use stockroom_crdt::codec::Rows;
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::ids::{Actor, Code, NodeId, StoreId};
+use stockroom_crdt::product::Channel;
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::custody::{Hint, Want, Why};
 use stockroom_crdt::stock::policy::Allocation;
-use stockroom_crdt::stock::promise::{Claim, Promise, PromiseStep, Step};
+use stockroom_crdt::stock::promise::{Claim, Promise, PromiseId, PromiseStep, State, Step};
 use stockroom_crdt::stock::rights::{Account, Class, Rights};
 use stockroom_crdt::stock::shortage::{Compensation, Remedy, compensation_id};
 
-use super::{PRIOR_PER_DAY, home, known};
+use super::desk::PRIOR_PER_DAY;
+use super::{home, known};
 use crate::books::{cells, rights as book};
+use crate::limits::RESERVE_STORES_MAX;
 use crate::policy::demand::Demand;
 use crate::policy::outage::{History, Lengths};
 use crate::policy::spread::{self, Pool, Spoke};
 use crate::replica::Replica;
 use crate::storage::{Snapshot, StoreError};
+use crate::view::View;
 
 /// What a holder that is not the home writes about an account.
-pub fn follows(replica: &Replica, account: &Account) -> Result<Vec<(Scope, Fact)>, StoreError> {
+pub fn follows(replica: &Replica, account: &Account, spread: bool) -> Result<Vec<(Scope, Fact)>, StoreError> {
     let me = replica.actor();
     let here = Scope::StoreRights(account.store);
     let held = book::rights(&replica.overlay, account, Class::Goods)?;
@@ -32,12 +38,15 @@ pub fn follows(replica: &Replica, account: &Account) -> Result<Vec<(Scope, Fact)
     let mut facts = known::retirements(replica, account.store, &rights)?;
     facts.extend(hardened(replica, account, &mut rights)?);
     facts.extend(answer(replica, account, &mut rights)?);
-    facts.extend(balance(replica, account, &mut rights)?);
-    facts.extend(compensated(replica, account)?);
+    if spread {
+        facts.extend(balance(replica, account, &mut rights)?);
+    }
     if rights.row(me) != held.row(me) {
         facts.push(replica.row_fact(account, Class::Goods, &rights));
     }
-    Ok(facts.into_iter().map(|fact| (here.clone(), fact)).collect())
+    let mut facts: Vec<_> = facts.into_iter().map(|fact| (here.clone(), fact)).collect();
+    facts.extend(compensated(replica, account)?);
+    Ok(facts)
 }
 
 /// Answers requests to this node that were not answered: grants what can be spared in `rights`, and gives the hints.
@@ -58,7 +67,8 @@ pub fn answer(replica: &Replica, account: &Account, rights: &mut Rights) -> Resu
             continue;
         }
         if give < want.quantity {
-            let richest = richest(rights, [me, asker]);
+            let others = others(rights, me).into_iter().filter(|(actor, _)| *actor != asker);
+            let richest = others.max_by_key(|(actor, units)| (*units, std::cmp::Reverse(*actor)));
             let (node, units) = richest.map_or((NodeId(0), 0), |(actor, units)| (actor.node, units));
             facts.push(Fact::Hint(Hint {
                 account: account.clone(),
@@ -77,7 +87,8 @@ pub fn answer(replica: &Replica, account: &Account, rights: &mut Rights) -> Resu
     Ok(facts)
 }
 
-/// Asks the one who holds the most for rights, unless a request to it is open. `None` when nobody else holds any.
+/// Asks for rights whoever holds the most, first of those whose link is up, unless a request to it is open; then the next one.
+/// `None` when nobody is left to be asked.
 pub fn ask(
     replica: &Replica,
     account: &Account,
@@ -85,8 +96,16 @@ pub fn ask(
     (quantity, why): (u64, Why),
 ) -> Result<Option<Fact>, StoreError> {
     let me = replica.actor();
-    let Some((of, units)) = richest(rights, [me, me]) else { return Ok(None) };
-    ask_of(replica, account, rights, (of, quantity.min(units).max(1), why))
+    let mut holders = others(rights, me);
+    let up = |actor: &Actor| replica.desk.links.get(&actor.node).is_some_and(|link| link.up);
+    holders.sort_by_key(|(actor, units)| (!up(actor), std::cmp::Reverse(*units), *actor));
+    for (of, units) in holders {
+        let asked = ask_of(replica, account, rights, (of, quantity.min(units).max(1), why))?;
+        if asked.is_some() {
+            return Ok(asked);
+        }
+    }
+    Ok(None)
 }
 
 /// Asks one holder for rights, unless a request to it is open.
@@ -143,16 +162,15 @@ pub fn spoke<'a>(replica: &Replica, account: &Account, (node, held): (NodeId, u6
     }
 }
 
-/// Whoever of the others holds the most, as far as is known here; only the newest epoch of a node can give anything.
-pub fn richest(rights: &Rights, but: [Actor; 2]) -> Option<(Actor, u64)> {
-    let mut newest: std::collections::BTreeMap<NodeId, Actor> = std::collections::BTreeMap::new();
+/// The others that hold something, as far as is known here; only the newest epoch of a node can give anything.
+fn others(rights: &Rights, but: Actor) -> Vec<(Actor, u64)> {
+    let mut newest: BTreeMap<NodeId, Actor> = BTreeMap::new();
     for actor in rights.actors() {
         let held = newest.entry(actor.node).or_insert(actor);
         *held = (*held).max(actor);
     }
-    let others = newest.into_values().filter(|actor| !but.contains(actor));
-    let held = others.map(|actor| (actor, rights.held(actor))).filter(|(_, units)| *units > 0);
-    held.max_by_key(|(actor, units)| (*units, std::cmp::Reverse(*actor)))
+    let others = newest.into_values().filter(|actor| actor.node != but.node);
+    others.map(|actor| (actor, rights.held(actor))).filter(|(_, units)| *units > 0).collect()
 }
 
 /// Requests about an account, with who made them.
@@ -189,21 +207,60 @@ fn spare(replica: &Replica, account: &Account, rights: &Rights, want: &Want) -> 
     })
 }
 
-/// What is owed for own promises that the home declared broken, where nobody decided it yet.
-pub fn compensated(replica: &Replica, account: &Account) -> Result<Vec<Fact>, StoreError> {
+/// What is owed for own promises that the home declared broken, where nobody decided it yet: goods of another store for a
+/// delivery, if this node holds a right there, otherwise the money back. Who wanted to collect decides anew where.
+pub fn compensated(replica: &Replica, account: &Account) -> Result<Vec<(Scope, Fact)>, StoreError> {
+    let Some(owed) = replica.desk.shorted.get(account) else { return Ok(Vec::new()) };
+    let here = Scope::StoreRights(account.store);
     let mut facts = Vec::new();
-    for id in &replica.desk.shorted {
+    for id in owed {
         let Some(record) = book::record(&replica.overlay, account.store, *id)? else { continue };
         let (Some(promise), Some(shortage)) = (&record.promise, record.said.shortage()) else { continue };
-        if promise.account != *account || id.issuer.node != replica.actor().node {
+        let due = compensation_id(shortage, *id);
+        // A handover that came before the shortage was known needs no amends.
+        let needed = record.state() == State::Shorted;
+        if !needed || compensation(&replica.overlay, account.store, due)?.is_some() {
             continue;
         }
-        let due = compensation_id(shortage, *id);
-        if compensation(&replica.overlay, account.store, due)?.is_none() {
-            facts.push(Fact::Compensation(Compensation { id: due, promise: *id, remedy: Remedy::Refund }));
-        }
+        // One promise from elsewhere at a time: the rights that it takes must be in the books before the next one looks.
+        let elsewhere = if facts.is_empty() { resourced(replica, promise, due)? } else { None };
+        let remedy = match elsewhere {
+            Some((other, taken)) => {
+                let scope = Scope::StoreRights(other.account.store);
+                let id = other.id;
+                facts.extend([(scope.clone(), taken), (scope, Fact::Promise(other))]);
+                Remedy::Resourced(id)
+            }
+            None if promise.channel == Channel::Delivery && !facts.is_empty() => continue,
+            None => Remedy::Refund,
+        };
+        facts.push((here.clone(), Fact::Compensation(Compensation { id: due, promise: *id, remedy })));
     }
     Ok(facts)
+}
+
+/// A promise of the same goods at another store in place of a broken one, with the row that pays for it.
+fn resourced(replica: &Replica, lost: &Promise, due: [u8; 16]) -> Result<Option<(Promise, Fact)>, StoreError> {
+    if lost.channel != Channel::Delivery || replica.rights_locked {
+        return Ok(None);
+    }
+    let me = replica.actor();
+    for record in View::new(&replica.overlay).stores()?.into_iter().take(RESERVE_STORES_MAX) {
+        let account = Account { store: record.store, ..lost.account.clone() };
+        if account == lost.account || replica.rule_for(&account.sku)?.is_none() {
+            continue;
+        }
+        let mut rights = book::rights(&replica.overlay, &account, Class::Goods)?;
+        if rights.use_up(me, lost.quantity).is_err() {
+            continue;
+        }
+        // The name follows from what is owed: the same amends have one name.
+        let number = u64::from_be_bytes(std::array::from_fn(|at| due[at]));
+        let id = PromiseId { issuer: me, number };
+        let row = replica.row_fact(&account, Class::Goods, &rights);
+        return Ok(Some((Promise { id, account, claim: Claim::Hard, replaces: Some(lost.id), ..lost.clone() }, row)));
+    }
+    Ok(None)
 }
 
 /// What was decided under the id of a compensation.
@@ -218,7 +275,7 @@ pub fn compensation(
 }
 
 /// Own soft promises get a right to goods behind them as far as there are any, the oldest first.
-fn hardened(replica: &Replica, account: &Account, rights: &mut Rights) -> Result<Vec<Fact>, StoreError> {
+pub fn hardened(replica: &Replica, account: &Account, rights: &mut Rights) -> Result<Vec<Fact>, StoreError> {
     let me = replica.actor();
     if replica.rights_locked {
         return Ok(Vec::new());
@@ -240,10 +297,8 @@ fn hardened(replica: &Replica, account: &Account, rights: &mut Rights) -> Result
 
 /// A hub spreads what it holds by the rule, when it is time to.
 fn balance(replica: &Replica, account: &Account, rights: &mut Rights) -> Result<Vec<Fact>, StoreError> {
-    if !replica.desk.balancing || replica.own_store().is_some() {
-        return Ok(Vec::new());
-    }
-    let Some(rule) = replica.rule_for(&account.sku)? else { return Ok(Vec::new()) };
+    let hub = replica.own_store().is_none();
+    let Some(rule) = replica.rule_for(&account.sku)?.filter(|_| hub) else { return Ok(Vec::new()) };
     let me = replica.actor();
     let spokes = spokes(replica, rights);
     let lengths: Vec<Lengths> = spokes.iter().map(|(actor, _)| lengths(replica, actor.node)).collect();

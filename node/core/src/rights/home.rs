@@ -6,6 +6,7 @@
 
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, StoreId};
+use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::custody::Why;
 use stockroom_crdt::stock::policy::{Allocation, PolicyRule};
 use stockroom_crdt::stock::promise::{Promise, PromiseStep, State, Step};
@@ -23,7 +24,14 @@ use crate::storage::{Snapshot, StoreError};
 use crate::view::View;
 
 /// What the home writes about one of its accounts.
-pub fn follows(replica: &Replica, account: &Account) -> Result<Vec<Fact>, StoreError> {
+pub fn follows(replica: &Replica, account: &Account) -> Result<Vec<(Scope, Fact)>, StoreError> {
+    let here = Scope::StoreRights(account.store);
+    let mut facts: Vec<_> = of_goods(replica, account)?.into_iter().map(|fact| (here.clone(), fact)).collect();
+    facts.extend(holder::compensated(replica, account)?);
+    Ok(facts)
+}
+
+fn of_goods(replica: &Replica, account: &Account) -> Result<Vec<Fact>, StoreError> {
     let rule = replica.rule_for(&account.sku)?;
     let open = book::open(&replica.overlay, account)?;
     let on_hand = on_hand(&replica.overlay, account)?;
@@ -41,7 +49,6 @@ pub fn follows(replica: &Replica, account: &Account) -> Result<Vec<Fact>, StoreE
     let rule = rule.unwrap_or_else(|| none(account));
     let mut facts = goods_facts(replica, account, &rule, (on_hand, &goods))?;
     facts.extend(overbooking_facts(replica, account, &rule, on_hand)?);
-    facts.extend(holder::compensated(replica, account)?);
     Ok(facts)
 }
 
@@ -152,13 +159,14 @@ fn goods_facts(
         }
         return Ok(facts);
     }
-    let answers = holder::answer(replica, account, &mut rights)?;
-    if known::may_mint(replica, account.store)? {
+    if known::may_mint(replica, account.store) {
         let mintable = if planted(Plant::MintFromBook) { there } else { exposed.saturating_sub(owed) };
         if mintable > 0 {
             let _ = rights.mint(me, mintable);
         }
     }
+    let mut answers = holder::hardened(replica, account, &mut rights)?;
+    answers.extend(holder::answer(replica, account, &mut rights)?);
     share(replica, account, rule, &mut rights)?;
     if rights.row(me) != held.row(me) {
         facts.push(replica.row_fact(account, Class::Goods, &rights));
@@ -212,7 +220,7 @@ fn overbooking_facts(
     rule: &PolicyRule,
     on_hand: i64,
 ) -> Result<Vec<Fact>, StoreError> {
-    if rule.soft_ppm == 0 || replica.rights_locked || !known::may_mint(replica, account.store)? {
+    if rule.soft_ppm == 0 || replica.rights_locked || !known::may_mint(replica, account.store) {
         return Ok(Vec::new());
     }
     let me = replica.actor();

@@ -33,14 +33,19 @@ pub fn retired(snapshot: &(impl Snapshot + ?Sized), store: StoreId) -> Result<BT
         .collect())
 }
 
-/// True when this node may make rights from the goods of a store: it is their home, it heard of the hub since it was set back,
-/// and every other life that could make them is known whole or written off.
-pub fn may_mint(replica: &Replica, store: StoreId) -> Result<bool, StoreError> {
-    if replica.rights_locked || !home::is_home(replica, store)? {
-        return Ok(false);
-    }
-    if planted(Plant::MintUnknown) {
-        return Ok(true);
+/// True when this node may make rights from the goods of its store, as the desk found it last.
+pub fn may_mint(replica: &Replica, store: StoreId) -> bool {
+    replica.own_store() == Some(store)
+        && !replica.rights_locked
+        && (replica.desk.obstacle == Some(None) || planted(Plant::MintUnknown))
+}
+
+/// Why this node may not make rights from the goods of its store; none if it may: it is their home, and every other life that could
+/// make them is known whole or written off.
+pub fn obstacle(replica: &Replica) -> Result<Option<&'static str>, StoreError> {
+    let Some(store) = replica.own_store() else { return Ok(Some("this node is a hub and holds no goods")) };
+    if !home::is_home(replica, store)? {
+        return Ok(Some("this node is not known as the home of its store's goods"));
     }
     let me = replica.actor();
     let retired = retired(&replica.overlay, store)?;
@@ -49,16 +54,18 @@ pub fn may_mint(replica: &Replica, store: StoreId) -> Result<bool, StoreError> {
             let of_node = retired.iter().any(|actor| actor.node == other.node);
             let lives = lives(replica, store, other.node);
             if !of_node || lives.iter().any(|actor| !retired.contains(actor)) {
-                return Ok(false);
+                return Ok(Some("another node of the store held rights that head office has not written off"));
             }
         }
     }
     for actor in lives(replica, store, me.node) {
         if actor != me && !retired.contains(&actor) && !is_whole(replica, store, actor)? {
-            return Ok(false);
+            return Ok(Some(
+                "what an earlier life of this node promised is not known whole; head office can write it off",
+            ));
         }
     }
-    Ok(true)
+    Ok(None)
 }
 
 /// Decrees that a hub can write without asking anybody.
@@ -140,6 +147,7 @@ impl Replica {
             self.desk.unlock.clear();
             self.rights_locked = false;
             self.touch();
+            self.forget_obstacle();
             self.desk.everything = true;
         }
     }
