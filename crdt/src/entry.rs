@@ -7,7 +7,7 @@ use crate::cell::CellKey;
 use crate::clock::Hlc;
 use crate::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
 use crate::control::{Boot, EpochOpen, Fence, NodeRecord, StoreRecord};
-use crate::count::{CountClose, CountScan};
+use crate::count::{CountClose, CountOpen, CountScan};
 use crate::day::{DayClose, DayOpen};
 use crate::fork::ForkProof;
 use crate::gtin::Template;
@@ -15,9 +15,10 @@ use crate::ids::{Actor, Digest};
 use crate::limits::ENTRY_BYTES_MAX;
 use crate::price::Price;
 use crate::product::{Product, Recall};
-use crate::receiving::{Adjustment, GoodsReceipt};
+use crate::receiving::{Adjustment, Decision, GoodsReceipt};
 use crate::sale::Sale;
 use crate::scope::Scope;
+use crate::transfer::{TransferAsk, TransferReceive, TransferShip};
 
 /// Numbers of the kinds of fact. A number is never used again for something else.
 pub mod kind {
@@ -39,9 +40,14 @@ pub mod kind {
     pub const DAY_OPEN: u16 = 34;
     pub const DAY_CLOSE: u16 = 35;
     pub const ADJUSTMENT: u16 = 36;
+    pub const DECISION: u16 = 50;
+    pub const TRANSFER_ASK: u16 = 51;
+    pub const TRANSFER_SHIP: u16 = 52;
+    pub const TRANSFER_RECEIVE: u16 = 53;
+    pub const COUNT_OPEN: u16 = 54;
 
     /// All kinds that this version knows.
-    pub const ALL: [u16; 17] = [
+    pub const ALL: [u16; 22] = [
         EPOCH_OPEN,
         BOOT,
         NODE,
@@ -59,6 +65,11 @@ pub mod kind {
         DAY_OPEN,
         DAY_CLOSE,
         ADJUSTMENT,
+        DECISION,
+        TRANSFER_ASK,
+        TRANSFER_SHIP,
+        TRANSFER_RECEIVE,
+        COUNT_OPEN,
     ];
 }
 
@@ -83,6 +94,11 @@ pub enum Fact {
     DayOpen(DayOpen),
     DayClose(DayClose),
     Adjustment(Adjustment),
+    Decision(Decision),
+    TransferAsk(TransferAsk),
+    TransferShip(TransferShip),
+    TransferReceive(TransferReceive),
+    CountOpen(CountOpen),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -128,6 +144,11 @@ impl Fact {
             Self::DayOpen(_) => kind::DAY_OPEN,
             Self::DayClose(_) => kind::DAY_CLOSE,
             Self::Adjustment(_) => kind::ADJUSTMENT,
+            Self::Decision(_) => kind::DECISION,
+            Self::TransferAsk(_) => kind::TRANSFER_ASK,
+            Self::TransferShip(_) => kind::TRANSFER_SHIP,
+            Self::TransferReceive(_) => kind::TRANSFER_RECEIVE,
+            Self::CountOpen(_) => kind::COUNT_OPEN,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -154,7 +175,12 @@ impl Fact {
             | Self::CountClose(_)
             | Self::DayOpen(_)
             | Self::DayClose(_)
-            | Self::Adjustment(_) => matches!(scope, Scope::StoreStock(_)),
+            | Self::Adjustment(_)
+            | Self::Decision(_)
+            | Self::TransferAsk(_)
+            | Self::TransferShip(_)
+            | Self::TransferReceive(_)
+            | Self::CountOpen(_) => matches!(scope, Scope::StoreStock(_)),
         }
     }
 
@@ -179,6 +205,11 @@ impl Fact {
             | Self::DayOpen(_)
             | Self::DayClose(_)
             | Self::Adjustment(_)
+            | Self::Decision(_)
+            | Self::TransferAsk(_)
+            | Self::TransferShip(_)
+            | Self::TransferReceive(_)
+            | Self::CountOpen(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }
@@ -203,6 +234,11 @@ impl Fact {
             Self::DayOpen(fact) => fact.encode(sink),
             Self::DayClose(fact) => fact.encode(sink),
             Self::Adjustment(fact) => fact.encode(sink),
+            Self::Decision(fact) => fact.encode(sink),
+            Self::TransferAsk(fact) => fact.encode(sink),
+            Self::TransferShip(fact) => fact.encode(sink),
+            Self::TransferReceive(fact) => fact.encode(sink),
+            Self::CountOpen(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -226,6 +262,11 @@ impl Fact {
             kind::DAY_OPEN => Self::DayOpen(DayOpen::decode(source)?),
             kind::DAY_CLOSE => Self::DayClose(DayClose::decode(source)?),
             kind::ADJUSTMENT => Self::Adjustment(Adjustment::decode(source)?),
+            kind::DECISION => Self::Decision(Decision::decode(source)?),
+            kind::TRANSFER_ASK => Self::TransferAsk(TransferAsk::decode(source)?),
+            kind::TRANSFER_SHIP => Self::TransferShip(TransferShip::decode(source)?),
+            kind::TRANSFER_RECEIVE => Self::TransferReceive(TransferReceive::decode(source)?),
+            kind::COUNT_OPEN => Self::CountOpen(CountOpen::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }

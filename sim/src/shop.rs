@@ -4,6 +4,7 @@ use stockroom_core::input::{Answer, Command, Refusal, RetryKey, SellLine, SellRe
 use stockroom_crdt::ids::{Code, Digest, Sku, TillId};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::product::Product;
+use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::sale::{Tender, TenderKind};
 
 use crate::world::World;
@@ -51,6 +52,7 @@ impl World {
             tax: None,
             lot: Code::default(),
             original: None,
+            disposition: Disposition::Resale,
         };
         let amount = lines.iter().map(|(_, quantity)| 100 * quantity).sum();
         let request = SellRequest {

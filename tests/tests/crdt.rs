@@ -1,4 +1,4 @@
-//! The data model seen from outside: join laws, stock, canonical bytes, runs, hostile bytes, chains, clocks, article numbers.
+//! The data model seen from outside: join laws, stock, lots and transfers, canonical bytes, runs, hostile bytes, chains, clocks, article numbers.
 
 #[cfg(test)]
 mod crdt {
@@ -11,6 +11,7 @@ mod crdt {
     mod clock;
     mod forks;
     mod golden;
+    mod goods;
     mod hostile;
     mod join;
     mod runs;

@@ -55,6 +55,11 @@ pub const RULES: &[Rule] = &[
             kind::DAY_OPEN,
             kind::DAY_CLOSE,
             kind::ADJUSTMENT,
+            kind::DECISION,
+            kind::TRANSFER_ASK,
+            kind::TRANSFER_SHIP,
+            kind::TRANSFER_RECEIVE,
+            kind::COUNT_OPEN,
         ],
     ),
 ];

@@ -8,6 +8,8 @@ pub mod cells;
 pub mod days;
 pub mod sales;
 pub mod scans;
+pub mod tally;
+pub mod transfers;
 
 use stockroom_crdt::batch::Item;
 use stockroom_crdt::capability::Capability;
@@ -44,7 +46,11 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     let Some(store) = context.scope.store() else { return Ok(()) };
     match &item.entry.fact {
         Fact::Sale(sale) => return sell(overlay, store, context, (item, sale)),
-        Fact::CountScan(scan) => scans::put(overlay, store, scan, context.place, item.entry.hlc),
+        Fact::TransferAsk(_) | Fact::TransferShip(_) | Fact::TransferReceive(_) => {
+            return transfer(overlay, store, context, item);
+        }
+        Fact::CountOpen(open) => scans::open(overlay, store, open, item.entry.hlc)?,
+        Fact::CountScan(scan) => scans::put(overlay, store, scan, context, item.entry.hlc)?,
         Fact::CountClose(close) => scans::close(overlay, store, close.session)?,
         Fact::DayOpen(open) => days::open(overlay, store, open, item.entry.hlc.ms())?,
         Fact::DayClose(close) => days::close(overlay, store, close, item.entry.hlc.ms())?,
@@ -60,6 +66,7 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Template(_)
         | Fact::GoodsReceipt(_)
         | Fact::Adjustment(_)
+        | Fact::Decision(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)
@@ -87,9 +94,19 @@ fn sell(
     account::repeat(overlay, store, context, &again)
 }
 
+/// A part of a transfer counts once, however many entries hold it.
+fn transfer(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, item: &Item) -> Result<(), StoreError> {
+    let position = Position { actor: context.actor, seq: context.place.seq };
+    let writing = sales::Writing { position, digest: item.digest(), place: context.place };
+    match transfers::put(overlay, store, &item.entry.fact, writing)? {
+        Some(again) => account::repeat(overlay, store, context, &again),
+        None => account::apply(overlay, store, context, &item.entry),
+    }
+}
+
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 6] =
-    [Table::Accounts, Table::Moves, Table::Sales, Table::Receipts, Table::Days, Table::Scans];
+pub const STORE_TABLES: [Table; 7] =
+    [Table::Accounts, Table::Moves, Table::Sales, Table::Receipts, Table::Days, Table::Scans, Table::Transfers];
 
 /// Empties the books of one store.
 pub fn clear(overlay: &mut Overlay, store: StoreId) -> Result<(), StoreError> {

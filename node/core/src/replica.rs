@@ -487,6 +487,11 @@ impl Replica {
             | Fact::DayOpen(_)
             | Fact::DayClose(_)
             | Fact::Adjustment(_)
+            | Fact::Decision(_)
+            | Fact::TransferAsk(_)
+            | Fact::TransferShip(_)
+            | Fact::TransferReceive(_)
+            | Fact::CountOpen(_)
             | Fact::Opaque(_) => true,
         })
     }

@@ -52,10 +52,12 @@ pub enum Table {
     Quarantine = 18,
     /// Node to its capability.
     Nodes = 19,
+    /// (store, transfer, part, content) to the entries that hold it.
+    Transfers = 20,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 20] = [
+pub const TABLES: [Table; 21] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -76,6 +78,7 @@ pub const TABLES: [Table; 20] = [
     Table::Keys,
     Table::Quarantine,
     Table::Nodes,
+    Table::Transfers,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

@@ -158,6 +158,7 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::Keys => "keys",
         Table::Quarantine => "quarantine",
         Table::Nodes => "nodes",
+        Table::Transfers => "transfers",
     })
 }
 
