@@ -41,7 +41,7 @@ fn design(writer: Writer, area: Area) -> &'static [u16] {
         (Writer::Hub, Area::Catalog) => &[1, 20, 21, 23],
         (Writer::Hub, Area::Prices) => &[1, 22],
         (Writer::OwnStore, Area::StoreRights) => &[1, 2],
-        (Writer::OwnStore, Area::StoreStock) => &[1, 30, 31, 32, 33, 34, 35, 36],
+        (Writer::OwnStore, Area::StoreStock) => &[1, 30, 31, 32, 33, 34, 35, 36, 50, 51, 52, 53, 54],
         _ => &[],
     }
 }
@@ -102,7 +102,7 @@ fn every_cell_holds_in_logs_that_a_real_core_takes_in() {
         }
     }
     println!("{effects} with effect, {denied} kept without, {refused} refused");
-    assert_eq!((effects, denied, refused), (6 + 2 + 8, 3 * 17 - 16, 27 * 17));
+    assert_eq!((effects, denied, refused), (6 + 2 + 13, 3 * 22 - 21, 27 * 22));
 }
 
 #[test]

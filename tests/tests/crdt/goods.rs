@@ -5,7 +5,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use stockroom_crdt::clock::Hlc;
-use stockroom_crdt::entry::Fact;
+use stockroom_crdt::codec::{DecodeError, Sink, col};
+use stockroom_crdt::entry::{Entry, Fact, kind};
 use stockroom_crdt::ids::{Actor, Code, Digest, Sku, StoreId};
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::receiving::{Reason, ReceiptLine};
@@ -14,6 +15,8 @@ use stockroom_crdt::stock::transit::{Part, State, Transfer, resolve};
 use stockroom_crdt::stock::{Batch, Cause, Counted, Effect, Movement, Position};
 use stockroom_crdt::transfer::{AskedLine, Difference, TransferAsk, TransferId, TransferReceive, TransferShip, part};
 use stockroom_tests::property::check;
+
+use super::canonical::entry_bytes;
 
 #[test]
 fn lots_add_up_to_stock_on_hand_in_whatever_order_they_came() {
@@ -161,6 +164,53 @@ fn a_standard_reason_says_which_way_goods_went() {
         assert_eq!(takes, reason != Reason::Found);
     }
     assert_eq!(Reason::parse("fell into the river"), None);
+}
+
+#[test]
+fn goods_that_are_sold_are_not_set_aside_unless_a_void_takes_that_back() {
+    const QUARANTINE: u64 = 1 << 8;
+    const SCRAP: u64 = 1 << 9;
+    const VOIDS: u64 = 1 << 5;
+    let sale = |flags: u64, line_flags: u64, quantity: i64| {
+        entry_bytes(kind::SALE, |rows| {
+            rows.uint(col::FLAGS, flags);
+            (0..7).for_each(|_| rows.uint(col::TILL, 1));
+            rows.blob(col::STAFF, b"");
+            (0..if flags == VOIDS { 3 } else { 0 }).for_each(|_| rows.uint(col::B, 1));
+            rows.uint(col::LINE_COUNT, 1);
+            rows.uint(col::LINE_FLAGS, line_flags);
+            tea().encode(rows);
+            rows.int(col::QUANTITY, quantity);
+            rows.int(col::PRICE, 1);
+            rows.uint(col::TENDER_COUNT, 0);
+        })
+    };
+    for line_flags in [0, QUARANTINE, SCRAP] {
+        assert!(Entry::from_bytes(&sale(0, line_flags, -1)).is_ok());
+        assert!(Entry::from_bytes(&sale(VOIDS, line_flags, 1)).is_ok());
+    }
+    for line_flags in [QUARANTINE, SCRAP] {
+        assert_eq!(Entry::from_bytes(&sale(0, line_flags, 1)), Err(DecodeError::Value("disposition")));
+    }
+    assert_eq!(Entry::from_bytes(&sale(0, QUARANTINE | SCRAP, -1)), Err(DecodeError::Value("disposition")));
+    assert_eq!(Entry::from_bytes(&sale(0, SCRAP << 1, -1)), Err(DecodeError::Value("flags")));
+}
+
+#[test]
+fn a_transfer_of_a_number_that_nobody_gives_out_is_refused() {
+    let ask = |number: u64| {
+        entry_bytes(kind::TRANSFER_ASK, |rows| {
+            rows.uint(col::STORE, 1);
+            rows.uint(col::D, number);
+            rows.uint(col::E, 2);
+            rows.uint(col::TIME, 0);
+            rows.blob(col::STAFF, b"");
+            rows.blob(col::REASON, b"");
+            rows.uint(col::LINE_COUNT, 0);
+        })
+    };
+    assert!(Entry::from_bytes(&ask(TransferId::NUMBER_END - 1)).is_ok());
+    assert_eq!(Entry::from_bytes(&ask(TransferId::NUMBER_END)), Err(DecodeError::Value("transfer")));
 }
 
 fn joined(facts: &[&Fact]) -> Option<Transfer> {
