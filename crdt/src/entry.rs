@@ -7,7 +7,7 @@ use crate::cell::CellKey;
 use crate::clock::Hlc;
 use crate::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
 use crate::control::{Boot, EpochOpen, Fence, NodeRecord, StoreRecord};
-use crate::count::{CountClose, CountScan};
+use crate::count::{CountClose, CountOpen, CountScan};
 use crate::day::{DayClose, DayOpen};
 use crate::fork::ForkProof;
 use crate::gtin::Template;
@@ -15,7 +15,7 @@ use crate::ids::{Actor, Digest};
 use crate::limits::ENTRY_BYTES_MAX;
 use crate::price::Price;
 use crate::product::{Product, Recall};
-use crate::receiving::{Adjustment, GoodsReceipt};
+use crate::receiving::{Adjustment, Decision, GoodsReceipt};
 use crate::sale::Sale;
 use crate::scope::Scope;
 use crate::stock::custody::{Consent, Hint, Retire, Want};
@@ -23,6 +23,7 @@ use crate::stock::policy::PolicyRule;
 use crate::stock::promise::{GoodsIssue, Promise, PromiseStep};
 use crate::stock::rights::RightsFact;
 use crate::stock::shortage::{Compensation, Shortage};
+use crate::transfer::{TransferAsk, TransferReceive, TransferShip};
 
 /// Numbers of the kinds of fact. A number is never used again for something else.
 pub mod kind {
@@ -56,8 +57,14 @@ pub mod kind {
     pub const CONSENT: u16 = 48;
     pub const GOODS_ISSUE: u16 = 49;
 
+    pub const DECISION: u16 = 50;
+    pub const TRANSFER_ASK: u16 = 51;
+    pub const TRANSFER_SHIP: u16 = 52;
+    pub const TRANSFER_RECEIVE: u16 = 53;
+    pub const COUNT_OPEN: u16 = 54;
+
     /// All kinds that this version knows.
-    pub const ALL: [u16; 28] = [
+    pub const ALL: [u16; 33] = [
         EPOCH_OPEN,
         BOOT,
         NODE,
@@ -86,6 +93,11 @@ pub mod kind {
         RETIRE,
         CONSENT,
         GOODS_ISSUE,
+        DECISION,
+        TRANSFER_ASK,
+        TRANSFER_SHIP,
+        TRANSFER_RECEIVE,
+        COUNT_OPEN,
     ];
 }
 
@@ -121,6 +133,11 @@ pub enum Fact {
     Retire(Retire),
     Consent(Consent),
     GoodsIssue(GoodsIssue),
+    Decision(Decision),
+    TransferAsk(TransferAsk),
+    TransferShip(TransferShip),
+    TransferReceive(TransferReceive),
+    CountOpen(CountOpen),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -177,6 +194,11 @@ impl Fact {
             Self::Retire(_) => kind::RETIRE,
             Self::Consent(_) => kind::CONSENT,
             Self::GoodsIssue(_) => kind::GOODS_ISSUE,
+            Self::Decision(_) => kind::DECISION,
+            Self::TransferAsk(_) => kind::TRANSFER_ASK,
+            Self::TransferShip(_) => kind::TRANSFER_SHIP,
+            Self::TransferReceive(_) => kind::TRANSFER_RECEIVE,
+            Self::CountOpen(_) => kind::COUNT_OPEN,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -213,7 +235,12 @@ impl Fact {
             | Self::CountClose(_)
             | Self::DayOpen(_)
             | Self::DayClose(_)
-            | Self::Adjustment(_) => matches!(scope, Scope::StoreStock(_)),
+            | Self::Adjustment(_)
+            | Self::Decision(_)
+            | Self::TransferAsk(_)
+            | Self::TransferShip(_)
+            | Self::TransferReceive(_)
+            | Self::CountOpen(_) => matches!(scope, Scope::StoreStock(_)),
             Self::GoodsIssue(issue) => *scope == Scope::StoreStock(issue.account.store),
         }
     }
@@ -257,6 +284,11 @@ impl Fact {
             | Self::PromiseStep(_)
             | Self::Hint(_)
             | Self::Shortage(_)
+            | Self::Decision(_)
+            | Self::TransferAsk(_)
+            | Self::TransferShip(_)
+            | Self::TransferReceive(_)
+            | Self::CountOpen(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }
@@ -292,6 +324,11 @@ impl Fact {
             Self::Retire(fact) => fact.encode(sink),
             Self::Consent(fact) => fact.encode(sink),
             Self::GoodsIssue(fact) => fact.encode(sink),
+            Self::Decision(fact) => fact.encode(sink),
+            Self::TransferAsk(fact) => fact.encode(sink),
+            Self::TransferShip(fact) => fact.encode(sink),
+            Self::TransferReceive(fact) => fact.encode(sink),
+            Self::CountOpen(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -326,6 +363,11 @@ impl Fact {
             kind::RETIRE => Self::Retire(Retire::decode(source)?),
             kind::CONSENT => Self::Consent(Consent::decode(source)?),
             kind::GOODS_ISSUE => Self::GoodsIssue(GoodsIssue::decode(source)?),
+            kind::DECISION => Self::Decision(Decision::decode(source)?),
+            kind::TRANSFER_ASK => Self::TransferAsk(TransferAsk::decode(source)?),
+            kind::TRANSFER_SHIP => Self::TransferShip(TransferShip::decode(source)?),
+            kind::TRANSFER_RECEIVE => Self::TransferReceive(TransferReceive::decode(source)?),
+            kind::COUNT_OPEN => Self::CountOpen(CountOpen::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }

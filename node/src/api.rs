@@ -11,8 +11,10 @@
 //! | [`problem`] | errors |
 //! | [`request`], [`idempotency`], [`values`] | taking requests apart; retries; how values are written |
 //! | [`products`], [`codes`], [`import`], [`prices`] | the catalogue |
-//! | [`goods`], [`sales`], [`receipts`], [`counts`], [`days`] | what a store does all day |
-//! | [`stock`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
+//! | [`goods`], [`quarantine`], [`sales`], [`receipts`], [`days`] | what a store does all day |
+//! | [`sheets`], [`counts`] | counting: what is to be counted, scans, the reset |
+//! | [`transfers`], [`transit`] | goods between stores, and how they are shown |
+//! | [`stock`], [`lots`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
 //! | [`nodes`], [`status`], [`backup`], [`events`], [`metrics`] | running a node |
 //! | [`openapi`] | the description of all this, made from the code |
 
@@ -35,12 +37,19 @@ pub mod import;
 pub mod prices;
 pub mod products;
 
-pub mod counts;
 pub mod days;
 pub mod goods;
+pub mod quarantine;
 pub mod receipts;
 pub mod sales;
 
+pub mod counts;
+pub mod sheets;
+
+pub mod transfers;
+pub mod transit;
+
+pub mod lots;
 pub mod stock;
 pub mod stores;
 
@@ -184,7 +193,13 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(receipts::show_receipt))
         .routes(routes!(receipts::void_receipt))
         .routes(routes!(receipts::show_till))
-        .routes(routes!(counts::show_count))
+        .routes(routes!(quarantine::decide_quarantine))
+        .routes(routes!(transfers::list_transfers, transfers::create_transfer))
+        .routes(routes!(transfers::show_transfer))
+        .routes(routes!(transfers::ship_transfer))
+        .routes(routes!(transfers::receive_transfer))
+        .routes(routes!(sheets::create_count))
+        .routes(routes!(sheets::show_count))
         .routes(routes!(counts::create_scan))
         .routes(routes!(counts::close_count))
         .routes(routes!(days::list_days))
@@ -193,6 +208,8 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(stock::list_stock))
         .routes(routes!(stock::show_stock))
         .routes(routes!(stock::show_history))
+        .routes(routes!(lots::show_lots))
+        .routes(routes!(lots::list_expiring))
         .routes(routes!(stores::list_stores))
         .routes(routes!(stores::show_store))
         .routes(routes!(nodes::list_nodes))

@@ -127,7 +127,7 @@ pub enum Act {
         till: u32,
         /// Its number of the sale.
         till_seq: u64,
-        /// Products by number, with units.
+        /// Products by number, with units that left the shelf: goods that came back into quarantine are not among them.
         lines: Vec<(u16, i64)>,
         /// Its total in minor units.
         total: i64,
@@ -145,6 +145,11 @@ pub enum Act {
         product: u16,
         /// What was counted, which is what was there.
         quantity: i64,
+    },
+    /// Goods that came to the shelf or left it otherwise: corrected, shipped, received from a store, out of quarantine.
+    Moved {
+        /// Products by number, with units that came; negative for those that left.
+        lines: Vec<(u16, i64)>,
     },
     /// Catalogue, prices, decrees, days: anything at a hub or without goods.
     Other(&'static str),

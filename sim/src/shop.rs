@@ -4,7 +4,7 @@ use stockroom_core::input::{Answer, Command, Refusal, ReserveRequest, RetryKey, 
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::product::{Channel, Product};
-use stockroom_crdt::receiving::{GoodsReceipt, ReceiptLine};
+use stockroom_crdt::receiving::{Disposition, GoodsReceipt, ReceiptLine};
 use stockroom_crdt::sale::{Tender, TenderKind};
 use stockroom_crdt::stock::policy::PolicyRule;
 use stockroom_crdt::stock::promise::{PromiseId, Step};
@@ -113,6 +113,7 @@ impl World {
             tax: None,
             lot: Code::default(),
             original: None,
+            disposition: Disposition::Resale,
         };
         let amount = lines.iter().map(|(_, quantity)| 100 * quantity).sum();
         let request = SellRequest {

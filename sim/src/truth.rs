@@ -47,6 +47,11 @@ impl Truth {
             }
             Act::Receipt { product, quantity } => *store.shelf.entry(*product).or_default() += quantity,
             Act::Count { product, .. } => drop(store.unseen.remove(product)),
+            Act::Moved { lines } => {
+                for (product, quantity) in lines {
+                    *store.shelf.entry(*product).or_default() += quantity;
+                }
+            }
             Act::Other(_) => {}
         }
         store.deeds.push(deed.clone());

@@ -220,7 +220,8 @@ fn mark_goods(world: &mut World, id: u32, n: u64) -> Result<Answer, Refusal> {
     let key = Digest::of(&[&id.to_be_bytes(), &n.to_be_bytes()]);
     let reason = Code::parse(&format!("{SENTINEL}-{n}")).unwrap();
     let sku = Sku::parse("TEA").unwrap();
-    let adjustment = Adjustment { sku, unit: Unit::Each, delta: 1, reason, staff: Code::default() };
+    let adjustment =
+        Adjustment { sku, unit: Unit::Each, delta: 1, reason, lot: Code::default(), staff: Code::default() };
     world.command(id, Command::Adjust(RetryKey { key, body: key }, adjustment))
 }
 

@@ -1,4 +1,5 @@
-//! The data model seen from outside: join laws, stock, rights and promises, canonical bytes, runs, hostile bytes, chains, clocks, article numbers.
+//! The data model seen from outside: join laws, stock, lots and transfers, rights and promises, canonical bytes, runs,
+//! hostile bytes, chains, clocks, article numbers.
 
 #[cfg(test)]
 mod crdt {
@@ -11,6 +12,7 @@ mod crdt {
     mod clock;
     mod forks;
     mod golden;
+    mod goods;
     mod hostile;
     mod join;
     mod promised;

@@ -103,6 +103,11 @@ pub const RULES: &[Rule] = &[
             kind::DAY_CLOSE,
             kind::ADJUSTMENT,
             kind::GOODS_ISSUE,
+            kind::DECISION,
+            kind::TRANSFER_ASK,
+            kind::TRANSFER_SHIP,
+            kind::TRANSFER_RECEIVE,
+            kind::COUNT_OPEN,
         ],
     ),
 ];
@@ -165,6 +170,11 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         | Fact::DayClose(_)
         | Fact::Adjustment(_)
         | Fact::GoodsIssue(_)
+        | Fact::Decision(_)
+        | Fact::TransferAsk(_)
+        | Fact::TransferShip(_)
+        | Fact::TransferReceive(_)
+        | Fact::CountOpen(_)
         | Fact::PolicyRule(_)
         | Fact::Want(_)
         | Fact::Hint(_)

@@ -9,6 +9,8 @@ pub mod days;
 pub mod rights;
 pub mod sales;
 pub mod scans;
+pub mod tally;
+pub mod transfers;
 
 use stockroom_crdt::batch::Item;
 use stockroom_crdt::capability::Capability;
@@ -49,7 +51,11 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     }
     match &item.entry.fact {
         Fact::Sale(sale) => return sell(overlay, store, context, (item, sale)).map(|()| Vec::new()),
-        Fact::CountScan(scan) => scans::put(overlay, store, scan, context.place, item.entry.hlc),
+        Fact::TransferAsk(_) | Fact::TransferShip(_) | Fact::TransferReceive(_) => {
+            return transfer(overlay, store, context, item).map(|()| Vec::new());
+        }
+        Fact::CountOpen(open) => scans::open(overlay, store, open, item.entry.hlc)?,
+        Fact::CountScan(scan) => scans::put(overlay, store, scan, context, item.entry.hlc)?,
         Fact::CountClose(close) => scans::close(overlay, store, close.session)?,
         Fact::DayOpen(open) => days::open(overlay, store, open, item.entry.hlc.ms())?,
         Fact::DayClose(close) => days::close(overlay, store, close, item.entry.hlc.ms())?,
@@ -76,6 +82,7 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Compensation(_)
         | Fact::Retire(_)
         | Fact::Consent(_)
+        | Fact::Decision(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;
@@ -104,8 +111,18 @@ fn sell(
     account::repeat(overlay, store, context, &again)
 }
 
+/// A part of a transfer counts once, however many entries hold it.
+fn transfer(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, item: &Item) -> Result<(), StoreError> {
+    let position = Position { actor: context.actor, seq: context.place.seq };
+    let writing = sales::Writing { position, digest: item.digest(), place: context.place };
+    match transfers::put(overlay, store, &item.entry.fact, writing)? {
+        Some(again) => account::repeat(overlay, store, context, &again),
+        None => account::apply(overlay, store, context, &item.entry),
+    }
+}
+
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 10] = [
+pub const STORE_TABLES: [Table; 11] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -116,6 +133,7 @@ pub const STORE_TABLES: [Table; 10] = [
     Table::Promises,
     Table::OpenPromises,
     Table::Owed,
+    Table::Transfers,
 ];
 
 /// Empties the books of one store.

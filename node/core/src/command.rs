@@ -11,6 +11,7 @@ pub mod goods;
 pub mod policy;
 pub mod promise;
 pub mod sell;
+pub mod transfer;
 
 use stockroom_crdt::clock::Hlc;
 use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
@@ -65,9 +66,18 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::Receive(retry, receipt) => once(replica, retry, |replica| goods::receive(replica, receipt)),
         Command::Adjust(retry, adjustment) => once(replica, retry, |replica| goods::adjust(replica, adjustment)),
         Command::CountScan(retry, scan) => once(replica, retry, |replica| count::scan(replica, scan)),
-        Command::CountClose { retry, session, staff } => {
-            once(replica, retry, |replica| count::close(replica, session, staff))
+        Command::CountClose { retry, session, staff, doubtful, uncounted } => {
+            once(replica, retry, |replica| count::close(replica, session, staff, (doubtful, uncounted)))
         }
+        Command::CountOpen(retry, open) => once(replica, retry, |replica| count::open(replica, open)),
+        Command::Decide(retry, decision) => once(replica, retry, |replica| goods::decide(replica, decision)),
+        Command::AskTransfer(retry, request) => {
+            once(replica, retry, |replica| transfer::ask(replica, request, retry.key))
+        }
+        Command::ShipTransfer(retry, request) => {
+            once(replica, retry, |replica| transfer::ship(replica, request, retry.key))
+        }
+        Command::ReceiveTransfer(retry, request) => once(replica, retry, |replica| transfer::receive(replica, request)),
         Command::DayOpen(retry, staff) => once(replica, retry, |replica| day::open(replica, staff)),
         Command::DayClose(retry, staff) => once(replica, retry, |replica| day::close(replica, staff)),
         Command::Products(retry, products) => many(replica, retry, |replica| catalog::products(replica, products)),
@@ -103,6 +113,11 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Adjust(..)
         | Command::CountScan(..)
         | Command::CountClose { .. }
+        | Command::CountOpen(..)
+        | Command::Decide(..)
+        | Command::AskTransfer(..)
+        | Command::ShipTransfer(..)
+        | Command::ReceiveTransfer(..)
         | Command::Recall(..)
         | Command::Reserve(..)
         | Command::PolicyRule(..)

@@ -1,12 +1,14 @@
 //! What enters and what leaves: one [`Input`] enum, one [`Output`] enum. Nothing else crosses.
 
+pub mod goods;
+
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::ids::{Code, Digest, NodeId, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::price::Price;
 use stockroom_crdt::product::{Channel, Product, Recall};
-use stockroom_crdt::receiving::{Adjustment, GoodsReceipt};
+use stockroom_crdt::receiving::{Adjustment, Decision, Disposition, GoodsReceipt};
 use stockroom_crdt::sale::{ReceiptNumber, Tax, Tender};
 use stockroom_crdt::scope::{Lane, Scope};
 use stockroom_crdt::stock::custody::Consent;
@@ -121,7 +123,21 @@ pub enum Command {
         session: u64,
         /// By whom.
         staff: Code,
+        /// What becomes of products that must be counted again.
+        doubtful: goods::Doubtful,
+        /// What becomes of products of the sheet that nobody counted.
+        uncounted: goods::Uncounted,
     },
+    /// Put down what is to be counted in a session.
+    CountOpen(RetryKey, stockroom_crdt::count::CountOpen),
+    /// Decide about goods in quarantine.
+    Decide(RetryKey, Decision),
+    /// Ask another store for goods.
+    AskTransfer(RetryKey, goods::AskRequest),
+    /// Ship goods to another store.
+    ShipTransfer(RetryKey, goods::ShipRequest),
+    /// Receive goods from another store.
+    ReceiveTransfer(RetryKey, goods::ReceiveRequest),
     /// Open the business day by hand.
     DayOpen(RetryKey, Code),
     /// Close the business day by hand.
@@ -211,6 +227,8 @@ pub struct SellLine {
     pub lot: Code,
     /// Receipt and line where returned goods were bought.
     pub original: Option<(ReceiptNumber, u32)>,
+    /// What becomes of returned goods.
+    pub disposition: Disposition,
 }
 
 /// Takes back a whole receipt of the same store.

@@ -73,6 +73,12 @@ pub const IMPORT_ITEMS_MAX: usize = 512;
 /// Scans that one count session may hold.
 pub const SCANS_MAX: usize = 50_000;
 
+/// When a transfer is due if nobody said: a week, after which a chain's own lorry has been by.
+pub const TRANSFER_DUE_MS: u64 = 7 * 24 * 3_600 * 1_000;
+
+/// Tries at finding a number for a transfer that this store has not given out yet. Of ten billion, the second is nearly always free.
+pub const TRANSFER_ATTEMPTS_MAX: u32 = 16;
+
 /// Points in the search for the last common entry of two branches: 2^48 entries are out of reach of any log.
 pub const LOCATE_POINTS_MAX: usize = 64;
 

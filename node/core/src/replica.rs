@@ -529,6 +529,11 @@ impl Replica {
             | Fact::Compensation(_)
             | Fact::Retire(_)
             | Fact::Consent(_)
+            | Fact::Decision(_)
+            | Fact::TransferAsk(_)
+            | Fact::TransferShip(_)
+            | Fact::TransferReceive(_)
+            | Fact::CountOpen(_)
             | Fact::Opaque(_) => true,
         })
     }

@@ -60,10 +60,12 @@ pub enum Table {
     OpenPromises = 22,
     /// (store, sku, unit) to units of promises, open and closed.
     Owed = 23,
+    /// (store, transfer, part, content) to the entries that hold it.
+    Transfers = 24,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 24] = [
+pub const TABLES: [Table; 25] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -88,6 +90,7 @@ pub const TABLES: [Table; 24] = [
     Table::Promises,
     Table::OpenPromises,
     Table::Owed,
+    Table::Transfers,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

@@ -1,5 +1,7 @@
 //! Reading: the same questions over a committed snapshot or over the batch in progress. Never waits for a commit.
 
+pub mod goods;
+
 use std::collections::BTreeMap;
 
 use stockroom_crdt::capability::Capability;
@@ -231,6 +233,8 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
                     (_, Effect::Move(_)) => account::standing(self.snapshot, store, (position, place), &fact, base)?,
                     (Some((at, _)), Effect::Count(_)) if at == position => Standing::Counts,
                     (_, Effect::Count(_)) => Standing::Covered,
+                    // A count leaves aside what stands aside: only that a sale is written twice matters.
+                    (_, Effect::Aside(_)) => account::standing(self.snapshot, store, (position, place), &fact, None)?,
                 };
                 out.push(HistoryLine { position, place, effect, standing });
             }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use stockroom_core::input::Event;
 use stockroom_crdt::entry::{Fact, kind};
+use stockroom_crdt::transfer::TransferId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 use utoipa::ToSchema;
@@ -177,6 +178,7 @@ fn describe(api: &Api, event: &Event) -> (&'static str, Option<String>, Value) {
 /// Subject and data of what an entry says. No personal data: ids only.
 fn about(store: Option<stockroom_crdt::ids::StoreId>, fact: &Fact) -> (Option<String>, Value) {
     let sku = |sku: &stockroom_crdt::ids::Sku| Some(format!("product/{sku}"));
+    let transfer = |id: TransferId, data| (Some(format!("transfer/{id}")), data);
     match fact {
         Fact::Sale(sale) => {
             let id = |number| store.map(|store| ReceiptId { store, number }.write());
@@ -210,6 +212,19 @@ fn about(store: Option<stockroom_crdt::ids::StoreId>, fact: &Fact) -> (Option<St
             (sku(&scan.sku), json!({ "session": scan.session, "sku": scan.sku.as_str(), "quantity": scan.quantity }))
         }
         Fact::CountClose(close) => (None, json!({ "session": close.session, "lines": close.lines.len() })),
+        Fact::Decision(decision) => {
+            let data = json!({
+                "sku": decision.sku.as_str(), "quantity": decision.quantity, "resale": decision.resale,
+            });
+            (sku(&decision.sku), data)
+        }
+        Fact::TransferAsk(ask) => transfer(ask.id, json!({ "from": ask.from.0, "lines": ask.lines.len() })),
+        Fact::TransferShip(ship) => transfer(ship.id, json!({ "to": ship.to.0, "lines": ship.lines.len() })),
+        Fact::TransferReceive(receive) => {
+            let data = json!({ "from": receive.from.0, "lines": receive.lines.len(), "differences": receive.differences.len() });
+            transfer(receive.id, data)
+        }
+        Fact::CountOpen(open) => (None, json!({ "session": open.session, "lines": open.lines.len() })),
         Fact::DayOpen(day) => (None, json!({ "business_day": day.number })),
         Fact::DayClose(day) => (None, json!({ "business_day": day.number })),
         Fact::Node(record) => (Some(format!("node/{}", record.capability.node.0)), json!({})),
@@ -238,6 +253,11 @@ fn kind_word(number: u16) -> &'static str {
         kind::DAY_OPEN => "day.opened",
         kind::DAY_CLOSE => "day.closed",
         kind::ADJUSTMENT => "stock.adjusted",
+        kind::DECISION => "quarantine.decided",
+        kind::TRANSFER_ASK => "transfer.asked",
+        kind::TRANSFER_SHIP => "transfer.shipped",
+        kind::TRANSFER_RECEIVE => "transfer.received",
+        kind::COUNT_OPEN => "count.opened",
         _ => "entry.unknown",
     }
 }

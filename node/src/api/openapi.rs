@@ -40,10 +40,11 @@ pub struct Index {
     tags(
         (name = "catalogue", description = "Products, prices, recalls: written at the hub"),
         (name = "sales", description = "Tills: a sale is its own retry key"),
-        (name = "goods", description = "Goods that come in, corrections"),
+        (name = "goods", description = "Goods that come in, corrections, quarantine"),
+        (name = "transfers", description = "Goods on their way between stores"),
         (name = "counts", description = "Stock counts"),
         (name = "days", description = "Business days"),
-        (name = "stock", description = "Stock on hand, and why"),
+        (name = "stock", description = "Stock on hand, and why; lots, and what expires"),
         (name = "stores", description = "Other stores, with the age of what is known of them"),
         (name = "nodes", description = "Running the tenant's nodes"),
         (name = "status", description = "The truth about this node"),

@@ -265,4 +265,4 @@ fn is_fence(node: u32, row: &RowChange, scene: &Scene<'_>) -> bool {
 }
 
 /// Tables whose rows are a store's figures.
-const FIGURES: [Table; 4] = [Table::Accounts, Table::Days, Table::Sales, Table::Receipts];
+const FIGURES: [Table; 5] = [Table::Accounts, Table::Days, Table::Sales, Table::Receipts, Table::Transfers];

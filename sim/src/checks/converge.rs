@@ -451,7 +451,7 @@ pub fn stock_logs(snapshot: &dyn Snapshot, store: u32) -> Vec<(LogNumber, Log)> 
 }
 
 /// Tables that sums are made of.
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 9] = [
     Table::Logs,
     Table::Cells,
     Table::Accounts,
@@ -459,6 +459,7 @@ const TABLES: [Table; 8] = [
     Table::Receipts,
     Table::Days,
     Table::Scans,
+    Table::Transfers,
     Table::Barcodes,
 ];
 

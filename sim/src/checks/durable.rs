@@ -147,7 +147,7 @@ fn is_there_otherwise(snapshot: &dyn Snapshot, deed: &Deed) -> bool {
             let sale = oracle::sale(snapshot, StoreId(deed.store), TillId(*till), *till_seq);
             sale.is_some_and(|sale| sale.total() == *total)
         }
-        Act::Receipt { .. } | Act::Count { .. } => false,
+        Act::Receipt { .. } | Act::Count { .. } | Act::Moved { .. } => false,
         Act::Other(_) => deed.entry.is_none(),
     }
 }

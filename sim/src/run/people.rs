@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 
+use stockroom_core::input::goods::{Doubtful, Uncounted};
 use stockroom_core::input::{Answer, Command, Refusal, RetryKey, SellLine, SellRequest};
 use stockroom_core::journal::{Place, entry_at};
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::count::CountScan;
 use stockroom_crdt::ids::{Code, Digest, NodeId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
-use stockroom_crdt::receiving::{GoodsReceipt, ReceiptLine};
+use stockroom_crdt::receiving::{Disposition, GoodsReceipt, ReceiptLine};
 use stockroom_crdt::sale::{Tender, TenderKind};
 
 use super::{Play, Todo};
@@ -166,13 +167,20 @@ impl Play<'_> {
             sku: sku(product),
             unit: Unit::Each,
             quantity,
+            settles: false,
             staff: code("bo"),
         };
         let command = Command::CountScan(retry(desk, number, 1 + attempt), scan);
         if !self.ask(desk, node, command, Act::Other("count scan"), asked_ms) {
             return false;
         }
-        let close = Command::CountClose { retry: retry(desk, number, 1_000), session: number, staff: code("bo") };
+        let close = Command::CountClose {
+            retry: retry(desk, number, 1_000),
+            session: number,
+            staff: code("bo"),
+            doubtful: Doubtful::Accept,
+            uncounted: Uncounted::Keep,
+        };
         self.ask(desk, node, close, Act::Count { product, quantity }, asked_ms)
     }
 
@@ -270,6 +278,7 @@ fn basket(till: u32, till_seq: u64, lines: &[(u16, i64, i64)]) -> (SellRequest, 
         tax: None,
         lot: Code::default(),
         original: None,
+        disposition: Disposition::Resale,
     };
     let request = SellRequest {
         till: TillId(till),

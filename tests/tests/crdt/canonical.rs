@@ -247,6 +247,7 @@ fn a_quantity_beyond_its_bound_is_refused() {
             sku("5").encode(rows);
             rows.uint(col::UNIT, 0);
             rows.int(col::QUANTITY, quantity);
+            rows.uint(col::FLAGS, 0);
             rows.blob(col::STAFF, b"");
         })
     };
@@ -285,7 +286,7 @@ fn known() -> impl Strategy<Value = Entry> {
 }
 
 /// Canonical bytes of an entry at time 1 that `write` writes by hand.
-fn entry_bytes(number: u16, write: impl FnOnce(&mut Rows)) -> Vec<u8> {
+pub fn entry_bytes(number: u16, write: impl FnOnce(&mut Rows)) -> Vec<u8> {
     let critical = CRITICAL.contains(&number);
     Rows::of(|rows| {
         rows.uint(col::KIND, u64::from(number) << 1 | u64::from(critical));
@@ -338,6 +339,11 @@ pub fn encode_rest(entry: &Entry, sink: &mut impl Sink) {
         Fact::Retire(fact) => fact.encode(sink),
         Fact::Consent(fact) => fact.encode(sink),
         Fact::GoodsIssue(fact) => fact.encode(sink),
+        Fact::Decision(fact) => fact.encode(sink),
+        Fact::TransferAsk(fact) => fact.encode(sink),
+        Fact::TransferShip(fact) => fact.encode(sink),
+        Fact::TransferReceive(fact) => fact.encode(sink),
+        Fact::CountOpen(fact) => fact.encode(sink),
         Fact::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
     }
 }

@@ -162,6 +162,7 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::Promises => "promises",
         Table::OpenPromises => "open_promises",
         Table::Owed => "owed",
+        Table::Transfers => "transfers",
     })
 }
 
