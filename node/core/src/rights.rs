@@ -164,7 +164,12 @@ impl Replica {
             }
             Fact::Shortage(shortage) => {
                 let own = shortage.victims.iter().map(|(id, _)| *id).filter(|id| id.issuer.node == me);
-                self.desk.shorted.extend(own);
+                for id in own {
+                    self.counters.shorted += u64::from(self.desk.shorted.insert(id));
+                }
+            }
+            Fact::Compensation(compensation) => {
+                self.counters.compensated += u64::from(compensation.promise.issuer.node == me);
             }
             Fact::Retire(_) | Fact::Consent(_) => self.touch_own_accounts()?,
             _ => {}
@@ -403,14 +408,14 @@ pub fn outages(snapshot: &(impl Snapshot + ?Sized)) -> Result<Vec<(NodeId, u64, 
     Ok(out)
 }
 
-/// The rules about promising, by what they are about.
+/// The rules about promising that hold, by what they are about.
 pub fn rules(snapshot: &(impl Snapshot + ?Sized)) -> Result<BTreeMap<Target, PolicyRule>, StoreError> {
     let Some(control) = cells::scope_number(snapshot, &Scope::Control)? else { return Ok(BTreeMap::new()) };
     let entries = cells::winners(snapshot, control, kind::POLICY, &[])?;
     Ok(entries
         .into_iter()
         .filter_map(|entry| match entry.fact {
-            Fact::PolicyRule(rule) => Some((rule.target.clone(), rule)),
+            Fact::PolicyRule(rule) if !rule.ended => Some((rule.target.clone(), rule)),
             _ => None,
         })
         .collect())

@@ -43,6 +43,7 @@ pub struct Index {
         (name = "goods", description = "Goods that come in, corrections"),
         (name = "counts", description = "Stock counts"),
         (name = "days", description = "Business days"),
+        (name = "reservations", description = "Goods kept for customers: promised once, from rights that a node holds"),
         (name = "stock", description = "Stock on hand, and why"),
         (name = "stores", description = "Other stores, with the age of what is known of them"),
         (name = "nodes", description = "Running the tenant's nodes"),

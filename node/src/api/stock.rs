@@ -10,6 +10,7 @@ use stockroom_core::view::HistoryLine;
 use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{Actor, Code, Sku, StoreId};
 use stockroom_crdt::money::Unit;
+use stockroom_crdt::stock::rights::Account as RightsAccount;
 use stockroom_crdt::stock::{Cause, Counted, Effect, Movement};
 use utoipa::{IntoParams, ToSchema};
 
@@ -18,6 +19,7 @@ use super::problem::{Answered, Problem};
 use super::products::page_limit;
 use super::request::{Params, Segment};
 use super::stores::Knowledge;
+use super::trail::TrailAnswer;
 use super::values::{Moment, ReceiptId, Text, Word};
 use super::{Api, Books};
 
@@ -95,6 +97,8 @@ pub struct HistoryAnswer {
     omitted: usize,
     /// Every entry: first what the count covers, then the count, then what moved after it.
     entries: Vec<HistoryEntry>,
+    /// Which rights to these goods moved where, and what was promised of them.
+    rights: TrailAnswer,
 }
 
 /// One entry behind a figure.
@@ -102,7 +106,7 @@ pub struct HistoryAnswer {
 pub struct HistoryEntry {
     /// What happened, in words.
     what: String,
-    /// `sale`, `receipt`, `adjustment` or `count`.
+    /// `sale`, `receipt`, `adjustment`, `issue` or `count`.
     kind: &'static str,
     /// When it happened at the till or at the door.
     #[schema(value_type = String, format = DateTime)]
@@ -201,8 +205,9 @@ pub async fn show_history(
         let mut entries = explain(books, store, lines)?;
         let omitted = entries.len().saturating_sub(HISTORY_MAX);
         entries.drain(..omitted);
+        let rights = TrailAnswer::of(books, &RightsAccount { store, sku: sku.clone(), unit })?;
         let stock = StockAnswer::of(books, (sku, unit), account)?;
-        Ok(Json(HistoryAnswer { knowledge, stock, omitted, entries }))
+        Ok(Json(HistoryAnswer { knowledge, stock, omitted, entries, rights }))
     };
     api.read_much(read).await
 }
@@ -293,6 +298,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::Sale(_) => "sale",
         Cause::Receipt(_) => "receipt",
         Cause::Adjustment(_) => "adjustment",
+        Cause::Issue(_) => "issue",
     }
 }
 
@@ -324,6 +330,10 @@ fn words(store: StoreId, effect: &Effect, entry: Option<&Entry>) -> String {
             let staff =
                 if let Some(Fact::Adjustment(adjustment)) = fact { by(&adjustment.staff) } else { String::new() };
             format!("corrected by {delta:+}: {reason}{staff}")
+        }
+        Effect::Move(Movement { delta, cause: Cause::Issue(promise), .. }) => {
+            let staff = if let Some(Fact::GoodsIssue(issue)) = fact { by(&issue.staff) } else { String::new() };
+            format!("{} handed over for reservation {promise}{staff}", delta.unsigned_abs())
         }
         Effect::Count(counted) => {
             let staff = if let Some(Fact::CountClose(close)) = fact { by(&close.staff) } else { String::new() };
