@@ -310,6 +310,7 @@ fn token_request(store: u32) -> TokenRequest {
         currency: Currency::parse("EUR").expect("three letters"),
         zone: code("UTC"),
         rollover_min: 240,
+        coordinates: None,
         valid_ms: 3_600_000,
     }
 }

@@ -310,6 +310,7 @@ fn store_record(store: u32) -> Fact {
         rollover_min: 0,
         home: NodeId(MALLORY),
         term: 99,
+        coordinates: None,
     })
 }
 

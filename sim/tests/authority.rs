@@ -337,6 +337,7 @@ fn store_record() -> Fact {
         rollover_min: 0,
         home: NodeId(77),
         term: 1,
+        coordinates: None,
     })
 }
 

@@ -3,7 +3,7 @@
 pub mod goods;
 
 use stockroom_crdt::capability::Role;
-use stockroom_crdt::control::EpochReason;
+use stockroom_crdt::control::{Coordinates, EpochReason};
 use stockroom_crdt::ids::{Code, Digest, NodeId, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::price::Price;
@@ -335,6 +335,8 @@ pub struct TokenRequest {
     pub zone: Code,
     /// Minutes after midnight at which its day rolls over.
     pub rollover_min: u16,
+    /// Where it is.
+    pub coordinates: Option<Coordinates>,
     /// For how long the token is good.
     pub valid_ms: u64,
 }

@@ -484,6 +484,11 @@ pub fn feed_rows(
     rows.iter().map(|(key, value)| Ok((position_of(key)?, decode_feed(value).map_err(damaged)?))).collect()
 }
 
+/// A step of a feed from its row of [`Table::Feed`].
+pub fn feed_of_row(bytes: &[u8]) -> Result<FeedRow, StoreError> {
+    decode_feed(bytes).map_err(damaged)
+}
+
 /// (scope number, position), ascending.
 pub fn feed_key(scope: u32, position: u64) -> Vec<u8> {
     [scope.to_be_bytes().as_slice(), position.to_be_bytes().as_slice()].concat()

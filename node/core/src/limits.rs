@@ -101,6 +101,9 @@ pub const RESERVE_STORES_MAX: usize = 64;
 /// Accounts that nobody waits for which one commit looks at: a few milliseconds, in which a till waits.
 pub const SETTLE_LATER_MAX: usize = 64;
 
+/// Entries of a store's log of rights that one question "what moved these rights" reads back at most: a busy week.
+pub const TRAIL_ENTRIES_MAX: usize = 50_000;
+
 /// Rounds in which what follows from what follows is written into one commit: a release frees goods, which become rights, which
 /// are granted, and a few to spare.
 pub const SETTLE_ROUNDS_MAX: usize = 8;

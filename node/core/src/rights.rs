@@ -147,14 +147,14 @@ impl Replica {
     }
 }
 
-/// The rules about promising, by what they are about.
+/// The rules about promising that hold, by what they are about.
 pub fn rules(snapshot: &(impl Snapshot + ?Sized)) -> Result<BTreeMap<Target, PolicyRule>, StoreError> {
     let Some(control) = cells::scope_number(snapshot, &Scope::Control)? else { return Ok(BTreeMap::new()) };
     let entries = cells::winners(snapshot, control, kind::POLICY, &[])?;
     Ok(entries
         .into_iter()
         .filter_map(|entry| match entry.fact {
-            Fact::PolicyRule(rule) => Some((rule.target.clone(), rule)),
+            Fact::PolicyRule(rule) if !rule.ended => Some((rule.target.clone(), rule)),
             _ => None,
         })
         .collect())

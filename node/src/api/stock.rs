@@ -11,6 +11,7 @@ use stockroom_core::books::account::{Account, Standing};
 use stockroom_core::view::HistoryLine;
 use stockroom_crdt::ids::{Actor, Sku, StoreId};
 use stockroom_crdt::money::Unit;
+use stockroom_crdt::stock::rights::Account as RightsAccount;
 use stockroom_crdt::stock::{Counted, Effect};
 use utoipa::{IntoParams, ToSchema};
 
@@ -19,6 +20,7 @@ use super::problem::{Answered, Problem};
 use super::products::page_limit;
 use super::request::{Params, Segment};
 use super::stores::Knowledge;
+use super::trail::TrailAnswer;
 use super::values::{Moment, Text};
 use super::{Api, Books};
 
@@ -100,6 +102,8 @@ pub struct HistoryAnswer {
     omitted: usize,
     /// Every entry: first what the count covers, then the count, then what moved after it.
     entries: Vec<HistoryEntry>,
+    /// Which rights to these goods moved where, and what was promised of them.
+    rights: TrailAnswer,
 }
 
 /// One entry behind a figure.
@@ -107,7 +111,7 @@ pub struct HistoryAnswer {
 pub struct HistoryEntry {
     /// What happened, in words.
     what: String,
-    /// `sale`, `receipt`, `adjustment`, `decision`, `shipment`, `transfer` or `count`.
+    /// `sale`, `receipt`, `adjustment`, `issue`, `decision`, `shipment`, `transfer` or `count`.
     kind: &'static str,
     /// When it happened at the till or at the door.
     #[schema(value_type = String, format = DateTime)]
@@ -212,8 +216,9 @@ pub async fn show_history(
         let mut entries = explain(books, store, lines)?;
         let omitted = entries.len().saturating_sub(HISTORY_MAX);
         entries.drain(..omitted);
+        let rights = TrailAnswer::of(books, &RightsAccount { store, sku: sku.clone(), unit })?;
         let stock = StockAnswer::of(books, (sku, unit), account)?;
-        Ok(Json(HistoryAnswer { knowledge, stock, omitted, entries }))
+        Ok(Json(HistoryAnswer { knowledge, stock, omitted, entries, rights }))
     };
     api.read_much(read).await
 }

@@ -9,6 +9,7 @@ use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::product::Channel;
 use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::sale::{ReceiptNumber, TenderKind};
+use stockroom_crdt::stock::promise::PromiseId;
 use stockroom_crdt::stock::transit::State;
 use stockroom_crdt::transfer::TransferId;
 
@@ -185,6 +186,16 @@ impl Word for Actor {
     fn read(text: &str) -> Result<Self, String> {
         let parts = text.split_once('.').and_then(|(node, epoch)| Some((node.parse().ok()?, epoch.parse().ok()?)));
         parts.map(|(node, epoch)| Self::new(node, epoch)).ok_or_else(|| "is not node.epoch".into())
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Word for PromiseId {
+    fn read(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| "is not the name of a reservation, e.g. 1.1-00000000000000ff".into())
     }
 
     fn write(&self) -> String {

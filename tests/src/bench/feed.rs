@@ -216,6 +216,7 @@ fn token(round: u64) -> TokenRequest {
         currency: Currency::parse("EUR").expect("three letters"),
         zone: code("UTC"),
         rollover_min: 0,
+        coordinates: None,
         valid_ms: 60_000,
     }
 }

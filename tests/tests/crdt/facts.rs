@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use stockroom_crdt::capability::{Capability, Role};
 use stockroom_crdt::chain::{LogId, Moment, Seal};
-use stockroom_crdt::control::{Boot, EpochOpen, EpochReason, Fence, FenceCut, NodeRecord, StoreRecord};
+use stockroom_crdt::control::{Boot, Coordinates, EpochOpen, EpochReason, Fence, FenceCut, NodeRecord, StoreRecord};
 use stockroom_crdt::count::{CountClose, CountLine, CountOpen, CountScan, Sheet};
 use stockroom_crdt::day::{DayClose, DayOpen};
 use stockroom_crdt::entry::{Fact, kind};
@@ -110,10 +110,15 @@ fn fence() -> impl Strategy<Value = Fence> {
     (u32s(), vec(cut, 0..6), code()).prop_map(|(node, cuts, reason)| Fence { node: NodeId(node), cuts, reason })
 }
 
+fn coordinates() -> impl Strategy<Value = Coordinates> {
+    (-90_000_000..=90_000_000, -180_000_000..=180_000_000)
+        .prop_map(|(latitude, longitude)| Coordinates { latitude, longitude })
+}
+
 fn store_record() -> impl Strategy<Value = StoreRecord> {
     let who = (1..=u32::MAX, name(), code(), code(), code());
-    (who, (currency(), code(), 0..1440u16), (u32s(), u32s())).prop_map(
-        |((store, name, book, group, entity), (currency, zone, rollover_min), (home, term))| StoreRecord {
+    (who, (currency(), code(), 0..1440u16), (u32s(), u32s(), option::of(coordinates()))).prop_map(
+        |((store, name, book, group, entity), (currency, zone, rollover_min), (home, term, coordinates))| StoreRecord {
             store: StoreId(store),
             name,
             book,
@@ -124,6 +129,7 @@ fn store_record() -> impl Strategy<Value = StoreRecord> {
             rollover_min,
             home: NodeId(home),
             term,
+            coordinates,
         },
     )
 }

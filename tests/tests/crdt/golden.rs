@@ -13,7 +13,7 @@ use stockroom_crdt::capability::{Capability, Role, Signer, decode_chain, encode_
 use stockroom_crdt::chain::{Head, LogId, Moment, Seal, advance};
 use stockroom_crdt::clock::Hlc;
 use stockroom_crdt::codec::{RowReader, Rows};
-use stockroom_crdt::control::{Boot, EpochOpen, EpochReason, Fence, FenceCut, NodeRecord, StoreRecord};
+use stockroom_crdt::control::{Boot, Coordinates, EpochOpen, EpochReason, Fence, FenceCut, NodeRecord, StoreRecord};
 use stockroom_crdt::count::{CountClose, CountLine, CountOpen, CountScan, Sheet};
 use stockroom_crdt::day::{DayClose, DayOpen};
 use stockroom_crdt::entry::{Entry, Fact, Opaque, kind};
@@ -140,6 +140,7 @@ fn store() -> StoreRecord {
         rollover_min: 240,
         home: NodeId(150),
         term: 3,
+        coordinates: Coordinates::new(52_520_008, 13_404_954),
     }
 }
 

@@ -210,19 +210,21 @@ fn policy() -> impl Strategy<Value = PolicyRule> {
     let target = prop_oneof![Just(Target::All), some_code().prop_map(Target::Department), sku().prop_map(Target::Sku)];
     let ppm = || 0..=1_000_000u32;
     let allocation = proptest::sample::select(Allocation::ALL.to_vec());
-    (target, allocation, u32s(), (ppm(), ppm(), ppm(), ppm()), 0..=1_209_600_000u64, 1..=604_800_000u64).prop_map(
-        |(target, allocation, safety, (risk, soft, overbooking, shrink), lead_ms, hold_ms)| PolicyRule {
-            target,
-            allocation,
-            safety,
-            risk_ppm: risk,
-            soft_ppm: soft,
-            overbooking_ppm: overbooking,
-            shrink_ppm_day: shrink,
-            lead_ms,
-            hold_ms,
-        },
-    )
+    (target, allocation, u32s(), (ppm(), ppm(), ppm(), ppm()), 0..=1_209_600_000u64, 1..=604_800_000u64, any::<bool>())
+        .prop_map(|(target, allocation, safety, (risk, soft, overbooking, shrink), lead_ms, hold_ms, ended)| {
+            PolicyRule {
+                target,
+                allocation,
+                safety,
+                risk_ppm: risk,
+                soft_ppm: soft,
+                overbooking_ppm: overbooking,
+                shrink_ppm_day: shrink,
+                lead_ms,
+                hold_ms,
+                ended,
+            }
+        })
 }
 
 #[test]

@@ -91,9 +91,13 @@ impl Replica {
             }
             Fact::Shortage(shortage) => {
                 let own = shortage.victims.iter().map(|(id, _)| *id).filter(|id| id.issuer.node == me.node);
-                self.desk.shorted.entry(shortage.account.clone()).or_default().extend(own);
+                let shorted = self.desk.shorted.entry(shortage.account.clone()).or_default();
+                for id in own {
+                    self.counters.shorted += u64::from(shorted.insert(id));
+                }
             }
             Fact::Compensation(compensation) => {
+                self.counters.compensated += u64::from(compensation.promise.issuer.node == me.node);
                 for owed in self.desk.shorted.values_mut() {
                     owed.remove(&compensation.promise);
                 }

@@ -53,7 +53,7 @@ pub fn follows(replica: &Replica, account: &Account, spread: bool) -> Result<Vec
 pub fn answer(replica: &Replica, account: &Account, rights: &mut Rights) -> Result<Vec<Fact>, StoreError> {
     let me = replica.actor();
     let mut facts = Vec::new();
-    for (asker, want) in wants(replica, account)? {
+    for (asker, want) in wants(&replica.overlay, account)? {
         // An earlier epoch of the asker will not use anything any more.
         if want.of != me.node || asker == me || replica.newest_actor(asker.node) != Some(asker) {
             continue;
@@ -116,7 +116,7 @@ fn ask_of(
     (of, quantity, why): (Actor, u64, Why),
 ) -> Result<Option<Fact>, StoreError> {
     let me = replica.actor();
-    let open = wants(replica, account)?.into_iter().filter(|(asker, want)| *asker == me && want.of == of.node);
+    let open = wants(&replica.overlay, account)?.into_iter().filter(|(asker, want)| *asker == me && want.of == of.node);
     let last = open.map(|(_, want)| want).next();
     let answered = last.as_ref().is_none_or(|want| rights.row(of).served(me) >= want.number);
     if !answered {
@@ -174,14 +174,14 @@ fn others(rights: &Rights, but: Actor) -> Vec<(Actor, u64)> {
 }
 
 /// Requests about an account, with who made them.
-pub fn wants(replica: &Replica, account: &Account) -> Result<Vec<(Actor, Want)>, StoreError> {
+pub fn wants(snapshot: &(impl Snapshot + ?Sized), account: &Account) -> Result<Vec<(Actor, Want)>, StoreError> {
     let scope = Scope::StoreRights(account.store);
-    let Some(number) = cells::scope_number(&replica.overlay, &scope)? else { return Ok(Vec::new()) };
+    let Some(number) = cells::scope_number(snapshot, &scope)? else { return Ok(Vec::new()) };
     let entity = Rows::of(|sink| {
         account.encode(sink);
         Class::Goods.encode(sink);
     });
-    let cells = cells::by_writer(&replica.overlay, number, kind::WANT, &entity)?;
+    let cells = cells::by_writer(snapshot, number, kind::WANT, &entity)?;
     Ok(cells
         .into_iter()
         .filter_map(|(actor, entry)| match entry.fact {

@@ -307,6 +307,7 @@ fn enrol(hub: &mut Core) -> Vec<Capability> {
         currency: Currency::parse("EUR").unwrap(),
         zone: Code::parse("UTC").unwrap(),
         rollover_min: 240,
+        coordinates: None,
         valid_ms: 60_000,
     };
     let log_key = Signer::from_seed(&[2; 32]).public();
