@@ -42,8 +42,9 @@ pub fn ask(replica: &mut Replica, request: AskRequest, key: Digest) -> Result<Pl
     }
     let due_ms = due(replica, due_ms);
     let ask = TransferAsk { id: nobodys(store), from, due_ms, staff, reason, lines };
-    match opening(replica, store, key, |id| Fact::TransferAsk(TransferAsk { id, ..ask.clone() }))? {
-        Opening::New(fact) => write(replica, store, fact),
+    let numbered = |id| Fact::TransferAsk(TransferAsk { id, ..ask.clone() });
+    match opening(replica, store, key, numbered)? {
+        Opening::New(id) => write(replica, store, numbered(id)),
         Opening::Again(place) => Ok(place),
     }
 }
@@ -66,7 +67,7 @@ pub fn ship(replica: &mut Replica, request: ShipRequest, key: Digest) -> Result<
     let fact = match order {
         ShipOrder::Asked(id) => numbered(id),
         ShipOrder::Unasked(_) => match opening(replica, store, key, numbered)? {
-            Opening::New(fact) => fact,
+            Opening::New(id) => numbered(id),
             Opening::Again(place) => return Ok(place),
         },
     };
@@ -160,7 +161,7 @@ fn asked_by(replica: &Replica, store: StoreId, id: TransferId) -> Result<StoreId
 /// What a request to open a transfer comes to.
 enum Opening {
     /// A transfer with a number that was free.
-    New(Fact),
+    New(TransferId),
     /// It was opened before: a node that was set back got the entry back from others, but not the request's retry key.
     Again(Place),
 }
@@ -174,12 +175,11 @@ fn opening(
 ) -> Result<Opening, Failed> {
     for attempt in 0..TRANSFER_ATTEMPTS_MAX {
         let id = TransferId::of_request(store, request, attempt);
-        let fact = fact(id);
-        if let Some(first) = transfers::writings(&replica.overlay, store, &fact)?.first() {
+        if let Some(first) = transfers::writings(&replica.overlay, store, &fact(id))?.first() {
             return Ok(Opening::Again(first.place));
         }
         if transfers::parts(&replica.overlay, store, id)?.is_empty() {
-            return Ok(Opening::New(fact));
+            return Ok(Opening::New(id));
         }
     }
     Err(Refusal::State("no number is free for this transfer: ask again under another key".into()).into())
