@@ -122,6 +122,9 @@ impl Check for Goods {
     }
 }
 
+/// Products by number, with units that came to the shelf.
+type Moved = Vec<(u16, i64)>;
+
 /// What a store's deeds add up to.
 #[derive(Default)]
 struct Ledger {
@@ -129,7 +132,7 @@ struct Ledger {
     moves: BTreeMap<u16, Vec<(Position, i64)>>,
     counts: BTreeMap<u16, Vec<(Position, Counted)>>,
     /// Parts of transfers by what they say: every entry that holds one, and what it moved, once.
-    parts: BTreeMap<Digest, (Vec<Position>, Vec<(u16, i64)>)>,
+    parts: BTreeMap<Digest, (Vec<Position>, Moved)>,
     /// Units in quarantine.
     aside: BTreeMap<u16, i64>,
     /// Products with something lost, unanswered or doubled: the shelf may differ.
@@ -217,7 +220,7 @@ impl Ledger {
     }
 
     /// A part of a transfer that several entries hold counts once; a count that includes any of them includes it.
-    fn part(&mut self, content: Digest, position: Position, moved: Vec<(u16, i64)>) {
+    fn part(&mut self, content: Digest, position: Position, moved: Moved) {
         let (positions, held) = self.parts.entry(content).or_default();
         positions.push(position);
         *held = moved;

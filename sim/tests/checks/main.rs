@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
 
+mod goods;
 mod watched;
 
 use stockroom_core::input::Command;

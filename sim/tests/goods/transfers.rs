@@ -151,3 +151,29 @@ fn a_shipment_that_is_written_anew_after_a_restore_leaves_once() {
         chain.rebuilds_alike(node);
     }
 }
+
+#[test]
+fn a_request_that_comes_after_its_lost_shipment_came_back_ships_nothing_more() {
+    let mut chain = Chain::new(15);
+    chain.deliver(2, &[("TEA", 10, "", 0)]);
+    chain.settle();
+    let image = chain.world.nodes[&2].disk.image();
+    let key = chain.key();
+    let (order, lines) = (ShipOrder::Unasked(StoreId(2)), [("TEA", 4, "", 0)]);
+    let first = chain.ship_as(key, 2, order, &lines, "");
+    let id = chain.number(2, &first);
+    chain.settle();
+    chain.world.crash(2);
+    chain.world.nodes.get_mut(&2).unwrap().disk = image;
+    chain.world.start(2);
+    assert_eq!(chain.on_hand(2, 1, "TEA"), 10);
+    chain.world.connect(2, 1);
+    chain.settle();
+    assert_eq!(chain.on_hand(2, 1, "TEA"), 6, "the hub gave it back");
+    let second = chain.ship_as(key, 2, order, &lines, "");
+    assert_eq!((chain.number(2, &second), chain.on_hand(2, 1, "TEA")), (id, 6));
+    // Another request for the same is another shipment.
+    let third = chain.ship(2, order, &lines, "");
+    assert_ne!(chain.number(2, &third), id);
+    assert_eq!(chain.on_hand(2, 1, "TEA"), 2);
+}

@@ -76,7 +76,7 @@ pub fn apply(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, entry
                 count(overlay, (store, &sku, unit), &mut account, (position, context.place), counted)?;
             }
         }
-        overlay.put(Table::Accounts, key, encode(&account));
+        overlay.put(Table::Accounts, key, to_row(&account));
     }
     Ok(())
 }
@@ -103,7 +103,7 @@ pub fn repeat(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, agai
             undone.iter().for_each(|(_, movement)| account.on_hand.take_back(movement));
             done.iter().for_each(|(position, movement)| account.on_hand.add(base, *position, movement));
         }
-        overlay.put(Table::Accounts, key, encode(&account));
+        overlay.put(Table::Accounts, key, to_row(&account));
     }
     Ok(())
 }
@@ -164,6 +164,27 @@ pub fn load(snapshot: &(impl Snapshot + ?Sized), key: &[u8]) -> Result<Option<Ac
 /// Reads a row of [`Table::Accounts`].
 pub fn from_row(bytes: &[u8]) -> Result<Account, StoreError> {
     decode(bytes).map_err(damaged)
+}
+
+/// Writes a row of [`Table::Accounts`].
+pub fn to_row(account: &Account) -> Vec<u8> {
+    Rows::of(|sink| {
+        sink.int(col::QUANTITY, account.on_hand.quantity);
+        sink.uint(col::COUNT, account.on_hand.movements);
+        sink.uint(col::FLAGS, account.on_hand.recount.map_or(0, |recount| 1 + recount as u64));
+        let has_aside = account.aside != SetAside::default();
+        let has = [account.base.is_some(), account.dated, has_aside];
+        sink.uint(col::A, has.iter().rev().fold(0, |bits, &has| bits << 1 | u64::from(has)));
+        if let Some((at, counted)) = &account.base {
+            encode_counted(sink, *at, counted);
+        }
+        if has_aside {
+            sink.int(col::QUANTITY, account.aside.quarantined);
+            sink.int(col::QUANTITY, account.aside.scrapped);
+        }
+        sink.uint(col::B, u64::from(account.chunks));
+        encode_places(sink, &account.places);
+    })
 }
 
 /// Every place that made the account what it is, oldest first.
@@ -268,26 +289,6 @@ fn push_place(overlay: &mut Overlay, key: &[u8], account: &mut Account, context:
         account.chunks += 1;
     }
     account.places.push((context.actor, context.place));
-}
-
-fn encode(account: &Account) -> Vec<u8> {
-    Rows::of(|sink| {
-        sink.int(col::QUANTITY, account.on_hand.quantity);
-        sink.uint(col::COUNT, account.on_hand.movements);
-        sink.uint(col::FLAGS, account.on_hand.recount.map_or(0, |recount| 1 + recount as u64));
-        let has_aside = account.aside != SetAside::default();
-        let has = [account.base.is_some(), account.dated, has_aside];
-        sink.uint(col::A, has.iter().rev().fold(0, |bits, &has| bits << 1 | u64::from(has)));
-        if let Some((at, counted)) = &account.base {
-            encode_counted(sink, *at, counted);
-        }
-        if has_aside {
-            sink.int(col::QUANTITY, account.aside.quarantined);
-            sink.int(col::QUANTITY, account.aside.scrapped);
-        }
-        sink.uint(col::B, u64::from(account.chunks));
-        encode_places(sink, &account.places);
-    })
 }
 
 fn decode(bytes: &[u8]) -> Result<Account, DecodeError> {

@@ -12,6 +12,7 @@ use stockroom_crdt::transfer::{Difference, TransferAsk, TransferId, TransferRece
 
 use super::goods::check_lines;
 use super::{Failed, check_fact, check_known, check_quantity, own_store};
+use crate::books::transfers;
 use crate::input::Refusal;
 use crate::input::goods::{AskRequest, CameLine, ReceiveRequest, ShipOrder, ShipRequest};
 use crate::journal::Place;
@@ -39,42 +40,41 @@ pub fn ask(replica: &mut Replica, request: AskRequest, key: Digest) -> Result<Pl
             return Err(Refusal::invalid(format!("{field}.sku"), "stands twice").into());
         }
     }
-    let id = number(replica, store, key)?;
-    write(
-        replica,
-        store,
-        Fact::TransferAsk(TransferAsk { id, from, due_ms: due(replica, due_ms), staff, reason, lines }),
-    )
+    let due_ms = due(replica, due_ms);
+    let ask = TransferAsk { id: nobodys(store), from, due_ms, staff, reason, lines };
+    let numbered = |id| Fact::TransferAsk(TransferAsk { id, ..ask.clone() });
+    match opening(replica, store, key, numbered)? {
+        Opening::New(id) => write(replica, store, numbered(id)),
+        Opening::Again(place) => Ok(place),
+    }
 }
 
 /// Ships goods to another store: they leave the book and are in transit.
 pub fn ship(replica: &mut Replica, request: ShipRequest, key: Digest) -> Result<Place, Failed> {
     let store = own_store(replica)?;
-    let (id, to) = match request.order {
+    let ShipRequest { order, due_ms, staff, approver, lines } = request;
+    let (id, to) = match order {
         ShipOrder::Asked(id) => (id, asked_by(replica, store, id)?),
         ShipOrder::Unasked(to) => {
             check_other(replica, store, ("to", to))?;
-            (number(replica, store, key)?, to)
+            (nobodys(store), to)
         }
     };
-    check_lines(replica, &request.lines, "a shipment")?;
-    let view = View::new(&replica.overlay);
-    for ((sku, unit), leaving) in sums(&request.lines) {
-        let held = view.account(store, &sku, unit)?.map_or(0, |account| account.on_hand.quantity);
-        if leaving > held && request.approver.is_empty() {
-            let message = format!(
-                "{leaving} {} of {sku} cannot leave: {held} are on hand by the book; count them, or let a manager approve",
-                unit.as_str()
-            );
-            return Err(Refusal::State(message).into());
-        }
+    check_lines(replica, &lines, "a shipment")?;
+    let due_ms = due(replica, due_ms);
+    let ship = TransferShip { id, to, due_ms, staff, approver, lines };
+    let numbered = |id| Fact::TransferShip(TransferShip { id, ..ship.clone() });
+    let fact = match order {
+        ShipOrder::Asked(id) => numbered(id),
+        ShipOrder::Unasked(_) => match opening(replica, store, key, numbered)? {
+            Opening::New(id) => numbered(id),
+            Opening::Again(place) => return Ok(place),
+        },
+    };
+    if ship.approver.is_empty() {
+        check_held(replica, store, &ship.lines)?;
     }
-    let ShipRequest { due_ms, staff, approver, lines, .. } = request;
-    write(
-        replica,
-        store,
-        Fact::TransferShip(TransferShip { id, to, due_ms: due(replica, due_ms), staff, approver, lines }),
-    )
+    write(replica, store, fact)
 }
 
 /// Receives goods from another store, as many as came.
@@ -158,16 +158,52 @@ fn asked_by(replica: &Replica, store: StoreId, id: TransferId) -> Result<StoreId
     }
 }
 
-/// A number for a transfer that this store opens.
-fn number(replica: &Replica, store: StoreId, key: Digest) -> Result<TransferId, Failed> {
-    let view = View::new(&replica.overlay);
+/// What a request to open a transfer comes to.
+enum Opening {
+    /// A transfer with a number that was free.
+    New(TransferId),
+    /// It was opened before: a node that was set back got the entry back from others, but not the request's retry key.
+    Again(Place),
+}
+
+/// Numbers a transfer that this store opens, by the request that opens it.
+fn opening(
+    replica: &Replica,
+    store: StoreId,
+    request: Digest,
+    fact: impl Fn(TransferId) -> Fact,
+) -> Result<Opening, Failed> {
     for attempt in 0..TRANSFER_ATTEMPTS_MAX {
-        let id = TransferId::of_request(store, key, attempt);
-        if view.transfer_parts(id)?.is_empty() {
-            return Ok(id);
+        let id = TransferId::of_request(store, request, attempt);
+        if let Some(first) = transfers::writings(&replica.overlay, store, &fact(id))?.first() {
+            return Ok(Opening::Again(first.place));
+        }
+        if transfers::parts(&replica.overlay, store, id)?.is_empty() {
+            return Ok(Opening::New(id));
         }
     }
     Err(Refusal::State("no number is free for this transfer: ask again under another key".into()).into())
+}
+
+/// Stands for the number until it is known.
+fn nobodys(store: StoreId) -> TransferId {
+    TransferId { store, number: 0 }
+}
+
+/// As many must be on hand as leave.
+fn check_held(replica: &Replica, store: StoreId, lines: &[ReceiptLine]) -> Result<(), Failed> {
+    let view = View::new(&replica.overlay);
+    for ((sku, unit), leaving) in sums(lines) {
+        let held = view.account(store, &sku, unit)?.map_or(0, |account| account.on_hand.quantity);
+        if leaving > held {
+            let message = format!(
+                "{leaving} {} of {sku} cannot leave: {held} are on hand by the book; count them, or let a manager approve",
+                unit.as_str()
+            );
+            return Err(Refusal::State(message).into());
+        }
+    }
+    Ok(())
 }
 
 fn check_other(replica: &Replica, own: StoreId, (field, other): (&str, StoreId)) -> Result<(), Failed> {
