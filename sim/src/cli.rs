@@ -7,6 +7,7 @@ macro_rules! out {
     };
 }
 
+mod availability;
 mod crew;
 mod explain;
 mod ledger;
@@ -51,6 +52,8 @@ enum Command {
     Shrink(shrink::ShrinkArgs),
     /// Tell what happened and what each node knew just before a violation
     Explain(explain::ExplainArgs),
+    /// Measure how many promises each policy for rights keeps when links fail
+    Availability(Box<availability::AvailabilityArgs>),
 }
 
 /// Why it could not be done, in a sentence for people.
@@ -96,6 +99,7 @@ fn run(command: Command, panics: &Panics) -> Result<Held, Failure> {
         Command::Plants(args) => plants::plants(&args, panics),
         Command::Shrink(args) => shrink::shrink(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Availability(args) => availability::availability(&args),
     }
 }
 
