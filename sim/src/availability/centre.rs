@@ -26,6 +26,7 @@ pub struct Centre {
     /// The nodes, as it knows them.
     pub nodes: Vec<Known>,
     requests: VecDeque<Request>,
+    funding: bool,
     held: u64,
     minted: u64,
     /// Transfers of goods that it made.
@@ -114,7 +115,18 @@ impl Centre {
     /// A centre without rights.
     pub fn new(me: Actor, nodes: Vec<Known>) -> Self {
         let (goods, budget) = (Rights::default(), Rights::default());
-        Self { me, goods, budget, nodes, requests: VecDeque::new(), held: 0, minted: 0, grants: 0, budget_grants: 0 }
+        Self {
+            me,
+            goods,
+            budget,
+            nodes,
+            requests: VecDeque::new(),
+            funding: false,
+            held: 0,
+            minted: 0,
+            grants: 0,
+            budget_grants: 0,
+        }
     }
 
     /// Goods come in: mints what the guard allows, and looks at the whole pool.
@@ -159,9 +171,20 @@ impl Centre {
         node.lengths = node.history.lengths();
         node.up_ms = now_ms;
         node.fresh = true;
+        node.history.clone()
+    }
+
+    /// Something that was said to a node never arrived.
+    pub fn lost(&mut self, at: usize) {
+        let node = &mut self.nodes[at];
         node.told = None;
         node.say = Say { goods: true, budget: true, more: true };
-        node.history.clone()
+    }
+
+    /// A node is back and has nothing to say.
+    pub fn meet(&mut self, seen: &Seen<'_>, at: usize) {
+        self.nodes[at].fresh = false;
+        self.review(seen);
     }
 
     /// The past of a node's link.
@@ -188,7 +211,8 @@ impl Centre {
             let until_ms = seen.now_ms + PATIENCE_MS;
             self.requests.push_back(Request { node: at, number, units, until_ms, tried: Vec::new() });
         }
-        if std::mem::take(&mut self.nodes[at].fresh) {
+        let funded = self.funding && !self.nodes.iter().any(|node| node.reclaiming);
+        if std::mem::take(&mut self.nodes[at].fresh) || funded {
             return self.review(seen);
         }
         self.settle(seen);
@@ -204,6 +228,8 @@ impl Centre {
         let spokes = self.spokes(seen);
         let pool = self.pool(seen, owed, &spokes);
         let moves = spread(&pool, seen.strategy.allocation(), &seen.setting.tuning);
+        // What is asked back now is spread when it is here.
+        self.funding = !self.funding && moves.iter().any(|step| matches!(step, Move::Reclaim { .. }));
         for step in moves {
             match step {
                 Move::Grant { spoke, units } => self.grant(spoke, units),

@@ -149,7 +149,10 @@ impl<'a> Play<'a> {
                 self.wires[node].up = true;
                 self.shops[node].history = self.centre.mend(self.now_ms, node);
                 self.shops[node].mend();
-                self.report(node);
+                if !self.report(node) {
+                    // Nothing happened there: the centre knows all that it needs.
+                    self.with_centre(|centre, seen| centre.meet(seen, node));
+                }
                 self.words();
             }
             Event::Report(node, time, report) if self.wires[node].time == time => {
@@ -160,8 +163,15 @@ impl<'a> Play<'a> {
                 said.into_iter().for_each(|said| self.note(said));
                 self.report(node);
             }
-            // It was under way when the link failed.
-            Event::Report(..) | Event::Word(..) => {}
+            // It was under way when the link failed. The handshake after an outage tells its sender.
+            Event::Report(node, ..) => {
+                self.shops[node].lost();
+                self.report(node);
+            }
+            Event::Word(node, ..) => {
+                self.centre.lost(node);
+                self.words();
+            }
             Event::Review => self.with_centre(Centre::review),
             Event::Backup => self.backup = Some(self.shops[0].clone()),
             Event::Restore => self.restore(),
@@ -198,13 +208,14 @@ impl<'a> Play<'a> {
         self.words();
     }
 
-    /// Sends what a node has to say.
-    fn report(&mut self, node: usize) {
-        let Some(report) = self.shops[node].report() else { return };
+    /// Sends what a node has to say, if anything.
+    fn report(&mut self, node: usize) -> bool {
+        let Some(report) = self.shops[node].report() else { return false };
         let sent = self.wires[node].send(self.now_ms, Way::ToCentre, report.bytes(), &mut self.draws);
         if let Some(arrives) = sent {
             self.at(arrives, Event::Report(node, self.wires[node].time, report));
         }
+        true
     }
 
     /// Sends what the centre has to say.

@@ -119,10 +119,15 @@ impl Shop {
         (0..waiting).map(|_| self.otherwise(seen, false)).collect()
     }
 
-    /// The link is back: everything is said again.
+    /// The link is back. What was not said is said now; requests of before are void.
     pub fn mend(&mut self) {
         self.cut_ms = None;
-        self.dirty = Dirty { goods: true, budget: true, hints: true, request: false };
+        self.dirty.request = false;
+    }
+
+    /// Something that was said never arrived.
+    pub fn lost(&mut self) {
+        self.dirty = Dirty { goods: true, budget: true, hints: true, ..self.dirty };
     }
 
     /// Takes in what the centre says.
