@@ -73,6 +73,8 @@ pub struct Setting {
     pub recorded: Option<Recorded>,
     /// Delays and capacities of recorded links; a fixed line otherwise.
     pub links: Vec<Arc<Recording>>,
+    /// Forecasts are the true rates; otherwise each is off by a Gamma-distributed factor of shape 2.
+    pub exact: bool,
     /// Blackouts of neighbours.
     pub district: Option<District>,
     /// Real customers.
@@ -162,6 +164,7 @@ impl Default for Setting {
             failing: Failing { uptime: 0.8, outage_ms: 3_600_000.0, shape: Shape::Exponential },
             recorded: None,
             links: Vec::new(),
+            exact: false,
             district: None,
             purchases: None,
             record_error: None,

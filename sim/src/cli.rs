@@ -7,6 +7,7 @@ macro_rules! out {
     };
 }
 
+mod algebra;
 mod availability;
 mod crew;
 mod explain;
@@ -54,6 +55,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Measure how many promises each policy for rights keeps when links fail
     Availability(Box<availability::AvailabilityArgs>),
+    /// Play random schedules over the bare algebra of rights, and take its rules away one by one
+    Algebra(algebra::AlgebraArgs),
 }
 
 /// Why it could not be done, in a sentence for people.
@@ -100,6 +103,7 @@ fn run(command: Command, panics: &Panics) -> Result<Held, Failure> {
         Command::Shrink(args) => shrink::shrink(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Availability(args) => availability::availability(&args),
+        Command::Algebra(args) => algebra::algebra(&args),
     }
 }
 

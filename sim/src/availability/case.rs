@@ -33,7 +33,11 @@ impl Case {
                 let customers = arrivals(setting, &shares, &mut Draws::new(setting.seed, run, Stream::Demand));
                 let mut draws = Draws::new(setting.seed, run, Stream::Forecasts);
                 let daily = setting.demand * DAY_MS as f64 / setting.horizon_ms as f64;
-                (customers, shares.iter().map(|share| share * daily * draws.gamma2()).collect(), setting.stock)
+                (
+                    customers,
+                    shares.iter().map(|share| share * daily * factor(setting, &mut draws)).collect(),
+                    setting.stock,
+                )
             }
         };
         let mut draws = Draws::new(setting.seed, run, Stream::Outages);
@@ -87,6 +91,10 @@ fn zipf(nodes: usize, exponent: f64) -> Vec<f64> {
     let weights: Vec<f64> = (1..=nodes).map(|rank| (rank as f64).powf(-exponent)).collect();
     let sum: f64 = weights.iter().sum();
     weights.into_iter().map(|weight| weight / sum).collect()
+}
+
+fn factor(setting: &Setting, draws: &mut Draws) -> f64 {
+    if setting.exact { 1.0 } else { draws.gamma2() }
 }
 
 fn arrivals(setting: &Setting, shares: &[f64], draws: &mut Draws) -> Vec<(u64, usize)> {

@@ -6,7 +6,7 @@ use stockroom_core::policy::borrow;
 use stockroom_core::policy::demand::Demand;
 use stockroom_core::policy::exposure::{Leak, expose};
 use stockroom_core::policy::outage::{History, Lengths};
-use stockroom_core::policy::soft::{self, Stranded};
+use stockroom_core::policy::soft::{self, Ledger, Stranded};
 use stockroom_core::policy::spread::{Move, Pool, Spoke, spread};
 use stockroom_crdt::ids::Actor;
 use stockroom_crdt::stock::rights::{Liability, Rights};
@@ -50,6 +50,7 @@ pub struct Known {
     granted: u64,
     /// Its soft promises that wait for a right.
     waiting: u64,
+    risk_ppm: u64,
     share: u64,
     budget: u64,
     answered: u32,
@@ -93,6 +94,7 @@ impl Known {
             held: 0,
             granted: 0,
             waiting: 0,
+            risk_ppm: 0,
             share: 0,
             budget: 0,
             answered: 0,
@@ -197,7 +199,10 @@ impl Centre {
         let node = &mut self.nodes[at];
         if let Some(row) = &report.goods {
             self.goods.merge(node.actor, row);
-            node.held = self.goods.held(node.actor);
+            let held = self.goods.held(node.actor);
+            // A node that has just promised its last right is without one until somebody looks.
+            node.fresh |= held == 0 && node.held > 0;
+            node.held = held;
             self.held = self.goods.held(self.me);
             node.reclaiming &= row.served(self.me) < node.reclaim;
         }
@@ -207,6 +212,7 @@ impl Centre {
         }
         node.demand.saw(report.seen.saturating_sub(node.demand.seen()));
         node.waiting = report.waiting;
+        node.risk_ppm = report.risk_ppm;
         if let Some((number, units)) = report.request {
             let until_ms = seen.now_ms + PATIENCE_MS;
             self.requests.push_back(Request { node: at, number, units, until_ms, tried: Vec::new() });
@@ -390,12 +396,14 @@ impl Centre {
     fn tell(&mut self, seen: &Seen<'_>) {
         let all = self.held + self.nodes.iter().map(|node| node.held).sum::<u64>();
         let rate: f64 = self.nodes.iter().map(|node| node.rate(seen.now_ms)).sum();
+        let ledger = Ledger { made: self.budget.used(), risk_ppm: self.nodes.iter().map(|node| node.risk_ppm).sum() };
+        let allowed_ppm = ledger.allowed_ppm(seen.setting.rule.soft_ppm);
         for node in self.nodes.iter_mut().filter(|node| node.cut_ms.is_none()) {
             let elsewhere = (all - node.held).saturating_sub(node.waiting);
             let old = node.told.map_or(u64::MAX, |told| told.elsewhere);
             let tolerance = if elsewhere < old { elsewhere / 16 } else { elsewhere / 4 };
             if old.abs_diff(elsewhere) > tolerance {
-                let others = Others { elsewhere, rate: rate - node.rate(seen.now_ms) };
+                let others = Others { elsewhere, rate: rate - node.rate(seen.now_ms), allowed_ppm };
                 node.told = Some(others);
                 node.word.others = Some(others);
                 node.say.more = true;

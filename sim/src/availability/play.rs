@@ -127,14 +127,14 @@ impl<'a> Play<'a> {
             Event::Customer(id, node) => {
                 self.seen.asked += 1;
                 match self.with_shop(node, |shop, seen| shop.ask(seen, id)) {
-                    Some(said) => self.note(said),
+                    Some(said) => self.note(node, said),
                     None => self.at(self.now_ms + PATIENCE_MS, Event::Impatient(id, node)),
                 }
                 self.report(node);
             }
             Event::Impatient(id, node) => {
                 if let Some(said) = self.with_shop(node, |shop, seen| shop.impatient(seen, id)) {
-                    self.note(said);
+                    self.note(node, said);
                     self.report(node);
                 }
             }
@@ -143,7 +143,7 @@ impl<'a> Play<'a> {
                 self.centre.cut(self.now_ms, node);
                 self.shops[node].history.clone_from(self.centre.history(node));
                 let said = self.with_shop(node, Shop::cut);
-                said.into_iter().for_each(|said| self.note(said));
+                said.into_iter().for_each(|said| self.note(node, said));
             }
             Event::Mend(node) => {
                 self.wires[node].up = true;
@@ -160,7 +160,7 @@ impl<'a> Play<'a> {
             }
             Event::Word(node, time, word) if self.wires[node].time == time => {
                 let said = self.with_shop(node, |shop, seen| shop.hear(seen, &word));
-                said.into_iter().for_each(|said| self.note(said));
+                said.into_iter().for_each(|said| self.note(node, said));
                 self.report(node);
             }
             // It was under way when the link failed. The handshake after an outage tells its sender.
@@ -179,7 +179,7 @@ impl<'a> Play<'a> {
     }
 
     /// Counts what happened as the goods see it.
-    fn note(&mut self, said: Said) {
+    fn note(&mut self, node: usize, said: Said) {
         match said {
             Said::Promised => self.seen.hard += 1,
             Said::Soft => self.seen.soft += 1,
@@ -187,6 +187,7 @@ impl<'a> Play<'a> {
             Said::GaveBack => self.seen.transfers += 1,
             Said::Refused => {
                 self.seen.refused += 1;
+                self.seen.refused_cut += u64::from(!self.wires[node].up);
                 self.seen.stranded += u64::from(self.somebody_holds());
             }
         }

@@ -30,6 +30,7 @@ pub struct Shop {
     pub cut_ms: Option<u64>,
     others: Option<(Others, u64)>,
     soft: u64,
+    risk_ppm: u64,
     hard: VecDeque<(u64, u32)>,
     request: u32,
     dirty: Dirty,
@@ -82,6 +83,7 @@ impl Shop {
             cut_ms,
             others: None,
             soft: 0,
+            risk_ppm: 0,
             hard: VecDeque::new(),
             request: 0,
             dirty: Dirty::default(),
@@ -179,6 +181,7 @@ impl Shop {
             budget: budget.then(|| self.budget.row(self.me)),
             seen: self.demand.seen(),
             waiting: self.soft,
+            risk_ppm: self.risk_ppm,
             request: request.then_some((self.request, self.hard.len() as u64)),
         })
     }
@@ -190,29 +193,34 @@ impl Shop {
 
     /// A promise without a right, if it will very likely find one; else none.
     fn otherwise(&mut self, seen: &Seen<'_>, backed: bool) -> Said {
-        if seen.strategy.soft() && (backed || self.will_find(seen)) && self.budget.use_up(self.me, 1).is_ok() {
-            self.soft += 1;
-            self.dirty.budget = true;
-            self.dirty.hints = true;
-            return Said::Soft;
+        let soft_ppm = u64::from(seen.setting.rule.soft_ppm);
+        let risk_ppm = if backed { Some(soft_ppm) } else { self.small_risk(seen) };
+        match risk_ppm.filter(|_| seen.strategy.soft() && soft_ppm > 0) {
+            Some(risk_ppm) if self.budget.use_up(self.me, 1).is_ok() => {
+                self.soft += 1;
+                self.risk_ppm += risk_ppm;
+                self.dirty.budget = true;
+                self.dirty.hints = true;
+                Said::Soft
+            }
+            Some(_) | None => Said::Refused,
         }
-        Said::Refused
     }
 
-    fn will_find(&self, seen: &Seen<'_>) -> bool {
-        let (Some(cut_ms), Some((others, told_ms))) = (self.cut_ms, self.others) else { return false };
+    /// The risk of a soft promise, parts per million, if it is small enough.
+    fn small_risk(&self, seen: &Seen<'_>) -> Option<u64> {
+        let (cut_ms, (others, told_ms)) = (self.cut_ms?, self.others?);
         // While the link was up, nothing worth saying happened since the last review.
         let stale = cut_ms.saturating_sub(told_ms).min(seen.setting.review_ms());
-        soft::accepts(
-            &Cut {
-                elsewhere: others.elsewhere,
-                waiting: self.soft,
-                others_rate: others.rate,
-                stale_ms: stale as f64,
-                outage: &self.history.lengths_beyond(seen.now_ms - cut_ms),
-                limit_ms: seen.setting.end_ms().saturating_sub(cut_ms) as f64,
-            },
-            seen.setting.rule.soft_ppm,
-        )
+        let risk = soft::risk(&Cut {
+            elsewhere: others.elsewhere,
+            waiting: self.soft,
+            others_rate: others.rate,
+            stale_ms: stale as f64,
+            outage: &self.history.lengths_beyond(seen.now_ms - cut_ms),
+            limit_ms: seen.setting.end_ms().saturating_sub(cut_ms) as f64,
+        });
+        let risk_ppm = (risk * 1e6) as u64;
+        (risk_ppm <= u64::from(others.allowed_ppm)).then_some(risk_ppm)
     }
 }

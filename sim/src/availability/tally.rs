@@ -25,6 +25,8 @@ pub struct Tally {
     pub refused: u64,
     /// Not promised while somebody held a free right.
     pub stranded: u64,
+    /// Not promised at a node whose link was down.
+    pub refused_cut: u64,
     /// Transfers of rights to goods: grants, however many units.
     pub transfers: u64,
     /// Transfers of the overbooking budget.
@@ -65,6 +67,8 @@ pub struct Summary {
     pub budget_transfers_per_promise: Estimate,
     /// Refused although somebody held a free right, of all that was asked for.
     pub stranded_share: Estimate,
+    /// Refused at a node whose link was down, of all that was asked for.
+    pub refused_cut_share: Estimate,
     /// Bytes on all links together per promise.
     pub bytes_per_promise: Estimate,
 }
@@ -93,6 +97,7 @@ impl Summary {
             transfers_per_promise: ratio(|t| t.transfers, Tally::promises),
             budget_transfers_per_promise: ratio(|t| t.budget_transfers, Tally::promises),
             stranded_share: ratio(|t| t.stranded, |t| t.asked),
+            refused_cut_share: ratio(|t| t.refused_cut, |t| t.asked),
             bytes_per_promise: ratio(|t| t.bytes, Tally::promises),
         }
     }

@@ -19,6 +19,8 @@ pub struct Report {
     pub seen: u64,
     /// Soft promises that wait for a right.
     pub waiting: u64,
+    /// Sum of the risks of all its soft promises, parts per million.
+    pub risk_ppm: u64,
     /// A numbered request for so many rights.
     pub request: Option<(u32, u64)>,
 }
@@ -45,6 +47,8 @@ pub struct Others {
     pub elsewhere: u64,
     /// What others ask for, units per millisecond.
     pub rate: f64,
+    /// The risk that a soft promise may have, parts per million.
+    pub allowed_ppm: u32,
 }
 
 /// One link, up or down. What is under way when it fails is lost: it belongs to an earlier `time`.
@@ -85,6 +89,7 @@ impl Report {
         let hints = Rows::of(|sink| {
             sink.uint(col::COUNT, self.seen);
             sink.uint(col::B, self.waiting);
+            sink.uint(col::C, self.risk_ppm);
             if let Some((number, units)) = self.request {
                 sink.uint(col::D, u64::from(number));
                 sink.uint(col::QUANTITY, units);
@@ -100,6 +105,7 @@ impl Word {
         let hints = Rows::of(|sink| {
             if let Some(others) = self.others {
                 sink.uint(col::QUANTITY, others.elsewhere);
+                sink.uint(col::E, u64::from(others.allowed_ppm));
                 // Thousandths of a unit per day.
                 sink.uint(col::A, (others.rate * 86_400_000.0 * 1_000.0) as u64);
             }
@@ -174,10 +180,10 @@ mod tests {
     fn a_row_costs_what_it_is_encoded_in() {
         let node = Actor::new(7, 1);
         let mut row = RightsRow { used: 3, ..RightsRow::default() };
-        assert_eq!(Report::default().bytes(), FRAME_BYTES + 2);
+        assert_eq!(Report::default().bytes(), FRAME_BYTES + 3);
         let small = Report { goods: Some(row.clone()), ..Report::default() }.bytes();
         // 1 for the store, 4 for the SKU, 1 each for unit, class and five numbers.
-        assert!((FRAME_BYTES + 2 + ENTRY_BYTES + 11..=FRAME_BYTES + 2 + ENTRY_BYTES + 14).contains(&small), "{small}");
+        assert!((FRAME_BYTES + 3 + ENTRY_BYTES + 11..=FRAME_BYTES + 3 + ENTRY_BYTES + 14).contains(&small), "{small}");
         row.grants.insert(node, 300);
         row.grants.insert(Actor::new(8, 1), 300);
         row.mint = 1_000_000;

@@ -81,6 +81,9 @@ pub struct AvailabilityArgs {
     /// Demand of the k-th node is proportional to the k-th rank to the power of minus this
     #[arg(long, value_name = "EXPONENT", default_value_t = 0.8, value_parser = within(0.0, 10.0))]
     zipf: f64,
+    /// Forecasts are the true rates; otherwise each node's is off by a Gamma-distributed factor of shape 2
+    #[arg(long)]
+    exact_forecasts: bool,
     /// Recorded purchases instead of drawn ones, CSV: store,sku,at_ms,quantity, or lines of baskets together with --demand-baskets
     #[arg(long, value_name = "FILE")]
     demand_trace: Option<PathBuf>,
@@ -192,6 +195,7 @@ impl AvailabilityArgs {
             history_ms: self.history,
             zipf: self.zipf,
             failing: Failing { uptime: 1.0, outage_ms: self.mean_outage as f64, shape },
+            exact: self.exact_forecasts,
             district: self.district,
             record_error: self.record_error,
             rule: PolicyRule {
@@ -265,6 +269,9 @@ impl AvailabilityArgs {
         if let Some(error) = self.record_error {
             about.push(format!("books: {} of them wrong, by {} of the book on average", error.share, error.size));
         }
+        if self.exact_forecasts {
+            about.push("forecasts are the true rates".to_owned());
+        }
         about.push(format!(
             "soft promises: risk {}, budget {} in all; safety stock {}",
             self.epsilon, setting.budget, self.safety
@@ -295,7 +302,7 @@ impl AvailabilityArgs {
                 "par": "promises granted and kept / promises a clairvoyant keeps",
                 "par_link": "the same, of a clairvoyant who must obey the links",
                 "hard_oversold": "units, all runs together",
-                "*_share": "share of promises; stranded_share: of units asked for",
+                "*_share": "share of promises; stranded_share and refused_cut_share: of units asked for",
                 "*_per_promise": "per promise, hard or soft",
                 "plus_minus": "half width of the 95% confidence interval",
             },
@@ -317,6 +324,7 @@ fn print(report: &Report, wall_s: f64) {
         "soft broken",
         "phantom",
         "stranded",
+        "cut",
         "transfers",
         "bytes",
     ];
@@ -335,6 +343,7 @@ fn print(report: &Report, wall_s: f64) {
             both(s.soft_broken_share),
             both(s.phantom_broken_share),
             format!("{:.4}", s.stranded_share.mean),
+            format!("{:.4}", s.refused_cut_share.mean),
             format!("{:.2}+{:.2}", s.transfers_per_promise.mean, s.budget_transfers_per_promise.mean),
             format!("{:.0}", s.bytes_per_promise.mean),
         ]

@@ -33,10 +33,31 @@ pub fn risk(cut: &Cut<'_>) -> f64 {
     }
 }
 
-/// True when one more soft promise is broken with a probability of at most `soft_ppm` parts per million.
-pub fn accepts(cut: &Cut<'_>, soft_ppm: u32) -> bool {
-    soft_ppm > 0 && risk(cut) <= f64::from(soft_ppm) / 1e6
+/// Soft promises of a pool so far, and what was risked with them.
+///
+/// A rule bounds the probability that a soft promise is broken. Most are as good as certain, and the few that are not come when rights
+/// run out. So what the safe ones left unused may be risked then: the bound holds for the mean of all, and each may reach
+/// [`SINGLE_TIMES`] of it.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Ledger {
+    /// Soft promises made.
+    pub made: u64,
+    /// Sum of their risks, parts per million.
+    pub risk_ppm: u64,
 }
+
+impl Ledger {
+    /// The risk that the next soft promise may have, parts per million. Half of what was left unused may be spent at once, because
+    /// others who are cut off count on it too.
+    pub fn allowed_ppm(&self, soft_ppm: u32) -> u32 {
+        let unused = u64::from(soft_ppm).saturating_mul(self.made).saturating_sub(self.risk_ppm) / 2;
+        let most = u64::from(soft_ppm).saturating_mul(SINGLE_TIMES).min(1_000_000);
+        u32::try_from(u64::from(soft_ppm).saturating_add(unused).min(most)).unwrap_or(soft_ppm)
+    }
+}
+
+/// How far above the bound the risk of one soft promise may be.
+pub const SINGLE_TIMES: u64 = 10;
 
 /// How many rights of the class `Overbooking` each place holds, of `units` in all: one each, for those where most is asked for first,
 /// and what is left in proportion to what is asked for.
@@ -109,10 +130,20 @@ mod tests {
         // P(Pois(1) >= 1), and P(Pois(1) >= 5) = 1 - e^-1 (1 + 1 + 1/2 + 1/6 + 1/24)
         assert!((risk(&cut(&hour, 1, 0)) - 0.632_121).abs() < 1e-5);
         assert!((risk(&cut(&hour, 5, 0)) - 0.003_660).abs() < 1e-5);
-        assert!(accepts(&cut(&hour, 5, 0), 10_000) && !accepts(&cut(&hour, 5, 0), 1_000));
-        assert!(!accepts(&cut(&hour, 5, 1), 10_000), "the first soft promise takes one of the five");
-        assert!(!accepts(&cut(&hour, 0, 0), 999_999) && !accepts(&cut(&hour, 3, 9), 999_999));
-        assert!(!accepts(&cut(&hour, u64::MAX, 0), 0), "no soft promises were wished for");
+        assert_eq!(risk(&cut(&hour, 5, 1)), risk(&cut(&hour, 4, 0)), "the first soft promise takes one of the five");
+        assert_eq!((risk(&cut(&hour, 0, 0)), risk(&cut(&hour, 3, 9))), (1.0, 1.0));
+        assert!(risk(&cut(&hour, u64::MAX, 0)) < 1e-12);
+    }
+
+    #[test]
+    fn what_safe_promises_left_unused_may_be_risked_later() {
+        let ledger = |made, risk_ppm| Ledger { made, risk_ppm };
+        assert_eq!(ledger(0, 0).allowed_ppm(10_000), 10_000);
+        assert_eq!(ledger(8, 20_000).allowed_ppm(10_000), 10_000 + 30_000);
+        assert_eq!(ledger(8, 90_000).allowed_ppm(10_000), 10_000, "more was risked than the mean allows");
+        assert_eq!(ledger(u64::MAX, 0).allowed_ppm(10_000), 100_000);
+        assert_eq!(ledger(u64::MAX, 0).allowed_ppm(1_000_000), 1_000_000);
+        assert_eq!(ledger(99, 0).allowed_ppm(0), 0, "no soft promises were wished for");
     }
 
     #[test]
