@@ -26,6 +26,7 @@ pub mod wire;
 
 use std::sync::Arc;
 
+use stockroom_core::policy::demand;
 use stockroom_core::policy::spread::Tuning;
 use stockroom_crdt::stock::policy::{Allocation, PolicyRule, Target};
 
@@ -75,6 +76,8 @@ pub struct Setting {
     pub links: Vec<Arc<Recording>>,
     /// Forecasts are the true rates; otherwise each is off by a Gamma-distributed factor of shape 2.
     pub exact: bool,
+    /// How far forecasts are pulled towards their mean before they are used.
+    pub pull: f64,
     /// Blackouts of neighbours.
     pub district: Option<District>,
     /// Real customers.
@@ -165,6 +168,7 @@ impl Default for Setting {
             recorded: None,
             links: Vec::new(),
             exact: false,
+            pull: demand::PULL,
             district: None,
             purchases: None,
             record_error: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stockroom_core::policy::demand::Demand;
+use stockroom_core::policy::demand::{Demand, pooled};
 use stockroom_crdt::ids::Actor;
 
 use super::case::Case;
@@ -54,7 +54,7 @@ impl<'a> Play<'a> {
         let centre = Actor::new(1, 1);
         let (mut shops, mut nodes, mut wires) = (Vec::new(), Vec::new(), Vec::new());
         let mut draws = Draws::new(setting.seed, case.run, Stream::Wire);
-        for (at, forecast) in case.forecasts.iter().enumerate() {
+        for (at, forecast) in pooled(&case.forecasts, setting.pull).iter().enumerate() {
             let actor = Actor::new(at as u32 + 2, 1);
             let demand = Demand::new(*forecast, setting.start_ms());
             let (history, down, since_ms) = case.past(setting, at);

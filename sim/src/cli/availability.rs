@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum, value_parser};
 use serde_json::{Value, json};
+use stockroom_core::policy::demand::PULL;
 use stockroom_core::policy::spread::Tuning;
 use stockroom_crdt::stock::policy::{Allocation, PolicyRule, Target};
 use stockroom_sim::availability::case::Case;
@@ -84,6 +85,9 @@ pub struct AvailabilityArgs {
     /// Forecasts are the true rates; otherwise each node's is off by a Gamma-distributed factor of shape 2
     #[arg(long)]
     exact_forecasts: bool,
+    /// How far forecasts are pulled towards their mean before they are used, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = PULL, value_parser = within(0.0, 1.0))]
+    pull: f64,
     /// Recorded purchases instead of drawn ones, CSV: store,sku,at_ms,quantity, or lines of baskets together with --demand-baskets
     #[arg(long, value_name = "FILE")]
     demand_trace: Option<PathBuf>,
@@ -196,6 +200,7 @@ impl AvailabilityArgs {
             zipf: self.zipf,
             failing: Failing { uptime: 1.0, outage_ms: self.mean_outage as f64, shape },
             exact: self.exact_forecasts,
+            pull: self.pull,
             district: self.district,
             record_error: self.record_error,
             rule: PolicyRule {
