@@ -3,6 +3,7 @@
 use stockroom_crdt::codec::{DecodeError, Sink, Source, col};
 
 use super::DAY_MS;
+use super::chance::sane;
 
 /// A rate of demand with a Gamma distribution around a forecast, updated by counting (the conjugate prior of a Poisson rate).
 ///
@@ -65,6 +66,29 @@ impl Demand {
     }
 }
 
+/// Forecasts of one product for many places, each pulled towards their mean: `f^(1-pull) mean^pull`, and all together as much as before.
+///
+/// A forecast for one shop rests on few sales and is off by a large factor either way; how much is sold in all shops is known better
+/// (shrinkage, James and Stein, 1961, of logarithms). `pull` is the share of the spread between forecasts that is error: 0 for
+/// forecasts that are right, 1 if they say nothing. A forecast of nothing is pulled up as well.
+pub fn pooled(forecasts: &[f64], pull: f64) -> Vec<f64> {
+    let sum: f64 = forecasts.iter().map(|forecast| sane(*forecast)).sum();
+    let mean = sum / forecasts.len().max(1) as f64;
+    let pull = sane(pull).min(1.0);
+    if mean <= 0.0 || pull == 0.0 {
+        return forecasts.to_vec();
+    }
+    let least = mean / 1e3;
+    let pulled: Vec<f64> =
+        forecasts.iter().map(|forecast| sane(*forecast).max(least).powf(1.0 - pull) * mean.powf(pull)).collect();
+    let scale = sum / pulled.iter().sum::<f64>();
+    pulled.into_iter().map(|forecast| forecast * scale).collect()
+}
+
+/// How far forecasts of single shops are pulled together: of the spread between them about half is error when demand follows Zipf's law
+/// and forecasts are off by a Gamma-distributed factor of shape 2 (`sim/AVAILABILITY.md`).
+pub const PULL: f64 = 0.5;
+
 /// How many units seen a forecast is worth.
 const SHAPE: f64 = 2.0;
 
@@ -87,6 +111,17 @@ mod tests {
         assert!((demand.rate(DAY) * DAY_MS - 4.0).abs() < 1e-9);
         demand.saw(594);
         assert!((demand.rate(100 * DAY) * DAY_MS - 6.0).abs() < 0.05);
+    }
+
+    #[test]
+    fn pooled_forecasts_are_nearer_and_sum_to_the_same() {
+        let pooled_half = pooled(&[1.0, 4.0, 0.0, 16.0], 0.5);
+        assert!((pooled_half.iter().sum::<f64>() - 21.0).abs() < 1e-9);
+        assert!((pooled_half[1] / pooled_half[0] - 2.0).abs() < 1e-9, "a fourfold difference is twofold");
+        assert!(pooled_half[2] > 0.0 && pooled_half[2] < pooled_half[0]);
+        assert_eq!(pooled(&[1.0, 4.0], 0.0), [1.0, 4.0]);
+        assert_eq!(pooled(&[0.0, f64::NAN], 1.0).len(), 2);
+        assert_eq!(pooled(&[3.0, 9.0], 1.0), [6.0, 6.0]);
     }
 
     #[test]

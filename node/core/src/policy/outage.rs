@@ -193,10 +193,11 @@ impl Lengths {
         self.points.iter().map(tail).sum::<f64>().clamp(0.0, 1.0)
     }
 
-    /// `P(the outage ends within horizon_ms, and at most count are asked for during it)`.
-    pub fn spared(&self, rate: f64, horizon_ms: f64, count: u64) -> f64 {
-        let in_time = self.points.iter().filter(|(_, ms)| *ms <= horizon_ms);
-        let few = |(weight, ms): &(f64, f64)| weight * (1.0 - at_least(rate * ms, count.saturating_add(1)));
+    /// `P(the outage is no longer than limit_ms, and at most count are asked for during it and before_ms ahead of it)`.
+    pub fn spared(&self, rate: f64, before_ms: f64, limit_ms: f64, count: u64) -> f64 {
+        let in_time = self.points.iter().filter(|(_, ms)| *ms <= limit_ms);
+        let few =
+            |(weight, ms): &(f64, f64)| weight * (1.0 - at_least(rate * (ms + before_ms), count.saturating_add(1)));
         in_time.map(few).sum::<f64>().clamp(0.0, 1.0)
     }
 

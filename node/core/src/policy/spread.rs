@@ -296,8 +296,8 @@ impl Ord for Rung {
     }
 }
 
-/// What the rights of one transfer must save, in promises.
-const KAPPA: f64 = 0.02;
+/// What the rights of one transfer must save, in promises: the knee measured in `sim/AVAILABILITY.md`.
+const KAPPA: f64 = 0.005;
 
 /// A right that saves less than one promise in a hundred million is not worth placing.
 const SCORE_MIN: f64 = 1e-8;
