@@ -8,6 +8,7 @@ use stockroom_core::storage::Table;
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::ids::Digest;
 use stockroom_crdt::scope::Lane;
+use stockroom_crdt::stock::promise::{PromiseId, Step};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -144,6 +145,28 @@ pub enum Act {
         /// Which product.
         product: u16,
         /// What was counted, which is what was there.
+        quantity: i64,
+    },
+    /// Goods were promised to a customer, at whatever node.
+    Promise {
+        /// The promise.
+        id: PromiseId,
+        /// Which product.
+        product: u16,
+        /// Units.
+        quantity: i64,
+        /// A right to goods stands behind it.
+        hard: bool,
+    },
+    /// Somebody said something about a promise.
+    Said {
+        /// The promise.
+        id: PromiseId,
+        /// What.
+        step: Step,
+        /// Which product.
+        product: u16,
+        /// Units.
         quantity: i64,
     },
     /// Catalogue, prices, decrees, days: anything at a hub or without goods.

@@ -69,10 +69,27 @@ pub struct Desk {
     pub(crate) links: BTreeMap<NodeId, LinkHistory>,
     /// Own promises that a home declared broken since the start.
     pub(crate) shorted: BTreeSet<PromiseId>,
+    /// When this node last asked another one for rights, on the monotonic clock.
+    pub(crate) asked: BTreeMap<(Account, NodeId), u64>,
     /// The marked accounts are to be spread anew by their rules.
     pub(crate) balancing: bool,
     /// When they were spread last, on the monotonic clock.
     pub(crate) balanced_ms: u64,
+}
+
+/// How fast promises are made, and how fast goods are taken off the shelf.
+pub(crate) type Rates = (BTreeMap<Account, BTreeMap<NodeId, Demand>>, BTreeMap<Account, Demand>);
+
+impl Desk {
+    /// What was learned of demand, to be kept while books are made again: what was sold once is not demand twice.
+    pub(crate) fn demand(&self) -> Rates {
+        (self.demand.clone(), self.walk_in.clone())
+    }
+
+    /// Forgets what was learned since [`Desk::demand`].
+    pub(crate) fn set_demand(&mut self, rates: Rates) {
+        (self.demand, self.walk_in) = rates;
+    }
 }
 
 /// A link's state now, and what it did before.
@@ -143,7 +160,7 @@ impl Replica {
     }
 
     /// Marks what an entry changed.
-    pub(crate) fn touch_rights(&mut self, entry: &Entry, accounts: Vec<Account>) -> Result<(), StoreError> {
+    pub(crate) fn touch_rights(&mut self, by: Actor, entry: &Entry, accounts: Vec<Account>) -> Result<(), StoreError> {
         let me = self.actor().node;
         match &entry.fact {
             Fact::PolicyRule(_) => {
@@ -160,6 +177,9 @@ impl Replica {
                 }
             }
             Fact::Want(want) => {
+                if by.node == me {
+                    self.desk.asked.insert((want.account.clone(), want.of), self.now.mono_ms);
+                }
                 self.desk.active.insert(want.account.clone());
             }
             Fact::Shortage(shortage) => {

@@ -11,6 +11,7 @@ use stockroom_crdt::chain::LogId;
 use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{Digest, StoreId};
 use stockroom_crdt::money::Unit;
+use stockroom_crdt::stock::promise::Step;
 use stockroom_crdt::stock::{Counted, Effect, Position, effects, rank};
 
 use super::converge::stock_logs;
@@ -130,7 +131,7 @@ impl Ledger {
             .filter_map(|(number, deed)| deed.entry.as_ref().map(|(id, seq, hash)| ((id, *seq), (hash, number))))
             .collect();
         // A deed's own entry stands for it; a sale that was made anew stands for one whose entry is lost.
-        let mut found = BTreeSet::new();
+        let (mut found, mut issued) = (BTreeSet::new(), BTreeSet::new());
         let mut anew: BTreeMap<usize, (Position, Entry)> = BTreeMap::new();
         for (number, log) in stock_logs(snapshot, store) {
             entries(snapshot, number, |seq, item| {
@@ -139,6 +140,14 @@ impl Ledger {
                 if let Some((_, deed)) = own {
                     found.insert(*deed);
                     self.deed(&truth.deeds[*deed], position, Some(&item.entry));
+                    return;
+                }
+                // Its answer is that of the step that says so in the store's rights.
+                if let Fact::GoodsIssue(issue) = &item.entry.fact
+                    && truth.issued.contains_key(&issue.promise)
+                    && issued.insert(issue.promise)
+                {
+                    self.entry(position, &item.entry);
                     return;
                 }
                 let known = match &item.entry.fact {
@@ -151,6 +160,8 @@ impl Ledger {
                 }
             });
         }
+        let gone = truth.issued.iter().filter(|(id, _)| !issued.contains(*id));
+        self.doubtful.extend(gone.map(|(_, (product, _))| *product));
         for (number, deed) in truth.deeds.iter().enumerate().filter(|(number, _)| !found.contains(number)) {
             match anew.get(&number) {
                 Some((position, entry)) => self.deed(deed, *position, Some(entry)),
@@ -188,7 +199,9 @@ impl Ledger {
                     }
                 }
             }
-            Act::Other(_) => entry.into_iter().for_each(|entry| self.entry(position, entry)),
+            Act::Promise { .. } | Act::Said { .. } | Act::Other(_) => {
+                entry.into_iter().for_each(|entry| self.entry(position, entry));
+            }
         }
     }
 
@@ -225,7 +238,9 @@ fn products_of(deed: &Deed) -> Vec<u16> {
     match &deed.what {
         Act::Sale { lines, .. } => lines.iter().map(|(product, _)| *product).collect(),
         Act::Receipt { product, .. } | Act::Count { product, .. } => vec![*product],
-        Act::Other(_) => Vec::new(),
+        // What is handed over changes the book when its answer comes; the rest moves nothing.
+        Act::Said { product, step: Step::Fulfil, .. } => vec![*product],
+        Act::Promise { .. } | Act::Said { .. } | Act::Other(_) => Vec::new(),
     }
 }
 

@@ -44,6 +44,10 @@ pub fn follows(replica: &Replica, account: &Account) -> Result<Vec<(Scope, Fact)
 pub fn answer(replica: &Replica, account: &Account, rights: &mut Rights) -> Result<Vec<Fact>, StoreError> {
     let me = replica.actor();
     let mut facts = Vec::new();
+    // Who may not give anything yet does not say that it has nothing: the asker would ask again at once, and so on.
+    if replica.rights_locked {
+        return Ok(facts);
+    }
     for (asker, want) in wants(replica, account)? {
         // An earlier epoch of the asker will not use anything any more.
         if want.of != me.node || asker == me || replica.newest_actor(asker.node) != Some(asker) {
@@ -89,7 +93,8 @@ pub fn ask(
     ask_of(replica, account, rights, (of, quantity.min(units).max(1), why))
 }
 
-/// Asks one holder for rights, unless a request to it is open.
+/// Asks one holder for rights, unless a request to it is open; of its own accord not again and again, since what was not given
+/// is not there a moment later.
 fn ask_of(
     replica: &Replica,
     account: &Account,
@@ -97,6 +102,11 @@ fn ask_of(
     (of, quantity, why): (Actor, u64, Why),
 ) -> Result<Option<Fact>, StoreError> {
     let me = replica.actor();
+    let asked = replica.desk.asked.get(&(account.clone(), of.node));
+    let soon = asked.is_some_and(|at| replica.now.mono_ms < at + ASK_AGAIN_MS);
+    if why != Why::Miss && soon {
+        return Ok(None);
+    }
     let open = wants(replica, account)?.into_iter().filter(|(asker, want)| *asker == me && want.of == of.node);
     let last = open.map(|(_, want)| want).next();
     let answered = last.as_ref().is_none_or(|want| rights.row(of).served(me) >= want.number);
@@ -175,9 +185,6 @@ pub fn wants(replica: &Replica, account: &Account) -> Result<Vec<(Actor, Want)>,
 
 /// How many rights this node gives up for a request.
 fn spare(replica: &Replica, account: &Account, rights: &Rights, want: &Want) -> Result<u64, StoreError> {
-    if replica.rights_locked {
-        return Ok(0);
-    }
     let held = rights.held(replica.actor());
     let borrows = replica.rule_for(&account.sku)?.is_some_and(|rule| rule.allocation != Allocation::Static);
     let lent =
@@ -292,3 +299,6 @@ pub fn step(promise: &Promise, step: Step, note: &str) -> Fact {
     let note = Code::parse(note).expect("a short sentence is a code");
     Fact::PromiseStep(PromiseStep { promise: promise.id, step, note, staff: Code::default() })
 }
+
+/// How long a node waits before it asks the same holder again without a customer who needs it.
+const ASK_AGAIN_MS: u64 = 60_000;
