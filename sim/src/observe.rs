@@ -8,6 +8,7 @@ use stockroom_core::storage::Table;
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::ids::Digest;
 use stockroom_crdt::scope::Lane;
+use stockroom_crdt::stock::promise::{PromiseId, Step};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -150,6 +151,28 @@ pub enum Act {
     Moved {
         /// Products by number, with units that came; negative for those that left.
         lines: Vec<(u16, i64)>,
+    },
+    /// Goods were promised to a customer, at whatever node.
+    Promise {
+        /// The promise.
+        id: PromiseId,
+        /// Which product.
+        product: u16,
+        /// Units.
+        quantity: i64,
+        /// A right to goods stands behind it.
+        hard: bool,
+    },
+    /// Somebody said something about a promise.
+    Said {
+        /// The promise.
+        id: PromiseId,
+        /// What.
+        step: Step,
+        /// Which product.
+        product: u16,
+        /// Units.
+        quantity: i64,
     },
     /// Catalogue, prices, decrees, days: anything at a hub or without goods.
     Other(&'static str),

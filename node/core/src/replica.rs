@@ -363,6 +363,7 @@ impl Replica {
     pub fn rebuild(&mut self, store: StoreId) -> Result<(), CoreError> {
         // What happened once is not told to watchers, and not counted, a second time.
         let (told, counters) = (self.events.len(), self.counters.clone());
+        let demand = self.desk.demand();
         books::clear(&mut self.overlay, store)?;
         for scope in [Scope::StoreStock(store), Scope::StoreRights(store)] {
             let Some(feed) = self.journal.feed(&scope) else { continue };
@@ -375,6 +376,7 @@ impl Replica {
         }
         self.events.truncate(told);
         self.counters = counters;
+        self.desk.set_demand(demand);
         Ok(())
     }
 

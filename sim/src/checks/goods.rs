@@ -11,6 +11,7 @@ use stockroom_crdt::chain::LogId;
 use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{Digest, StoreId};
 use stockroom_crdt::money::Unit;
+use stockroom_crdt::stock::promise::Step;
 use stockroom_crdt::stock::{Counted, Effect, Position, effects, rank};
 use stockroom_crdt::transfer::part;
 
@@ -148,7 +149,7 @@ impl Ledger {
             .filter_map(|(number, deed)| deed.entry.as_ref().map(|(id, seq, hash)| ((id, *seq), (hash, number))))
             .collect();
         // A deed's own entry stands for it; a sale that was made anew stands for one whose entry is lost.
-        let mut found = BTreeSet::new();
+        let (mut found, mut issued) = (BTreeSet::new(), BTreeSet::new());
         let mut anew: BTreeMap<usize, (Position, Entry)> = BTreeMap::new();
         for (number, log) in stock_logs(snapshot, store) {
             entries(snapshot, number, |seq, item| {
@@ -157,6 +158,14 @@ impl Ledger {
                 if let Some((_, deed)) = own {
                     found.insert(*deed);
                     self.deed(&truth.deeds[*deed], position, Some(&item.entry));
+                    return;
+                }
+                // Its answer is that of the step that says so in the store's rights.
+                if let Fact::GoodsIssue(issue) = &item.entry.fact
+                    && truth.issued.contains_key(&issue.promise)
+                    && issued.insert(issue.promise)
+                {
+                    self.entry(position, &item.entry);
                     return;
                 }
                 let known = match &item.entry.fact {
@@ -169,6 +178,8 @@ impl Ledger {
                 }
             });
         }
+        let gone = truth.issued.iter().filter(|(id, _)| !issued.contains(*id));
+        self.doubtful.extend(gone.map(|(_, (product, _))| *product));
         for (number, deed) in truth.deeds.iter().enumerate().filter(|(number, _)| !found.contains(number)) {
             match anew.get(&number) {
                 Some((position, entry)) => self.deed(deed, *position, Some(entry)),
@@ -214,7 +225,9 @@ impl Ledger {
                     }
                 }
             },
-            Act::Other(_) => return entry.into_iter().for_each(|entry| self.entry(position, entry)),
+            Act::Promise { .. } | Act::Said { .. } | Act::Other(_) => {
+                return entry.into_iter().for_each(|entry| self.entry(position, entry));
+            }
         }
         entry.into_iter().for_each(|entry| self.set_aside(entry));
     }
@@ -280,7 +293,9 @@ fn products_of(deed: &Deed) -> Vec<u16> {
         Act::Sale { lines, .. } => lines.iter().map(|(product, _)| *product).collect(),
         Act::Moved { lines } => lines.iter().map(|(product, _)| *product).collect(),
         Act::Receipt { product, .. } | Act::Count { product, .. } => vec![*product],
-        Act::Other(_) => Vec::new(),
+        // What is handed over changes the book when its answer comes; the rest moves nothing.
+        Act::Said { product, step: Step::Fulfil, .. } => vec![*product],
+        Act::Promise { .. } | Act::Said { .. } | Act::Other(_) => Vec::new(),
     }
 }
 

@@ -54,7 +54,7 @@ impl Play<'_> {
         let waiting = self.desks.iter().any(|(desk, queue)| {
             !queue.is_empty() && self.cast.stores.get(&desk.0).is_some_and(|id| !self.written_off.contains(id))
         });
-        if lagging.is_some() || waiting {
+        if lagging.is_some() || waiting || !self.orders_are_served() {
             return false;
         }
         let links = self.cast.links(&self.world);
@@ -96,6 +96,12 @@ impl Play<'_> {
             };
             if !kept {
                 self.truth.declared_lost.insert((store, number));
+            }
+        }
+        for number in std::mem::take(&mut self.excused_promises) {
+            let entry = self.truth.promised[number].entry.as_ref();
+            if !entry.is_some_and(|entry| holds(&self.world, &self.union, hub, entry)) {
+                self.truth.promised_lost.insert(number);
             }
         }
     }

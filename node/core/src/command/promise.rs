@@ -44,13 +44,15 @@ pub fn reserve(replica: &mut Replica, retry: RetryKey, request: ReserveRequest) 
             considered.push(seen);
             return promised(replica, retry, (account, Claim::Hard), request, considered);
         }
-        if soft && soft_at.is_none() {
-            soft_at = Some((account, considered.len()));
+        if let Some(risk) = soft.filter(|_| soft_at.is_none()) {
+            soft_at = Some((account, considered.len(), risk));
         }
         considered.push(seen);
     }
-    if let Some((account, at)) = soft_at {
+    if let Some((account, at, risk_ppm)) = soft_at {
         considered[at].claim = Some(Claim::Soft);
+        let ledger = replica.desk.soft.entry(account.clone()).or_default();
+        (ledger.made, ledger.risk_ppm) = (ledger.made + 1, ledger.risk_ppm.saturating_add(risk_ppm));
         replica.reached("a soft promise was made");
         return promised(replica, retry, (account, Claim::Soft), request, considered);
     }
@@ -185,8 +187,12 @@ fn candidates(replica: &Replica, request: &ReserveRequest) -> Result<Vec<StoreId
     Ok(stores)
 }
 
-/// What this node can promise at one store, and whether it may do so softly.
-fn consider(replica: &Replica, account: &Account, request: &ReserveRequest) -> Result<(Considered, bool), Failed> {
+/// What this node can promise at one store, and the risk of a soft promise there, parts per million, if it may make one.
+fn consider(
+    replica: &Replica,
+    account: &Account,
+    request: &ReserveRequest,
+) -> Result<(Considered, Option<u64>), Failed> {
     let me = replica.actor();
     let rights = book::rights(&replica.overlay, account, Class::Goods)?;
     let held = rights.held(me);
@@ -197,25 +203,26 @@ fn consider(replica: &Replica, account: &Account, request: &ReserveRequest) -> R
     let view = View::new(&replica.overlay);
     if let Some(recall) = view.recall(&account.sku, &Default::default())? {
         seen.why = format!("recalled: {}", recall.reason);
-        return Ok((seen, false));
+        return Ok((seen, None));
     }
     let Some(rule) = replica.rule_for(&account.sku)? else {
         seen.why = "no rule says that it may be promised".into();
-        return Ok((seen, false));
+        return Ok((seen, None));
     };
     if replica.rights_locked {
         seen.why = "rights are locked until the hub was heard".into();
-        return Ok((seen, false));
+        return Ok((seen, None));
     }
     let reclaimed = if planted(Plant::DonorReclaims) { lost_sight_of(replica, &rights) } else { 0 };
     if held + reclaimed >= request.quantity || planted(Plant::RightsFromNothing) && rights.minted() > 0 {
         seen.claim = Some(Claim::Hard);
         seen.why = format!("{held} rights are held here");
-        return Ok((seen, false));
+        return Ok((seen, None));
     }
     seen.why = format!("{held} rights are held here, {} are needed", request.quantity);
-    let soft = request.soft && may_be_soft(replica, account, &rule, (request.quantity, elsewhere))?;
-    if soft {
+    let asked = (request.quantity, elsewhere);
+    let soft = if request.soft { may_be_soft(replica, account, &rule, asked)? } else { None };
+    if soft.is_some() {
         seen.why.push_str("; safe enough as a soft promise");
     }
     Ok((seen, soft))
@@ -228,17 +235,17 @@ fn lost_sight_of(replica: &Replica, rights: &stockroom_crdt::stock::rights::Righ
     row.grants.iter().filter(|(actor, _)| down(actor.node)).map(|(_, units)| *units).sum()
 }
 
-/// A soft promise needs a right of the overbooking budget, a link that is down, and a small enough risk.
+/// A soft promise needs a right of the overbooking budget and a small enough risk: gives it, parts per million.
 fn may_be_soft(
     replica: &Replica,
     account: &Account,
     rule: &PolicyRule,
     (quantity, elsewhere): (u64, u64),
-) -> Result<bool, Failed> {
+) -> Result<Option<u64>, Failed> {
     let me = replica.actor();
     let budget = book::rights(&replica.overlay, account, Class::Overbooking)?.held(me);
     if rule.soft_ppm == 0 || budget < quantity {
-        return Ok(false);
+        return Ok(None);
     }
     let open = book::open(&replica.overlay, account)?;
     let own_soft = open
@@ -261,8 +268,11 @@ fn may_be_soft(
         others_rate: holder::others_rate(replica, account, me.node),
         stale_ms: 0.0,
         outage: &outage,
+        limit_ms: home::HORIZON_MS as f64,
     };
-    Ok(soft::accepts(&cut, rule.soft_ppm))
+    let risk_ppm = (soft::risk(&cut) * 1e6).ceil() as u64;
+    let allowed = replica.desk.soft.get(account).copied().unwrap_or_default().allowed_ppm(rule.soft_ppm);
+    Ok(Some(risk_ppm).filter(|risk| *risk <= u64::from(allowed)))
 }
 
 /// Writes the promise and the row that pays for it.

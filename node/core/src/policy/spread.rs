@@ -134,9 +134,12 @@ fn home_again(pool: &Pool<'_>) -> Vec<Move> {
     pool.spokes.iter().enumerate().filter_map(held).collect()
 }
 
-/// Each spoke gets once what its share of all that ever came in is. Who cannot be reached gets it later, if it is still there.
+/// Each spoke gets once what its share of all that ever came in is; the centre keeps its own. Who cannot be reached gets it later, if it is still there.
 fn shares(pool: &Pool<'_>, weight: impl Fn(&Spoke<'_>) -> f64) -> Vec<Move> {
-    let weights: Vec<f64> = pool.spokes.iter().map(weight).collect();
+    let none = Lengths::new(Vec::new());
+    let own = Spoke { held: 0, granted: 0, rate: pool.rate, outage: &none, up_mean_ms: 0.0, reachable: true };
+    let centre = if pool.rate > 0.0 { weight(&own) } else { 0.0 };
+    let weights: Vec<f64> = pool.spokes.iter().map(weight).chain([centre]).collect();
     let targets = apportion(pool.arrived, &weights);
     let mut left = pool.held.saturating_sub(pool.owed);
     let mut moves = Vec::new();

@@ -17,6 +17,7 @@ use super::{holder, rules};
 use crate::books::rights as book;
 use crate::limits::PAGE_MAX;
 use crate::policy::demand::Demand;
+use crate::policy::soft::Ledger;
 use crate::replica::Replica;
 use crate::storage::StoreError;
 use crate::view::View;
@@ -56,8 +57,27 @@ pub struct Desk {
     pub(crate) links: BTreeMap<NodeId, LinkHistory>,
     /// Own promises that a home declared broken, for which nothing was decided yet.
     pub(crate) shorted: BTreeMap<Account, BTreeSet<PromiseId>>,
+    /// Soft promises that were made here since the start, and what was risked with them.
+    pub(crate) soft: BTreeMap<Account, Ledger>,
+    /// When this node last asked another one for rights, on the monotonic clock.
+    pub(crate) asked: BTreeMap<(Account, NodeId), u64>,
     /// When rights were spread last, on the monotonic clock.
     pub(crate) spread_ms: u64,
+}
+
+/// How fast promises are made, and how fast goods are taken off the shelf.
+pub(crate) type Rates = (BTreeMap<Account, BTreeMap<NodeId, Demand>>, BTreeMap<Account, Demand>);
+
+impl Desk {
+    /// What was learned of demand, to be kept while books are made again: what was sold once is not demand twice.
+    pub(crate) fn demand(&self) -> Rates {
+        (self.demand.clone(), self.walk_in.clone())
+    }
+
+    /// Forgets what was learned since [`Desk::demand`].
+    pub(crate) fn set_demand(&mut self, rates: Rates) {
+        (self.demand, self.walk_in) = rates;
+    }
 }
 
 impl Replica {
@@ -87,6 +107,9 @@ impl Replica {
                 }
             }
             Fact::Want(want) => {
+                if author == me {
+                    self.desk.asked.insert((want.account.clone(), want.of), self.now.mono_ms);
+                }
                 self.desk.active.insert(want.account.clone());
             }
             Fact::Shortage(shortage) => {

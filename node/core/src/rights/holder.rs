@@ -53,6 +53,10 @@ pub fn follows(replica: &Replica, account: &Account, spread: bool) -> Result<Vec
 pub fn answer(replica: &Replica, account: &Account, rights: &mut Rights) -> Result<Vec<Fact>, StoreError> {
     let me = replica.actor();
     let mut facts = Vec::new();
+    // Who may not give anything yet does not say that it has nothing: the asker would ask again at once, and so on.
+    if replica.rights_locked {
+        return Ok(facts);
+    }
     for (asker, want) in wants(&replica.overlay, account)? {
         // An earlier epoch of the asker will not use anything any more.
         if want.of != me.node || asker == me || replica.newest_actor(asker.node) != Some(asker) {
@@ -108,7 +112,8 @@ pub fn ask(
     Ok(None)
 }
 
-/// Asks one holder for rights, unless a request to it is open.
+/// Asks one holder for rights, unless a request to it is open; of its own accord not again and again, since what was not given
+/// is not there a moment later.
 fn ask_of(
     replica: &Replica,
     account: &Account,
@@ -116,6 +121,11 @@ fn ask_of(
     (of, quantity, why): (Actor, u64, Why),
 ) -> Result<Option<Fact>, StoreError> {
     let me = replica.actor();
+    let asked = replica.desk.asked.get(&(account.clone(), of.node));
+    let soon = asked.is_some_and(|at| replica.now.mono_ms < at + ASK_AGAIN_MS);
+    if why != Why::Miss && soon {
+        return Ok(None);
+    }
     let open = wants(&replica.overlay, account)?.into_iter().filter(|(asker, want)| *asker == me && want.of == of.node);
     let last = open.map(|(_, want)| want).next();
     let answered = last.as_ref().is_none_or(|want| rights.row(of).served(me) >= want.number);
@@ -193,9 +203,6 @@ pub fn wants(snapshot: &(impl Snapshot + ?Sized), account: &Account) -> Result<V
 
 /// How many rights this node gives up for a request.
 fn spare(replica: &Replica, account: &Account, rights: &Rights, want: &Want) -> Result<u64, StoreError> {
-    if replica.rights_locked {
-        return Ok(0);
-    }
     let held = rights.held(replica.actor());
     let borrows = replica.rule_for(&account.sku)?.is_some_and(|rule| rule.allocation != Allocation::Static);
     let lent =
@@ -302,12 +309,17 @@ fn balance(replica: &Replica, account: &Account, rights: &mut Rights) -> Result<
     let me = replica.actor();
     let spokes = spokes(replica, rights);
     let lengths: Vec<Lengths> = spokes.iter().map(|(actor, _)| lengths(replica, actor.node)).collect();
-    let granted = rights.row(me).grants;
+    // What a home kept of what it made counts as its share, like what was granted to others.
+    let share = |actor: Actor| {
+        let row = rights.row(actor);
+        let kept = row.mint.saturating_sub(row.granted());
+        rights.row(me).grants.get(&actor).copied().unwrap_or(0).saturating_add(kept)
+    };
     let spokes_of: Vec<Spoke<'_>> = spokes
         .iter()
         .zip(&lengths)
         .map(|((actor, held), outage)| Spoke {
-            granted: granted.get(actor).copied().unwrap_or(0),
+            granted: share(*actor),
             ..spoke(replica, account, (actor.node, *held), outage)
         })
         .collect();
@@ -347,3 +359,6 @@ pub fn step(promise: &Promise, step: Step, note: &str) -> Fact {
     let note = Code::parse(note).expect("a short sentence is a code");
     Fact::PromiseStep(PromiseStep { promise: promise.id, step, note, staff: Code::default() })
 }
+
+/// How long a node waits before it asks the same holder again without a customer who needs it.
+const ASK_AGAIN_MS: u64 = 60_000;
