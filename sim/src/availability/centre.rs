@@ -1,9 +1,10 @@
 //! The centre: it mints, spreads, answers, asks back, and serves soft promises first.
 
+mod known;
+
 use std::collections::VecDeque;
 
 use stockroom_core::policy::borrow;
-use stockroom_core::policy::demand::Demand;
 use stockroom_core::policy::exposure::{Leak, expose};
 use stockroom_core::policy::outage::{History, Lengths};
 use stockroom_core::policy::soft::{self, Ledger, Stranded};
@@ -13,6 +14,8 @@ use stockroom_crdt::stock::rights::{Liability, Rights};
 
 use super::shop::Seen;
 use super::wire::{Others, Report, Word, facing};
+pub use known::Known;
+use known::Say;
 
 /// The centre.
 #[derive(Clone, Debug)]
@@ -35,41 +38,6 @@ pub struct Centre {
     pub budget_grants: u64,
 }
 
-/// A node as the centre knows it.
-#[derive(Clone, Debug)]
-pub struct Known {
-    actor: Actor,
-    demand: Demand,
-    history: History,
-    lengths: Lengths,
-    up_mean_ms: f64,
-    /// Its link is down since then.
-    cut_ms: Option<u64>,
-    up_ms: u64,
-    held: u64,
-    granted: u64,
-    /// Its soft promises that wait for a right.
-    waiting: u64,
-    risk_ppm: u64,
-    share: u64,
-    budget: u64,
-    answered: u32,
-    fresh: bool,
-    reclaim: u32,
-    reclaiming: bool,
-    told: Option<Others>,
-    word: Word,
-    say: Say,
-}
-
-/// What a node has not been told.
-#[derive(Clone, Copy, Debug, Default)]
-struct Say {
-    goods: bool,
-    budget: bool,
-    more: bool,
-}
-
 #[derive(Clone, Debug)]
 struct Request {
     node: usize,
@@ -77,40 +45,6 @@ struct Request {
     units: u64,
     until_ms: u64,
     tried: Vec<usize>,
-}
-
-impl Known {
-    /// A node whose link has this past.
-    pub fn new(actor: Actor, demand: Demand, (history, cut_ms, since_ms): (History, Option<u64>, u64)) -> Self {
-        let (lengths, up_mean_ms) = (history.lengths(), history.up_mean_ms());
-        Self {
-            actor,
-            demand,
-            history,
-            lengths,
-            up_mean_ms,
-            cut_ms,
-            up_ms: since_ms,
-            held: 0,
-            granted: 0,
-            waiting: 0,
-            risk_ppm: 0,
-            share: 0,
-            budget: 0,
-            answered: 0,
-            fresh: false,
-            reclaim: 0,
-            reclaiming: false,
-            told: None,
-            word: Word::default(),
-            say: Say::default(),
-        }
-    }
-
-    /// What it asks for, per millisecond: nothing is known from beyond a link that is down.
-    fn rate(&self, now_ms: u64) -> f64 {
-        self.demand.rate(self.cut_ms.unwrap_or(now_ms))
-    }
 }
 
 impl Centre {

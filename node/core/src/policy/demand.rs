@@ -85,9 +85,9 @@ pub fn pooled(forecasts: &[f64], pull: f64) -> Vec<f64> {
     pulled.into_iter().map(|forecast| forecast * scale).collect()
 }
 
-/// How far forecasts of single shops are pulled together: of the spread between them about half is error when demand follows Zipf's law
-/// and forecasts are off by a Gamma-distributed factor of shape 2 (`sim/AVAILABILITY.md`).
-pub const PULL: f64 = 0.5;
+/// How far forecasts of single shops are pulled together: measured, with demand by Zipf's law and forecasts that are off by a
+/// Gamma-distributed factor of shape 2 (`sim/AVAILABILITY.md`).
+pub const PULL: f64 = 0.3;
 
 /// How many units seen a forecast is worth.
 const SHAPE: f64 = 2.0;
