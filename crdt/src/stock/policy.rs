@@ -158,14 +158,13 @@ impl PolicyRule {
 
     /// The field that has no sense, if one has none.
     pub fn check(&self) -> Result<(), &'static str> {
-        let shares = [
-            (self.risk_ppm, "risk_ppm"),
-            (self.soft_ppm, "soft_ppm"),
-            (self.overbooking_ppm, "overbooking_ppm"),
-            (self.shrink_ppm_day, "shrink_ppm_day"),
-        ];
+        let shares =
+            [(self.risk_ppm, "risk_ppm"), (self.soft_ppm, "soft_ppm"), (self.shrink_ppm_day, "shrink_ppm_day")];
         if let Some((_, name)) = shares.into_iter().find(|(ppm, _)| *ppm > MILLION) {
             return Err(name);
+        }
+        if self.overbooking_ppm > OVERBOOKING_PPM_MAX {
+            return Err("overbooking_ppm");
         }
         if self.lead_ms > LEAD_MS_MAX {
             return Err("lead_ms");
@@ -175,6 +174,9 @@ impl PolicyRule {
 }
 
 const MILLION: u32 = 1_000_000;
+
+/// Ten times the goods: a soft promise is made only where a right of the budget lies, and rare goods are asked for in many places.
+const OVERBOOKING_PPM_MAX: u32 = 10_000_000;
 
 /// A promise is picked within two weeks.
 const LEAD_MS_MAX: u64 = 14 * 86_400_000;

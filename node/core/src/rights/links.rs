@@ -22,6 +22,8 @@ pub struct LinkHistory {
     pub up: bool,
     /// Outages that were written down.
     outages: u64,
+    /// When rights were last spread because it came up, on the monotonic clock of this start.
+    spread_ms: Option<u64>,
 }
 
 impl LinkHistory {
@@ -39,7 +41,7 @@ impl LinkHistory {
         let since_ms = reader.uint(col::TIME)?;
         let up = reader.flag(col::FLAGS)?;
         let outages = reader.uint(col::COUNT)?;
-        Ok(Self { history: History::decode(&mut reader)?, since_ms, up, outages })
+        Ok(Self { history: History::decode(&mut reader)?, since_ms, up, outages, spread_ms: None })
     }
 }
 
@@ -65,7 +67,11 @@ impl Replica {
         }
         (link.up, link.since_ms) = (up, now);
         self.lazy.insert((Table::Meta, link_key(node)), link.encode());
-        if up {
+        // A link that flaps is no reason to spread rights each time.
+        let mono = self.now.mono_ms;
+        let rested = link.spread_ms.is_none_or(|at| mono >= at + SPREAD_AGAIN_MS);
+        if up && rested {
+            link.spread_ms = Some(mono);
             let concerned = |account: &&Account| store.0 == 0 || account.store == store;
             let accounts: Vec<_> = self.desk.active.iter().filter(concerned).cloned().collect();
             if self.own_store().is_none() {
@@ -109,6 +115,9 @@ pub fn outages(snapshot: &(impl Snapshot + ?Sized)) -> Result<Vec<(NodeId, u64, 
     out.sort_unstable();
     Ok(out)
 }
+
+/// How often the coming up of one link makes a hub spread rights.
+const SPREAD_AGAIN_MS: u64 = 60_000;
 
 const LINK_PREFIX: &[u8] = b"link/";
 
