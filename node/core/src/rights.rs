@@ -176,6 +176,14 @@ impl Replica {
                     self.desk.expiring.insert((promise.until_ms, promise.account.store, promise.id));
                 }
             }
+            // It did not end while its goods lay apart: now it may.
+            Fact::PromiseStep(step) if step.step == Step::PutBack && step.promise.issuer.node == me => {
+                for account in &accounts {
+                    let record = book::record(&self.overlay, account.store, step.promise)?;
+                    let until_ms = record.and_then(|record| record.promise).map(|promise| promise.until_ms);
+                    self.desk.expiring.extend(until_ms.map(|until_ms| (until_ms, account.store, step.promise)));
+                }
+            }
             Fact::Want(want) => {
                 if by.node == me {
                     self.desk.asked.insert((want.account.clone(), want.of), self.now.mono_ms);
