@@ -28,7 +28,7 @@ pub enum Plant {
     AlwaysGreen,
     /// The clock's floor is lost with a start.
     ForgetClock,
-    /// Stores follow their neighbours' rights as well, and show their own.
+    /// Stores follow the rights of all stores, also outside of their group, and their hub shows them.
     LeakRights,
     /// Credit below nothing is not given back.
     LoseCredit,
@@ -119,7 +119,7 @@ impl Plant {
             Self::ReceiptsAgain => ("receipts-again", "receipt numbers begin again after a start", &["crash"]),
             Self::AlwaysGreen => ("always-green", "status says that the hub has everything", &["outage"]),
             Self::ForgetClock => ("forget-clock", "the clock's floor is lost with a start", &["clock"]),
-            Self::LeakRights => ("leak-rights", "stores follow their neighbours' rights as well", &["calm"]),
+            Self::LeakRights => ("leak-rights", "stores follow the rights of stores outside of their group", &["calm"]),
             Self::LoseCredit => ("lose-credit", "credit below nothing is not given back", &["outage", "storm"]),
             Self::BusyWake => ("busy-wake", "after a while a wake plans the next wake for now", &["calm"]),
             Self::IgnoreFences => ("ignore-fences", "fences change nothing", &["hostile"]),

@@ -268,7 +268,9 @@ impl Replica {
         self.epoch = Epoch(next);
         self.feed_epoch = self.rng.next_u32();
         self.epoch_reason = reason;
-        self.rights_locked = reason != EpochReason::First;
+        // Who has no hub above has nobody to hear; what it holds from now on was granted to this epoch.
+        let above = self.me.capability().issuer != NodeId(0);
+        self.rights_locked = reason != EpochReason::First && above;
         self.token.urgent = true;
         self.events.push(Event::EpochOpened(reason));
         let home = self.home_scope();

@@ -180,6 +180,16 @@ impl Check for Conserved {
             let key = (account.clone(), *class);
             let Some(all) = ledger.rows.get(&key) else { continue };
             let Some((me, known)) = known(seen.node, (account, *class), &ledger, scene) else { continue };
+            for (donor, row) in known.rows().filter(|(actor, _)| *actor != me) {
+                let (arrived, given) = (granted(row, me), granted(&all.row(donor), me));
+                if arrived > given {
+                    let message = format!(
+                        "more arrived than was sent: {arrived} rights to {} ({class:?}) from {donor} at {me}, of {given}",
+                        words(account)
+                    );
+                    findings.report(self, scene, seen.node, message);
+                }
+            }
             let under_way: i128 = all
                 .rows()
                 .filter(|(actor, _)| *actor != me)
@@ -292,11 +302,11 @@ impl Check for SingleSpender {
                 }
             }
             Seen::Started { .. } if seen.node == node => {
-                if let Flow::Anew(snapshot) = &sight.flow
+                if let (Flow::Anew(snapshot), Some(newest)) = (&sight.flow, self.newest.get(&node).copied())
                     && self.set_back.remove(&node)
-                    && ledger.is_behind(node, &**snapshot)
+                    && ledger.is_behind(newest, &**snapshot)
                 {
-                    self.over.extend(self.newest.get(&node));
+                    self.over.insert(newest);
                 }
             }
             _ => {}
@@ -307,7 +317,7 @@ impl Check for SingleSpender {
             *newest = written.by.max(*newest);
             let Fact::Rights(_) = &written.fact else { continue };
             let clone = sight.marks(node).cloned;
-            if (later && !clone) || self.over.contains(&written.by) {
+            if !clone && (later || self.over.contains(&written.by)) {
                 let message = format!("{} writes about rights although its epoch is over", written.by);
                 findings.report(self, scene, seen.node, message);
             }
@@ -330,6 +340,13 @@ impl FromNothing {
     pub fn new((watch, tally): (Watch, Tally)) -> Self {
         Self { watch, tally, unheard: BTreeMap::new(), known: BTreeMap::new() }
     }
+
+    /// A node writes in a life: in a new one it has met nobody.
+    fn begun(&mut self, node: u32, life: Actor) {
+        if self.known.insert(node, life) != Some(life) && life.epoch.0 > 1 {
+            self.unheard.insert(node, life);
+        }
+    }
 }
 
 impl Check for FromNothing {
@@ -350,11 +367,11 @@ impl Check for FromNothing {
         {
             self.unheard.remove(&seen.node);
         }
+        if let (Seen::Started { .. }, Some(life)) = (&seen.what, ledger.lives(seen.node).into_iter().next_back()) {
+            self.begun(seen.node, life);
+        }
         for written in &ledger.written {
-            let first = self.known.insert(seen.node, written.by);
-            if written.by.epoch.0 > 1 && first != Some(written.by) {
-                self.unheard.insert(seen.node, written.by);
-            }
+            self.begun(seen.node, written.by);
             let Fact::Rights(fact) = &written.fact else { continue };
             let made = fact.row.mint > written.before.mint;
             let has_hub =

@@ -9,7 +9,7 @@ use stockroom_crdt::stock::promise::{Claim, PromiseId, Step};
 use super::{Play, Todo};
 use crate::cast::sku;
 use crate::observe::{Act, Deed, Seen};
-use crate::plan::Wanted;
+use crate::plan::{Wanted, Who};
 
 /// What one customer wants, and what came of it.
 pub(crate) struct Order {
@@ -73,6 +73,23 @@ impl Play<'_> {
                 }
             }
         }
+    }
+
+    /// Asks for one unit, now and without a plan. True when it is promised.
+    pub(crate) fn reserve_free(&mut self, node: u32, (store, product): (u32, u16), number: u32) -> bool {
+        let wanted = Wanted {
+            order: u32::MAX - number,
+            at: Who::Hub(1),
+            product,
+            quantity: 1,
+            stores: vec![store],
+            soft: false,
+            hold_ms: None,
+            tries: 1,
+        };
+        let answer = self.world.ask(node, Command::Reserve(retry(wanted.order, 0), request(&wanted)));
+        self.look();
+        matches!(answer, Some(Ok(Answer::Reserved { .. })))
     }
 
     /// Says something about an order's promise, if it has one; asks again until there is an answer.

@@ -2,12 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use stockroom_core::books;
 use stockroom_core::journal::{LogNumber, Place, entry_at};
+use stockroom_core::rights;
+use stockroom_core::view::View;
 use stockroom_crdt::chain::LogId;
-use stockroom_crdt::ids::Digest;
+use stockroom_crdt::ids::{Actor, Digest, StoreId};
+use stockroom_crdt::money::Unit;
+use stockroom_crdt::stock::policy::Allocation;
+use stockroom_crdt::stock::rights::{Account, Class};
 
 use super::{Play, Todo};
-use crate::cast::Cast;
+use crate::cast::{Cast, sku};
 use crate::checks::Scene;
 use crate::outcome::{Outcome, Verdict, Violation};
 use crate::trace::TraceHash;
@@ -42,6 +48,11 @@ impl Play<'_> {
         self.recorder.agreed(agreed.map(|after| healed_ms + after));
         let quiet = self.world.now_ms + QUIET_MS;
         self.play_to(quiet);
+        if self.plan.scarce && agreed.is_some() {
+            self.ask_for_what_is_free();
+            let quiet = self.world.now_ms + QUIET_MS;
+            self.play_to(quiet);
+        }
         self.declare_losses();
         self.check_end();
         Settled { after_ms: agreed, moving }
@@ -156,6 +167,65 @@ impl Play<'_> {
             scaling: self.plan.scaling.clone(),
             record: sum.record,
         }
+    }
+
+    /// Rights that nobody uses must not be stuck: with all links up, who asks gets one.
+    fn ask_for_what_is_free(&mut self) {
+        let mut asked = 0;
+        let stores: Vec<u32> = self.cast.stores.keys().copied().collect();
+        for (store, product) in stores.into_iter().flat_map(|store| [(store, 0), (store, 1)]) {
+            if asked >= PROBES_MAX || self.idle_rights(store, product) == 0 {
+                continue;
+            }
+            asked += 1;
+            let hub = self.cast.hub_of[&self.cast.stores[&store]];
+            let mut got = false;
+            for round in 0..PROBE_ROUNDS {
+                if self.reserve_free(hub, (store, product), asked << 8 | round) {
+                    got = true;
+                    break;
+                }
+                let next = self.world.now_ms + PROBE_MS;
+                self.play_to(next);
+            }
+            let idle = self.idle_rights(store, product);
+            if !got && idle > 0 {
+                self.findings.violations.push(Violation {
+                    check: "I30 free rights can be used".into(),
+                    at_ms: self.world.now_ms - self.start_ms,
+                    event: self.event,
+                    node: hub,
+                    message: format!(
+                        "{idle} rights to product {product} at store {store} lie idle, and {} asked {PROBE_ROUNDS} times and got none",
+                        self.cast.name(hub)
+                    ),
+                    story: self.final_story(),
+                });
+            }
+        }
+    }
+
+    /// Rights that a running node holds and may give up, as the home knows it; none where a rule keeps them in their places.
+    fn idle_rights(&self, store: u32, product: u16) -> u64 {
+        let node = self.cast.stores[&store];
+        let hub = self.cast.hub_of[&node];
+        let healthy = |id: u32| !self.written_off.contains(&id) && self.world.is_up(id);
+        if !healthy(node) || !healthy(hub) || self.world.status(node).rights_locked {
+            return 0;
+        }
+        let snapshot = self.world.snapshot(node);
+        let account = Account { store: StoreId(store), sku: sku(product), unit: Unit::Each };
+        let view = View::new(&*snapshot);
+        let rule = rights::rules(&*snapshot).and_then(|rules| rights::rule_for(&rules, &view, &account.sku));
+        let is_home = view.store(account.store).is_ok_and(|record| record.is_some_and(|record| record.home.0 == node));
+        if !is_home || !rule.is_ok_and(|rule| rule.is_some_and(|rule| rule.allocation != Allocation::Static)) {
+            return 0;
+        }
+        let held = books::rights::rights(&*snapshot, &account, Class::Goods).unwrap_or_default();
+        let retired = rights::known::retired(&*snapshot, account.store).unwrap_or_default();
+        let lives = self.cast.all().filter(|id| healthy(*id) && !self.world.status(*id).rights_locked);
+        let lives = lives.map(|id| Actor::new(id, self.world.status(id).epoch.0));
+        lives.filter(|life| !retired.contains(life)).map(|life| held.held(life)).sum()
     }
 
     fn tell_who_is_behind(&mut self, verdict: Verdict) {
@@ -282,3 +352,10 @@ const QUIET_MS: u64 = 12_000;
 /// Nodes and logs in a story.
 const STORY_NODES: usize = 16;
 const STORY_LOGS: usize = 24;
+
+/// Accounts whose free rights are asked for in the end.
+const PROBES_MAX: u32 = 4;
+
+/// How often, and how long apart: a request goes from hub to hub and back.
+const PROBE_ROUNDS: u32 = 20;
+const PROBE_MS: u64 = 4_000;

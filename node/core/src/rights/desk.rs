@@ -7,7 +7,7 @@ use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{Actor, Digest, Epoch, NodeId, StoreId};
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::policy::{PolicyRule, Target};
-use stockroom_crdt::stock::promise::{PromiseId, State};
+use stockroom_crdt::stock::promise::{PromiseId, State, Step};
 use stockroom_crdt::stock::rights::{Account, Class};
 use stockroom_crdt::stock::shortage::compensation_id;
 use stockroom_crdt::stock::{Cause, Effect, Movement};
@@ -104,6 +104,14 @@ impl Replica {
                 self.desk.active.insert(promise.account.clone());
                 if promise.id.issuer.node == me.node {
                     self.desk.expiring.insert((promise.until_ms, promise.account.store, promise.id));
+                }
+            }
+            // It did not end while its goods lay apart: now it may.
+            Fact::PromiseStep(step) if step.step == Step::PutBack && step.promise.issuer.node == me.node => {
+                for account in &accounts {
+                    let record = book::record(&self.overlay, account.store, step.promise)?;
+                    let until_ms = record.and_then(|record| record.promise).map(|promise| promise.until_ms);
+                    self.desk.expiring.extend(until_ms.map(|until_ms| (until_ms, account.store, step.promise)));
                 }
             }
             Fact::Want(want) => {

@@ -25,6 +25,9 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
             out.extend(of_store(own));
             out.extend(view.store(own)?.map(|record| Scope::Prices(record.book)));
             out.extend(mates(&view, own)?.into_iter().map(Scope::StoreRights));
+            if planted(Plant::LeakRights) {
+                out.extend(view.stores()?.into_iter().map(|record| Scope::StoreRights(record.store)));
+            }
         }
         (Relation::Parent, None) => {
             out.extend([Scope::Control, Scope::Catalog]);
@@ -56,8 +59,6 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
                 out.extend(own.as_ref().map(|own| Scope::StoreRights(own.store)));
                 // What had reached a neighbour only, before this store was set back.
                 out.extend(own.filter(|_| is_set_back(replica)).map(|own| Scope::StoreStock(own.store)));
-            } else if planted(Plant::LeakRights) {
-                out.insert(Scope::StoreRights(link.peer.store));
             }
         }
     }
@@ -99,6 +100,7 @@ pub fn may_see(replica: &Replica, link: &Link, scope: &Scope) -> Result<bool, St
         Relation::Parent => scope.store().is_some() || *scope == Scope::Control,
         Relation::Child => match scope.store() {
             Some(store) if link.peer.role == Role::Hub || store == link.peer.store => true,
+            Some(store) if *scope == Scope::StoreRights(store) && planted(Plant::LeakRights) => true,
             Some(store) => *scope == Scope::StoreRights(store) && mates(&view, link.peer.store)?.contains(&store),
             None => matches!(scope, Scope::Control | Scope::Catalog | Scope::Prices(_)),
         },
@@ -106,7 +108,6 @@ pub fn may_see(replica: &Replica, link: &Link, scope: &Scope) -> Result<bool, St
             let own = replica.own_store();
             let mut both = [own, Some(link.peer.store)].into_iter().flatten().flat_map(of_store);
             *scope == Scope::Control
-                || (planted(Plant::LeakRights) && own.map(Scope::StoreRights).as_ref() == Some(scope))
                 || (both.any(|between| between == *scope) && {
                     let own = own.and_then(|own| view.store(own).transpose()).transpose()?;
                     shares(own.as_ref(), view.store(link.peer.store)?.as_ref())

@@ -64,7 +64,7 @@ pub struct Ledger {
     pub promises: BTreeMap<PromiseId, Promise>,
     /// Risk that was accepted when an actor was written off, in units.
     pub retired: BTreeMap<(StoreId, Actor), u64>,
-    /// Stores in whose rights somebody has two histories.
+    /// Stores in whose rights somebody has two histories, or a clone wrote.
     forked: BTreeSet<StoreId>,
     /// How far each author's own disk reached, with hashes of its entries.
     authored: BTreeMap<LogId, Vec<u64>>,
@@ -80,10 +80,10 @@ impl Ledger {
         self.forked.contains(&store)
     }
 
-    /// Own logs of rights that reach less far on this disk than their author once had them.
-    pub fn is_behind(&self, node: u32, snapshot: &dyn Snapshot) -> bool {
+    /// True when the logs of rights of one life reach less far on this disk than it once had them.
+    pub fn is_behind(&self, life: Actor, snapshot: &dyn Snapshot) -> bool {
         let held: BTreeMap<LogId, u64> = logs(snapshot).into_iter().map(|(_, log)| (log.id, log.head.seq)).collect();
-        let own = self.authored.iter().filter(|(id, _)| id.actor.node.0 == identity(node));
+        let own = self.authored.iter().filter(|(id, _)| id.actor == life);
         own.into_iter().any(|(id, known)| held.get(id).copied().unwrap_or(0) < known.len() as u64)
     }
 
@@ -104,6 +104,10 @@ impl Ledger {
         for run in &sight.runs {
             let Some(log) = holding.logs.get(&run.log) else { continue };
             if log.id.actor.node.0 == identity(seen.node) {
+                // Both go on in one epoch until one of them knows.
+                if seen.node != identity(seen.node) {
+                    self.forked.extend(log.id.scope.store().filter(|_| matches!(log.id.scope, Scope::StoreRights(_))));
+                }
                 for (seq, item) in (run.first..).zip(&run.items) {
                     self.entry(&log.id, seq, item);
                 }
