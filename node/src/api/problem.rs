@@ -212,6 +212,11 @@ impl Problem {
         LineError { line, field: self.field, detail }
     }
 
+    /// What went wrong, in words.
+    pub fn said(&self) -> &str {
+        &self.detail
+    }
+
     /// Which kind it is.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -4,4 +4,5 @@ mod description;
 mod listeners;
 mod pair;
 mod problems;
+mod reservations;
 mod work;

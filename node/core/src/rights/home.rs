@@ -145,7 +145,7 @@ fn goods_facts(
         if idle > 0 && rights.burn(me, idle).is_ok() {
             facts.push(replica.row_fact(account, Class::Goods, &rights));
         }
-        let elsewhere: u64 = others(replica, &rights).map(|(_, units)| units).sum();
+        let elsewhere = elsewhere(replica, account, &rights)?;
         let asked = (missing - idle).min(elsewhere);
         if asked > 0 {
             facts.extend(holder::ask(replica, account, &rights, (asked, Why::AtRisk))?);
@@ -173,7 +173,7 @@ fn share(replica: &Replica, account: &Account, rule: &PolicyRule, rights: &mut R
     let hub = replica.me.capability().issuer;
     let Some(hub) = replica.newest_actor(hub) else { return Ok(()) };
     let free = rights.held(me);
-    let elsewhere = others(replica, rights).map(|(_, units)| units).fold(0, u64::saturating_add);
+    let elsewhere = elsewhere(replica, account, rights)?;
     let all = free.saturating_add(elsewhere);
     let lengths = holder::lengths(replica, hub.node);
     let home = holder::spoke(replica, account, (hub.node, free), &lengths);
@@ -235,14 +235,10 @@ fn overbooking_facts(
     Ok(if changed { vec![replica.row_fact(account, Class::Overbooking, &rights)] } else { Vec::new() })
 }
 
-/// Everybody else who holds rights that are not written off.
-fn others<'a>(
-    replica: &'a Replica,
-    rights: &'a Rights,
-) -> impl Iterator<Item = (stockroom_crdt::ids::Actor, u64)> + 'a {
-    let me = replica.actor();
-    let held = rights.actors().into_iter().filter(move |actor| *actor != me);
-    held.map(|actor| (actor, rights.held(actor))).filter(|(_, units)| *units > 0)
+/// Units that others hold and that are not written off.
+fn elsewhere(replica: &Replica, account: &Account, rights: &Rights) -> Result<u64, StoreError> {
+    let held = known::holders(&replica.overlay, account.store, (rights, replica.actor()))?;
+    Ok(held.into_iter().map(|(_, units)| units).fold(0, u64::saturating_add))
 }
 
 fn word(text: &str) -> Code {
