@@ -181,7 +181,8 @@ impl Demo {
             (board.sums(), Instant::now(), ShopClock::open(self.args.speed, script::CUT_AT_S));
         let tills = Tills::open(sample, &doors[1..], &clock, &self.interrupt)?;
         let asked = Asked::default();
-        let mut day = Day { chain, tills: &tills, board: &board, view, clock: &clock, interrupt: &self.interrupt, sample, asked };
+        let mut day =
+            Day { chain, tills: &tills, board: &board, view, clock: &clock, interrupt: &self.interrupt, sample, asked };
         let events = day.play()?;
         let asked = day.asked;
         let (last, replay, mut acks) = (Instant::now(), opened.elapsed(), tills.acks());

@@ -148,6 +148,7 @@ impl Replica {
         match &entry.fact {
             Fact::PolicyRule(_) => {
                 self.load_rules()?;
+                self.desk.balancing = true;
                 self.touch_own_accounts()?;
             }
             Fact::Promise(promise) => {

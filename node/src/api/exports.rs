@@ -33,7 +33,10 @@ pub const SALES_PATH: &str = "/v1/exports/sales";
 pub async fn export_outages(State(api): State<Arc<Api>>) -> Answered {
     let read = |books: &Books<'_>| {
         let rows = books.outages()?.into_iter();
-        table(["node", "from_ms", "to_ms"], rows.map(|(node, from, to)| [node.0.to_string(), from.to_string(), to.to_string()]))
+        table(
+            ["node", "from_ms", "to_ms"],
+            rows.map(|(node, from, to)| [node.0.to_string(), from.to_string(), to.to_string()]),
+        )
     };
     api.read_much(read).await.map(answer)
 }

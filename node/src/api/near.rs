@@ -29,10 +29,16 @@ impl Degrees {
     /// As they are kept; a problem about `field` if there is no such point.
     pub fn read(self, field: &str) -> Answered<Coordinates> {
         if !(-90.0..=90.0).contains(&self.lat) {
-            return Err(Problem::invalid(format!("{field}.lat"), format_args!("{} is not -90 to 90 degrees", self.lat)));
+            return Err(Problem::invalid(
+                format!("{field}.lat"),
+                format_args!("{} is not -90 to 90 degrees", self.lat),
+            ));
         }
         if !(-180.0..=180.0).contains(&self.lon) {
-            return Err(Problem::invalid(format!("{field}.lon"), format_args!("{} is not -180 to 180 degrees", self.lon)));
+            return Err(Problem::invalid(
+                format!("{field}.lon"),
+                format_args!("{} is not -180 to 180 degrees", self.lon),
+            ));
         }
         // Both are within the range of 32 bits by now.
         let millionths = |degrees: f64| (degrees * MILLION).round() as i32;
@@ -44,7 +50,8 @@ impl Degrees {
 /// A point in a query: `latitude,longitude` in degrees.
 impl Word for Degrees {
     fn read(text: &str) -> Result<Self, String> {
-        let parts = text.split_once(',').and_then(|(lat, lon)| Some((lat.trim().parse().ok()?, lon.trim().parse().ok()?)));
+        let parts =
+            text.split_once(',').and_then(|(lat, lon)| Some((lat.trim().parse().ok()?, lon.trim().parse().ok()?)));
         let wrong = || "is not latitude,longitude in degrees, e.g. 52.52,13.405".to_owned();
         parts.map(|(lat, lon)| Self { lat, lon }).ok_or_else(wrong)
     }

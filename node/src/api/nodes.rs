@@ -15,9 +15,9 @@ use stockroom_crdt::money::Currency;
 use utoipa::ToSchema;
 
 use super::Api;
+use super::near::Degrees;
 use super::problem::{Answered, Kind, Problem};
 use super::request::{Body, Segment};
-use super::near::Degrees;
 use super::values::{Moment, Text, moment};
 use crate::enrol::{TokenError, TokenOrder, issue_token};
 

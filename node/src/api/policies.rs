@@ -119,7 +119,8 @@ pub async fn remove_policy(
     let held = held.ok_or_else(|| Problem::not_found("there is no such rule; GET lists all of them"))?;
     let random: [u8; 32] = {
         let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|_| Problem::new(super::problem::Kind::Storage, "the system gave no randomness"))?;
+        getrandom::fill(&mut bytes)
+            .map_err(|_| Problem::new(super::problem::Kind::Storage, "the system gave no randomness"))?;
         bytes
     };
     let key = stockroom_crdt::ids::Digest(random);

@@ -183,7 +183,8 @@ pub async fn show_reservation(
     Segment(id): Segment<PromiseId>,
 ) -> Answered<Json<ReservationAnswer>> {
     let read = move |books: &Books<'_>| {
-        let found = books.promise(id)?.ok_or_else(|| Problem::not_found(format!("no reservation {id} is known here")))?;
+        let found =
+            books.promise(id)?.ok_or_else(|| Problem::not_found(format!("no reservation {id} is known here")))?;
         ReservationAnswer::of(books, found.0, id, found.1).map(Json)
     };
     api.read_much(read).await

@@ -268,7 +268,8 @@ pub async fn step_reservation(
 impl ReserveBody {
     /// What the core is asked, and how far stores are.
     fn order(self, api: &Api) -> Answered<(ReserveRequest, BTreeMap<StoreId, f64>)> {
-        let quantity = u64::try_from(self.quantity).ok().filter(|quantity| (1..=QUANTITY_MAX as u64).contains(quantity));
+        let quantity =
+            u64::try_from(self.quantity).ok().filter(|quantity| (1..=QUANTITY_MAX as u64).contains(quantity));
         let quantity = quantity.ok_or_else(|| {
             Problem::invalid("quantity", format_args!("{} is not between 1 and {QUANTITY_MAX}", self.quantity))
         })?;
@@ -382,16 +383,18 @@ async fn reserve(api: &Api, retry: RetryKey, request: &ReserveRequest, wait: Dur
 async fn rights_move(events: &mut Receiver<NumberedEvent>, until: Instant) -> bool {
     // Rows come in bursts: what follows the first one is looked at together with it.
     let pause = Instant::now() + RESERVE_AGAIN;
-    loop {
+    // What has arrived already would be taken also when the time is over.
+    while Instant::now() < until {
         match tokio::time::timeout_at(until, events.recv()).await {
-            Ok(Ok(event)) if matches!(event.event, Event::Entry { kind: kind::RIGHTS, .. }) => break,
-            Ok(Ok(_)) => {}
-            Ok(Err(RecvError::Lagged(_))) => break,
+            Ok(Ok(event)) if !matches!(event.event, Event::Entry { kind: kind::RIGHTS, .. }) => {}
+            Ok(Ok(_)) | Ok(Err(RecvError::Lagged(_))) => {
+                tokio::time::sleep_until(pause.min(until)).await;
+                return true;
+            }
             Ok(Err(RecvError::Closed)) | Err(_) => return false,
         }
     }
-    tokio::time::sleep_until(pause.min(until)).await;
-    true
+    false
 }
 
 /// A wish for last year, or for the year after next, is a typing error.

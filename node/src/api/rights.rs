@@ -143,7 +143,8 @@ pub async fn show_rights(
 ) -> Answered<Json<RightsAnswer>> {
     let shared = api.clone();
     let read = move |books: &Books<'_>| {
-        let product = books.product(&sku)?.ok_or_else(|| Problem::not_found(format!("{sku} is not in the catalogue")))?;
+        let product =
+            books.product(&sku)?.ok_or_else(|| Problem::not_found(format!("{sku} is not in the catalogue")))?;
         let unit = params.unit.map_or(product.unit, |unit| unit.0);
         let nodes: BTreeMap<u32, u32> =
             books.nodes()?.into_iter().map(|capability| (capability.node.0, capability.store.0)).collect();
@@ -235,7 +236,6 @@ fn exposed(api: &Api, books: &Books<'_>, account: &Account, on_hand: i64) -> Ans
     let Some(rule) = books.rule_for(&books.rules()?, &account.sku)? else { return Ok(None) };
     let held = books.account(account.store, &account.sku, account.unit)?;
     let counted = held.and_then(|held| held.base).map(|(_, counted)| counted.scanned_ms);
-    let leak =
-        Leak { counted_ms_ago: counted.map_or(0, |at_ms| now_ms().saturating_sub(at_ms)), walk_in_rate: 0.0 };
+    let leak = Leak { counted_ms_ago: counted.map_or(0, |at_ms| now_ms().saturating_sub(at_ms)), walk_in_rate: 0.0 };
     Ok(Some(expose(u64::try_from(on_hand).unwrap_or(0), &rule, &leak)))
 }

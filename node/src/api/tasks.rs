@@ -182,7 +182,8 @@ impl CompensationTask {
 /// Counts what went wrong with a promise since its goods were counted.
 fn note(books: &Books<'_>, troubles: &mut BTreeMap<Account, Trouble>, record: &Record) -> Answered<()> {
     let Some(promise) = &record.promise else { return Ok(()) };
-    let not_found = record.said.steps().find(|(_, step)| step.step == Step::NotFound).map(|((_, _, _, hlc), _)| hlc.ms());
+    let not_found =
+        record.said.steps().find(|(_, step)| step.step == Step::NotFound).map(|((_, _, _, hlc), _)| hlc.ms());
     // When a shortage came is not in the record; it is never earlier than the promise.
     let shorted = record.said.shortage().map(|_| record.made.ms());
     if not_found.is_none() && shorted.is_none() {

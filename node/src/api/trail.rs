@@ -67,9 +67,10 @@ fn words(line: &TrailLine) -> Option<(&'static str, String)> {
             let by = if step.staff.is_empty() { String::new() } else { format!(", by {}", step.staff) };
             ("step", format!("reservation {} {}{note}{by}", step.promise, step.step.as_str()))
         }
-        Fact::Want(want) => {
-            ("request", format!("request {} to node {} for {}: {}", want.number, want.of.0, want.quantity, want.why.as_str()))
-        }
+        Fact::Want(want) => (
+            "request",
+            format!("request {} to node {} for {}: {}", want.number, want.of.0, want.quantity, want.why.as_str()),
+        ),
         Fact::Hint(hint) if hint.richest.0 == 0 => {
             ("hint", format!("request {} of {} answered: nobody else has any", hint.number, hint.to))
         }
@@ -89,9 +90,10 @@ fn words(line: &TrailLine) -> Option<(&'static str, String)> {
             };
             ("compensation", format!("for reservation {}: {remedy}", compensation.promise))
         }
-        Fact::Retire(retire) => {
-            ("write-off", format!("the rights of {} written off: {}; {} units at risk", retire.actor, retire.reason, retire.risk))
-        }
+        Fact::Retire(retire) => (
+            "write-off",
+            format!("the rights of {} written off: {}; {} units at risk", retire.actor, retire.reason, retire.risk),
+        ),
         _ => return None,
     })
 }
@@ -104,7 +106,13 @@ fn row_words(fact: &RightsFact, before: Option<&RightsRow>) -> String {
     };
     let Some(before) = before else {
         let row = &fact.row;
-        return format!("{noun} so far: {} made, {} used, {} burned, {} granted", row.mint, row.used, row.burned, row.granted());
+        return format!(
+            "{noun} so far: {} made, {} used, {} burned, {} granted",
+            row.mint,
+            row.used,
+            row.burned,
+            row.granted()
+        );
     };
     let row = &fact.row;
     let mut parts = Vec::new();

@@ -198,7 +198,11 @@ fn why(client: &Client, sku: &str, store: &str) -> Result<(), Failure> {
         let log = format!("{} #{}", word(&entry["writer"]), word(&entry["seq"]));
         [word(&entry["at"]), word(&entry["what"]), log]
     });
-    section("Nothing of it was ever promised.", ["when", "what moved the rights, newest first", "in the log of"], moved);
+    section(
+        "Nothing of it was ever promised.",
+        ["when", "what moved the rights, newest first", "in the log of"],
+        moved,
+    );
     if history["rights"]["omitted"] == true {
         out!("Older entries about rights are left out.");
     }

@@ -241,7 +241,15 @@ pub fn reserve(args: &ReserveArgs) -> Result<(), Failure> {
     let seen = rows(&answer["considered"]).map(|seen| {
         let distance = seen["distance_km"].as_f64().map_or_else(|| "-".into(), |km| format!("{km:.1} km"));
         let (outcome, why) = (word(&seen["outcome"]), word(&seen["why"]));
-        [word(&seen["store"]), distance, word(&seen["on_hand"]), word(&seen["held"]), word(&seen["elsewhere"]), outcome, why]
+        [
+            word(&seen["store"]),
+            distance,
+            word(&seen["on_hand"]),
+            word(&seen["held"]),
+            word(&seen["elsewhere"]),
+            outcome,
+            why,
+        ]
     });
     table::print(["store", "distance", "on hand", "rights here", "elsewhere", "promise", "why"], seen);
     let (quantity, sku) = (args.quantity, &args.sku);
@@ -264,7 +272,8 @@ pub fn reservation(args: &ReservationArgs) -> Result<(), Failure> {
         None => client.read(&format!("/v1/reservations/{}", escaped(&args.id)))?,
         Some(action) => {
             let action = action.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-            let body = json!({ "note": args.note.as_deref().unwrap_or(""), "staff": args.staff.as_deref().unwrap_or("") });
+            let body =
+                json!({ "note": args.note.as_deref().unwrap_or(""), "staff": args.staff.as_deref().unwrap_or("") });
             let path = format!("/v1/reservations/{}/{action}", escaped(&args.id));
             let mut answer = client.write(&path, Some(&fresh_key()?), &body)?;
             out!("{}: {}.", args.id, word(&answer["did"]).replace('-', " "));
@@ -273,7 +282,15 @@ pub fn reservation(args: &ReservationArgs) -> Result<(), Failure> {
     };
     let text = |name: &str| word(&shown[name]);
     let state = text("state").replace('-', " ");
-    out!("{} {} of {} at store {} for {}: {state} ({})", text("quantity"), text("unit"), text("sku"), text("store"), text("channel"), text("outcome"));
+    out!(
+        "{} {} of {} at store {} for {}: {state} ({})",
+        text("quantity"),
+        text("unit"),
+        text("sku"),
+        text("store"),
+        text("channel"),
+        text("outcome")
+    );
     out!("{}", text("why"));
     let made = [text("made_at"), format!("made as {}", text("made_as")), text("made_by"), String::new(), String::new()];
     let steps = rows(&shown["steps"]).map(|step| {
@@ -283,7 +300,12 @@ pub fn reservation(args: &ReservationArgs) -> Result<(), Failure> {
     table::print(["when", "what", "node", "by", "note"], std::iter::once(made).chain(steps));
     if shown["shortage"].is_object() {
         let shortage = &shown["shortage"];
-        out!("Broken at {}: {}, {} in the book.", word(&shortage["at"]), word(&shortage["cause"]), word(&shortage["on_hand"]));
+        out!(
+            "Broken at {}: {}, {} in the book.",
+            word(&shortage["at"]),
+            word(&shortage["cause"]),
+            word(&shortage["on_hand"])
+        );
     }
     if shown["compensation"].is_object() {
         out!("Its customer gets: {}.", word(&shown["compensation"]["remedy"]));
@@ -320,7 +342,17 @@ pub fn rights(args: &RightsArgs) -> Result<(), Failure> {
                 };
                 let retired = if row["retired"] == true { "written off" } else { "" };
                 let of = |name: &str| word(&row[name]);
-                [class.into(), of("actor"), place, of("minted"), of("used"), of("burned"), of("granted"), of("held"), retired.into()]
+                [
+                    class.into(),
+                    of("actor"),
+                    place,
+                    of("minted"),
+                    of("used"),
+                    of("burned"),
+                    of("granted"),
+                    of("held"),
+                    retired.into(),
+                ]
             })
         });
         table::print(["rights", "node", "at", "made", "used", "burned", "granted", "held", ""], lines);
@@ -364,7 +396,9 @@ pub fn policy(command: &PolicyCommand) -> Result<(), Failure> {
         PolicyCommand::List { target } => {
             let list = Client::new(target).read("/v1/policies")?;
             if rows(&list["items"]).next().is_none() {
-                out!("There is no rule: goods are sold at tills and promised to nobody. See stockroom policy set --help");
+                out!(
+                    "There is no rule: goods are sold at tills and promised to nobody. See stockroom policy set --help"
+                );
             } else {
                 print_rules(rows(&list["items"]));
             }
@@ -405,7 +439,9 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
     let client = Client::new(&args.target);
     let path = match (args.what, args.store) {
         (Table::Outages, None) => "/v1/exports/outages".to_owned(),
-        (Table::Outages, Some(_)) => return Err("outages are those of the node that is asked: leave out --store".into()),
+        (Table::Outages, Some(_)) => {
+            return Err("outages are those of the node that is asked: leave out --store".into());
+        }
         (Table::Sales, None) => "/v1/exports/sales".to_owned(),
         (Table::Sales, Some(store)) => format!("/v1/exports/sales?store={store}"),
     };

@@ -113,9 +113,11 @@ impl Day<'_> {
     /// Customers come for what was promised to them.
     fn hand_over(&mut self) -> Result<(), DemoError> {
         let doors: Vec<_> = self.chain.doors().cloned().collect();
-        self.wait("all promises to be kept or made good", HAND_OVER_MAX, |day| match shoppers::hand_over(&doors, &day.asked)? {
-            0 => Ok(()),
-            open => Err(format!("{open} are open").into()),
+        self.wait("all promises to be kept or made good", HAND_OVER_MAX, |day| {
+            match shoppers::hand_over(&doors, &day.asked)? {
+                0 => Ok(()),
+                open => Err(format!("{open} are open").into()),
+            }
         })?;
         self.say("customers came for what was promised to them");
         Ok(())

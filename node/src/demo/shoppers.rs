@@ -95,7 +95,8 @@ pub fn ask(doors: &[Door], sample: &Sample, between: (u32, u32)) -> Result<Asked
                 scope.spawn(move || ask_one(door, index, &wishes, asked))
             })
             .collect();
-        let outcomes = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("a shopper panicked".into())));
+        let outcomes =
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("a shopper panicked".into())));
         outcomes.filter_map(Result::err).next()
     });
     match failed {
@@ -158,7 +159,11 @@ pub fn agree(doors: &[Door]) -> Result<(), String> {
             let other = reservations(door, store)?;
             if other != first {
                 let differ = first.iter().filter(|held| !other.contains(held)).count();
-                return Err(format!("{differ} of {} reservations at store {store} differ at {}", first.len(), door.url()));
+                return Err(format!(
+                    "{differ} of {} reservations at store {store} differ at {}",
+                    first.len(),
+                    door.url()
+                ));
             }
         }
         if first.iter().any(|held| held.state == "shorted" && !held.compensated) {
@@ -185,7 +190,8 @@ pub fn reckon(doors: &[Door], sample: &Sample, asked: &Asked) -> Result<(Kept, V
             let held = reservations(door, store)?;
             oversold += oversold_at(&held, &stock(door, store)?, &sample.stock_with_last_unit(store));
             let names: BTreeSet<&str> = held.iter().map(|held| held.id.as_str()).collect();
-            let lost = asked.made.iter().filter(|(id, made)| made.store == store && !names.contains(id.as_str())).count();
+            let lost =
+                asked.made.iter().filter(|(id, made)| made.store == store && !names.contains(id.as_str())).count();
             if lost > 0 {
                 faults.push(format!("{lost} reservations at store {store} are missing at {}", door.url()));
             }

@@ -13,11 +13,7 @@ use crate::handle::Handle;
 
 /// For everything: rights where they are worth the most, one promise of a hundred at risk, a few soft ones.
 pub fn first_rule() -> PolicyRule {
-    PolicyRule {
-        soft_ppm: 10_000,
-        overbooking_ppm: 50_000,
-        ..PolicyRule::of(Target::All, Allocation::Littlewood)
-    }
+    PolicyRule { soft_ppm: 10_000, overbooking_ppm: 50_000, ..PolicyRule::of(Target::All, Allocation::Littlewood) }
 }
 
 /// Leaves the rule for the first start.

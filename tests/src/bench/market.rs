@@ -115,13 +115,8 @@ impl Market {
         }
         for first in (0..products).step_by(LINES) {
             let chunk = first..products.min(first + LINES);
-            let line = |n| ReceiptLine {
-                sku: sku(n),
-                unit: Unit::Each,
-                quantity: 100,
-                lot: Code::default(),
-                expiry_day: 0,
-            };
+            let line =
+                |n| ReceiptLine { sku: sku(n), unit: Unit::Each, quantity: 100, lot: Code::default(), expiry_day: 0 };
             let receipt =
                 GoodsReceipt { document: Code::default(), staff: Code::default(), lines: chunk.map(line).collect() };
             self.store.must(Command::Receive(retry(b"goods", first), receipt));

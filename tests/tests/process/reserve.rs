@@ -63,7 +63,9 @@ fn the_commands_reserve_and_explain() {
     let confirmed = must(["reservation", id, "confirm", "--staff", "ann", "--data", &hub]);
     assert!(confirmed.contains("confirmed") && confirmed.contains("ann"), "{confirmed}");
     let own = fleet.store(1).door().clone();
-    wait_until(CONVERGE_MAX, "the store knows", || is(&own.read(&format!("/v1/reservations/{id}"))?["state"], &json!("confirmed")));
+    wait_until(CONVERGE_MAX, "the store knows", || {
+        is(&own.read(&format!("/v1/reservations/{id}"))?["state"], &json!("confirmed"))
+    });
     must(["reservation", id, "pick", "--data", &store]);
     let shown = must(["reservation", id, "fulfil", "--data", &store]);
     assert!(shown.contains("handed over"), "{shown}");
@@ -125,7 +127,8 @@ fn one_unit(fleet: &mut Fleet, doors: &[Door; 3], sku: &str) {
 fn ask_everywhere(doors: &[Door; 3], sku: &str, cut: bool) -> Vec<String> {
     let ask = |index: usize, door: &Door| -> Vec<String> {
         let wait_ms = if cut { 0 } else { 500 };
-        let body = json!({ "sku": sku, "quantity": 1, "channel": "pickup", "stores": [1], "wait_ms": wait_ms, "soft": false });
+        let body =
+            json!({ "sku": sku, "quantity": 1, "channel": "pickup", "stores": [1], "wait_ms": wait_ms, "soft": false });
         let tries = (0..5).map(|n| door.post("/v1/reservations", Some(&format!("{sku}-{index}-{n}")), &body));
         let answers = tries.map(|reply| reply.and_then(super::door::Reply::good).expect("an answer"));
         answers.filter_map(|answer: Value| answer["id"].as_str().map(str::to_owned)).collect()
@@ -152,4 +155,3 @@ fn sell(fleet: &mut Fleet, sku: &str, till_seq: u64) {
 fn isolate(door: &Door, cut: bool) {
     door.post("/v1/test/isolate", None, &json!({ "cut": cut })).and_then(super::door::Reply::good).expect("a test aid");
 }
-

@@ -161,10 +161,7 @@ pub fn richest(
 }
 
 /// Requests about an account, with who made them.
-pub fn wants(
-    snapshot: &(impl Snapshot + ?Sized),
-    account: &Account,
-) -> Result<Vec<(Actor, Want)>, StoreError> {
+pub fn wants(snapshot: &(impl Snapshot + ?Sized), account: &Account) -> Result<Vec<(Actor, Want)>, StoreError> {
     let scope = Scope::StoreRights(account.store);
     let Some(number) = cells::scope_number(snapshot, &scope)? else { return Ok(Vec::new()) };
     let entity = Rows::of(|sink| {

@@ -153,13 +153,15 @@ fn goods_facts(
         return Ok(facts);
     }
     let answers = holder::answer(replica, account, &mut rights)?;
+    let mut made = false;
     if known::may_mint(replica, account.store)? {
         let mintable = if planted(Plant::MintFromBook) { there } else { exposed.saturating_sub(owed) };
-        if mintable > 0 {
-            let _ = rights.mint(me, mintable);
-        }
+        made = mintable > 0 && rights.mint(me, mintable).is_ok();
     }
-    share(replica, account, rule, &mut rights)?;
+    // Rights that came because a customer here was turned away stay for the next try: they are not handed back at once.
+    if made || replica.desk.balancing {
+        share(replica, account, rule, &mut rights)?;
+    }
     if rights.row(me) != held.row(me) {
         facts.push(replica.row_fact(account, Class::Goods, &rights));
     }

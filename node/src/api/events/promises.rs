@@ -97,12 +97,14 @@ pub fn about(fact: &Fact) -> Option<(Option<String>, Value)> {
             (product(&want.account.sku), data)
         }
         Fact::Hint(hint) => {
-            let data = json!({ "sku": hint.account.sku.as_str(), "to": hint.to.to_string(), "richest": hint.richest.0 });
+            let data =
+                json!({ "sku": hint.account.sku.as_str(), "to": hint.to.to_string(), "richest": hint.richest.0 });
             (product(&hint.account.sku), data)
         }
-        Fact::Retire(retire) => {
-            (Some(format!("node/{}", retire.actor.node.0)), json!({ "actor": retire.actor.to_string(), "risk": retire.risk }))
-        }
+        Fact::Retire(retire) => (
+            Some(format!("node/{}", retire.actor.node.0)),
+            json!({ "actor": retire.actor.to_string(), "risk": retire.risk }),
+        ),
         Fact::Consent(consent) => (None, json!({ "owner": consent.owner.as_str(), "share_ppm": consent.share_ppm })),
         _ => return None,
     })
