@@ -116,7 +116,7 @@ impl Replica {
     /// What is to be written about one account, with the scope where it belongs.
     fn follows(&self, account: &Account, spread: bool) -> Result<Vec<(Scope, Fact)>, StoreError> {
         if self.own_store() == Some(account.store) {
-            home::follows(self, account)
+            home::follows(self, account, spread)
         } else {
             holder::follows(self, account, spread)
         }

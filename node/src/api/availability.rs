@@ -174,8 +174,7 @@ impl Asked {
         let goods = books.rights(&account, Class::Goods)?;
         let soft_rights = books.rights(&account, Class::Overbooking)?.held(self.me);
         let held = goods.held(self.me);
-        let others = goods.actors().into_iter().filter(|actor| *actor != self.me);
-        let elsewhere = others.map(|actor| goods.held(actor)).fold(0, u64::saturating_add);
+        let elsewhere = books.elsewhere(store, &goods, self.me)?;
         let owed = books.owed(&account)?;
         let rule = books.rule_for(&self.rules, &account.sku)?;
         let age_s = Knowledge::of(api, store).ok().and_then(|knowledge| knowledge.age_s());

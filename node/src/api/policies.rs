@@ -161,7 +161,8 @@ impl PolicyBody {
         }
     }
 
-    fn rule(self) -> Answered<PolicyRule> {
+    /// The rule that it says.
+    pub fn rule(self) -> Answered<PolicyRule> {
         Ok(PolicyRule {
             target: target(self.sku, self.department)?,
             allocation: self.allocation.0,

@@ -217,6 +217,11 @@ impl Problem {
         self.field.as_deref()
     }
 
+    /// What went wrong, in words.
+    pub fn said(&self) -> &str {
+        &self.detail
+    }
+
     /// Which kind it is.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -383,16 +383,18 @@ async fn reserve(api: &Api, retry: RetryKey, request: &ReserveRequest, wait: Dur
 async fn rights_move(events: &mut Receiver<NumberedEvent>, until: Instant) -> bool {
     // Rows come in bursts: what follows the first one is looked at together with it.
     let pause = Instant::now() + RESERVE_AGAIN;
-    loop {
+    // What has arrived already would be taken also when the time is over.
+    while Instant::now() < until {
         match tokio::time::timeout_at(until, events.recv()).await {
-            Ok(Ok(event)) if matches!(event.event, Event::Entry { kind: kind::RIGHTS, .. }) => break,
-            Ok(Ok(_)) => {}
-            Ok(Err(RecvError::Lagged(_))) => break,
+            Ok(Ok(event)) if !matches!(event.event, Event::Entry { kind: kind::RIGHTS, .. }) => {}
+            Ok(Ok(_)) | Ok(Err(RecvError::Lagged(_))) => {
+                tokio::time::sleep_until(pause.min(until)).await;
+                return true;
+            }
             Ok(Err(RecvError::Closed)) | Err(_) => return false,
         }
     }
-    tokio::time::sleep_until(pause.min(until)).await;
-    true
+    false
 }
 
 /// A wish for last year, or for the year after next, is a typing error.

@@ -5,4 +5,5 @@ mod goods;
 mod listeners;
 mod pair;
 mod problems;
+mod reservations;
 mod work;

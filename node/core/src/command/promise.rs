@@ -20,7 +20,7 @@ use crate::limits::RESERVE_STORES_MAX;
 use crate::plant::{Plant, planted};
 use crate::policy::soft;
 use crate::replica::Replica;
-use crate::rights::{holder, home};
+use crate::rights::{holder, home, known};
 use crate::view::View;
 
 /// Reserves goods at the first of the asked stores where this node holds enough rights; if there is none, softly at the first where
@@ -196,8 +196,8 @@ fn consider(
     let me = replica.actor();
     let rights = book::rights(&replica.overlay, account, Class::Goods)?;
     let held = rights.held(me);
-    let others = rights.actors().into_iter().filter(|actor| *actor != me);
-    let elsewhere = others.map(|actor| rights.held(actor)).fold(0, u64::saturating_add);
+    let others = known::holders(&replica.overlay, account.store, (&rights, me))?;
+    let elsewhere = others.into_iter().map(|(_, units)| units).fold(0, u64::saturating_add);
     let on_hand = home::on_hand(&replica.overlay, account)?;
     let mut seen = Considered { store: account.store, on_hand, held, elsewhere, claim: None, why: String::new() };
     let view = View::new(&replica.overlay);

@@ -31,7 +31,7 @@ pub struct Desk {
     pub(crate) touched: BTreeSet<Account>,
     /// Accounts to look at without haste, a few with each commit: nobody waits for them.
     pub(crate) later: BTreeSet<Account>,
-    /// Accounts whose rights a hub spreads anew by their rules, a few with each commit.
+    /// Accounts to look at in the same way whose rights are spread anew by their rules.
     pub(crate) spread: BTreeSet<Account>,
     /// Own promises that are not confirmed, by when they end.
     pub(crate) expiring: BTreeSet<(u64, StoreId, PromiseId)>,
@@ -176,12 +176,12 @@ impl Replica {
     /// Everything is looked at, without haste: after a start, when a rule changed, when rights were unlocked.
     pub(crate) fn look_at_everything(&mut self) -> Result<(), StoreError> {
         let active = self.desk.active.iter().cloned();
-        self.desk.later.extend(active);
+        self.desk.spread.extend(active);
         let Some(store) = self.own_store().filter(|_| !self.desk.rules.is_empty()) else { return Ok(()) };
         let held = View::new(&self.overlay).accounts(store, None, usize::MAX)?;
-        self.desk.later.extend(held.into_iter().map(|(sku, unit, _)| Account { store, sku, unit }));
+        self.desk.spread.extend(held.into_iter().map(|(sku, unit, _)| Account { store, sku, unit }));
         let with_rights = book::accounts(&self.overlay, store)?;
-        self.desk.later.extend(with_rights);
+        self.desk.spread.extend(with_rights);
         Ok(())
     }
 

@@ -71,7 +71,7 @@ pub fn answer(replica: &Replica, account: &Account, rights: &mut Rights) -> Resu
             continue;
         }
         if give < want.quantity {
-            let others = others(rights, me).into_iter().filter(|(actor, _)| *actor != asker);
+            let others = others(replica, account, rights)?.into_iter().filter(|(actor, _)| *actor != asker);
             let richest = others.max_by_key(|(actor, units)| (*units, std::cmp::Reverse(*actor)));
             let (node, units) = richest.map_or((NodeId(0), 0), |(actor, units)| (actor.node, units));
             facts.push(Fact::Hint(Hint {
@@ -99,8 +99,7 @@ pub fn ask(
     rights: &Rights,
     (quantity, why): (u64, Why),
 ) -> Result<Option<Fact>, StoreError> {
-    let me = replica.actor();
-    let mut holders = others(rights, me);
+    let mut holders = others(replica, account, rights)?;
     let up = |actor: &Actor| replica.desk.links.get(&actor.node).is_some_and(|link| link.up);
     holders.sort_by_key(|(actor, units)| (!up(actor), std::cmp::Reverse(*units), *actor));
     for (of, units) in holders {
@@ -172,15 +171,18 @@ pub fn spoke<'a>(replica: &Replica, account: &Account, (node, held): (NodeId, u6
     }
 }
 
-/// The others that hold something, as far as is known here; only the newest epoch of a node can give anything.
-fn others(rights: &Rights, but: Actor) -> Vec<(Actor, u64)> {
+/// The others that hold something, as far as is known here; only the newest epoch of a node can give anything, and nobody who was
+/// written off.
+fn others(replica: &Replica, account: &Account, rights: &Rights) -> Result<Vec<(Actor, u64)>, StoreError> {
+    let me = replica.actor();
+    let held = known::holders(&replica.overlay, account.store, (rights, me))?;
     let mut newest: BTreeMap<NodeId, Actor> = BTreeMap::new();
     for actor in rights.actors() {
         let held = newest.entry(actor.node).or_insert(actor);
         *held = (*held).max(actor);
     }
-    let others = newest.into_values().filter(|actor| actor.node != but.node);
-    others.map(|actor| (actor, rights.held(actor))).filter(|(_, units)| *units > 0).collect()
+    let last = |actor: &Actor| actor.node != me.node && newest.get(&actor.node) == Some(actor);
+    Ok(held.into_iter().filter(|(actor, _)| last(actor)).collect())
 }
 
 /// Requests about an account, with who made them.

@@ -24,14 +24,14 @@ use crate::storage::{Snapshot, StoreError};
 use crate::view::View;
 
 /// What the home writes about one of its accounts.
-pub fn follows(replica: &Replica, account: &Account) -> Result<Vec<(Scope, Fact)>, StoreError> {
+pub fn follows(replica: &Replica, account: &Account, spread: bool) -> Result<Vec<(Scope, Fact)>, StoreError> {
     let here = Scope::StoreRights(account.store);
-    let mut facts: Vec<_> = of_goods(replica, account)?.into_iter().map(|fact| (here.clone(), fact)).collect();
+    let mut facts: Vec<_> = of_goods(replica, account, spread)?.into_iter().map(|fact| (here.clone(), fact)).collect();
     facts.extend(holder::compensated(replica, account)?);
     Ok(facts)
 }
 
-fn of_goods(replica: &Replica, account: &Account) -> Result<Vec<Fact>, StoreError> {
+fn of_goods(replica: &Replica, account: &Account, spread: bool) -> Result<Vec<Fact>, StoreError> {
     let rule = replica.rule_for(&account.sku)?;
     let open = book::open(&replica.overlay, account)?;
     let on_hand = on_hand(&replica.overlay, account)?;
@@ -47,7 +47,7 @@ fn of_goods(replica: &Replica, account: &Account) -> Result<Vec<Fact>, StoreErro
         return Ok(Vec::new());
     }
     let rule = rule.unwrap_or_else(|| none(account));
-    let mut facts = goods_facts(replica, account, &rule, (on_hand, &goods))?;
+    let mut facts = goods_facts(replica, (account, &rule), (on_hand, &goods), spread)?;
     facts.extend(overbooking_facts(replica, account, &rule, on_hand)?);
     Ok(facts)
 }
@@ -133,9 +133,9 @@ fn short(account: &Account, open: &[(Promise, Record)], on_hand: i64) -> Vec<Fac
 
 fn goods_facts(
     replica: &Replica,
-    account: &Account,
-    rule: &PolicyRule,
+    (account, rule): (&Account, &PolicyRule),
     (on_hand, held): (i64, &Rights),
+    spread: bool,
 ) -> Result<Vec<Fact>, StoreError> {
     let me = replica.actor();
     let mut rights = held.clone();
@@ -152,22 +152,24 @@ fn goods_facts(
         if idle > 0 && rights.burn(me, idle).is_ok() {
             facts.push(replica.row_fact(account, Class::Goods, &rights));
         }
-        let elsewhere: u64 = others(replica, &rights).map(|(_, units)| units).sum();
+        let elsewhere = elsewhere(replica, account, &rights)?;
         let asked = (missing - idle).min(elsewhere);
         if asked > 0 {
             facts.extend(holder::ask(replica, account, &rights, (asked, Why::AtRisk))?);
         }
         return Ok(facts);
     }
+    let mut made = false;
     if known::may_mint(replica, account.store) {
         let mintable = if planted(Plant::MintFromBook) { there } else { exposed.saturating_sub(owed) };
-        if mintable > 0 {
-            let _ = rights.mint(me, mintable);
-        }
+        made = mintable > 0 && rights.mint(me, mintable).is_ok();
     }
     let mut answers = holder::hardened(replica, account, &mut rights)?;
     answers.extend(holder::answer(replica, account, &mut rights)?);
-    share(replica, account, rule, &mut rights)?;
+    // Rights that came because a customer here was turned away stay for the next try: they are not handed back at once.
+    if made || spread {
+        share(replica, account, rule, &mut rights)?;
+    }
     if rights.row(me) != held.row(me) {
         facts.push(replica.row_fact(account, Class::Goods, &rights));
     }
@@ -181,7 +183,7 @@ fn share(replica: &Replica, account: &Account, rule: &PolicyRule, rights: &mut R
     let hub = replica.me.capability().issuer;
     let Some(hub) = replica.newest_actor(hub) else { return Ok(()) };
     let free = rights.held(me);
-    let elsewhere = others(replica, rights).map(|(_, units)| units).fold(0, u64::saturating_add);
+    let elsewhere = elsewhere(replica, account, rights)?;
     let all = free.saturating_add(elsewhere);
     let lengths = holder::lengths(replica, hub.node);
     let home = holder::spoke(replica, account, (hub.node, free), &lengths);
@@ -243,14 +245,10 @@ fn overbooking_facts(
     Ok(if changed { vec![replica.row_fact(account, Class::Overbooking, &rights)] } else { Vec::new() })
 }
 
-/// Everybody else who holds rights that are not written off.
-fn others<'a>(
-    replica: &'a Replica,
-    rights: &'a Rights,
-) -> impl Iterator<Item = (stockroom_crdt::ids::Actor, u64)> + 'a {
-    let me = replica.actor();
-    let held = rights.actors().into_iter().filter(move |actor| *actor != me);
-    held.map(|actor| (actor, rights.held(actor))).filter(|(_, units)| *units > 0)
+/// Units that others hold and that are not written off.
+fn elsewhere(replica: &Replica, account: &Account, rights: &Rights) -> Result<u64, StoreError> {
+    let held = known::holders(&replica.overlay, account.store, (rights, replica.actor()))?;
+    Ok(held.into_iter().map(|(_, units)| units).fold(0, u64::saturating_add))
 }
 
 fn word(text: &str) -> Code {

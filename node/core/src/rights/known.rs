@@ -33,6 +33,21 @@ pub fn retired(snapshot: &(impl Snapshot + ?Sized), store: StoreId) -> Result<BT
         .collect())
 }
 
+/// Everybody but one who holds rights that are not written off, with what they hold.
+pub fn holders(
+    snapshot: &(impl Snapshot + ?Sized),
+    store: StoreId,
+    (rights, but): (&Rights, Actor),
+) -> Result<Vec<(Actor, u64)>, StoreError> {
+    let others = rights.actors().into_iter().filter(|actor| *actor != but);
+    let held: Vec<_> = others.map(|actor| (actor, rights.held(actor))).filter(|(_, units)| *units > 0).collect();
+    if held.is_empty() {
+        return Ok(held);
+    }
+    let retired = retired(snapshot, store)?;
+    Ok(held.into_iter().filter(|(actor, _)| !retired.contains(actor)).collect())
+}
+
 /// True when this node may make rights from the goods of its store, as the desk found it last.
 pub fn may_mint(replica: &Replica, store: StoreId) -> bool {
     replica.own_store() == Some(store)

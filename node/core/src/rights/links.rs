@@ -74,11 +74,7 @@ impl Replica {
             link.spread_ms = Some(mono);
             let concerned = |account: &&Account| store.0 == 0 || account.store == store;
             let accounts: Vec<_> = self.desk.active.iter().filter(concerned).cloned().collect();
-            if self.own_store().is_none() {
-                self.desk.spread.extend(accounts);
-            } else {
-                self.desk.later.extend(accounts);
-            }
+            self.desk.spread.extend(accounts);
         }
     }
 

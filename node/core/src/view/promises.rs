@@ -104,6 +104,12 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
         known::retired(self.snapshot, store)
     }
 
+    /// Units that others than one hold and that are not written off.
+    pub fn elsewhere(&self, store: StoreId, rights: &Rights, but: Actor) -> Result<u64, StoreError> {
+        let held = known::holders(self.snapshot, store, (rights, but))?;
+        Ok(held.into_iter().map(|(_, units)| units).fold(0, u64::saturating_add))
+    }
+
     /// What was given for a promise that one shortage broke, if that was decided.
     pub fn remedy(&self, store: StoreId, compensation: [u8; 16]) -> Result<Option<Remedy>, StoreError> {
         holder::compensation(self.snapshot, store, compensation)
