@@ -100,9 +100,7 @@ impl Cast {
         }
         let street = |node: &u32| self.street_of.get(node);
         let own_goods = matches!(log.scope, Scope::StoreStock(_)) && log.actor.node.0 == *own;
-        (own_goods || matches!(log.scope, Scope::StoreRights(_)))
-            && street(own).is_some()
-            && street(own) == street(&id)
+        (own_goods || matches!(log.scope, Scope::StoreRights(_))) && street(own).is_some() && street(own) == street(&id)
     }
 
     /// Pairs of nodes that have a link in the plan, the lower end first.

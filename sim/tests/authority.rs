@@ -94,7 +94,9 @@ fn every_cell_holds_in_logs_that_a_real_core_takes_in() {
                 // What follows from it is written by the core itself, and may be of the same kind.
                 let item = |place: &Place| stockroom_core::journal::entry_at(&*world.snapshot(target), *place).unwrap();
                 let ours = |place: &Place| item(place).is_some_and(|item| item.bytes == log.items[1].bytes);
-                let effect = told.iter().any(|(_, _, e)| matches!(e, Event::Entry { kind: k, place, .. } if *k == kind && ours(place)));
+                let effect = told
+                    .iter()
+                    .any(|(_, _, e)| matches!(e, Event::Entry { kind: k, place, .. } if *k == kind && ours(place)));
                 let opened = may_open(writer, area(&scope)) && !scope.is_shared();
                 if !opened {
                     assert!(world.closed_since(mark).is_some(), "{what}: the log is not refused");
@@ -313,7 +315,12 @@ fn promising(by: Actor, store: u32) -> Vec<Fact> {
     let consent = Consent { sku: None, owner: Code::parse("brand").unwrap(), share_ppm: 1, document: code() };
     vec![
         Fact::PolicyRule(PolicyRule::of(Target::All, Allocation::HubOnly)),
-        Fact::Rights(RightsFact { account: account.clone(), class, by, row: RightsRow { burned: 1, ..RightsRow::default() } }),
+        Fact::Rights(RightsFact {
+            account: account.clone(),
+            class,
+            by,
+            row: RightsRow { burned: 1, ..RightsRow::default() },
+        }),
         Fact::Promise(promise),
         Fact::PromiseStep(PromiseStep { promise: id, step: Step::Confirm, note: code(), staff: code() }),
         Fact::Want(want),

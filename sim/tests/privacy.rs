@@ -44,7 +44,11 @@ fn a_peer_gets_only_what_lies_between_the_two() {
             Frame::Entries(entries) => entries.scope == Scope::StoreRights(StoreId(1)),
             _ => false,
         });
-        assert_eq!(rights, who != BLUE, "a store's rights are between it, its hub and its group: node {who} at node {target}");
+        assert_eq!(
+            rights,
+            who != BLUE,
+            "a store's rights are between it, its hub and its group: node {who} at node {target}"
+        );
     }
 }
 

@@ -159,7 +159,9 @@ fn may_hold(sight: &Sight, scene: &Scene<'_>, node: u32, scope: &Scope) -> bool 
             };
             match scope {
                 Scope::Prices(book) => own.iter().any(|record| record.book == *book),
-                Scope::StoreStock(store) | Scope::StoreRights(store) => *store == capability.store || neighbour(store.0),
+                Scope::StoreStock(store) | Scope::StoreRights(store) => {
+                    *store == capability.store || neighbour(store.0)
+                }
                 _ => all || scope.store() == Some(capability.store),
             }
         }

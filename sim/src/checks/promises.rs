@@ -57,7 +57,8 @@ impl Kept {
             let stock = holding.logs.get(&run.log).is_some_and(|log| log.id.scope == Scope::StoreStock(store));
             for item in run.items.iter().filter(|_| stock) {
                 // Units that came in hide as many that went; units that were promised go for their promise.
-                let promised = matches!(&item.entry.fact, Fact::GoodsIssue(issue) if self.is_hard(scene, node, issue.promise));
+                let promised =
+                    matches!(&item.entry.fact, Fact::GoodsIssue(issue) if self.is_hard(scene, node, issue.promise));
                 for (sku, unit, effect) in effects(&item.entry) {
                     let Effect::Move(movement) = effect else { continue };
                     let left = moved.entry(Account { store, sku, unit }).or_insert(0);
@@ -78,7 +79,9 @@ impl Kept {
         let Some(snapshot) = snapshot(scene, node) else { return true };
         let store = StoreId(store_of(scene.world, node).unwrap_or(0));
         let held = book::record(&*snapshot, store, id).ok().flatten();
-        held.is_none_or(|record| record.promise.as_ref().is_none_or(|promise| record.said.claim(promise) == Claim::Hard))
+        held.is_none_or(|record| {
+            record.promise.as_ref().is_none_or(|promise| record.said.claim(promise) == Claim::Hard)
+        })
     }
 
     /// Units that are missing beyond what went without anybody asking.
@@ -110,7 +113,8 @@ impl Kept {
             .filter_map(|other| self.books.get(&(other, account.clone())))
             .map(|book| u64::try_from(book - shortage.on_hand).unwrap_or(0))
             .sum();
-        let risk: u64 = ledger.retired.iter().filter(|((store, _), _)| *store == account.store).map(|(_, risk)| risk).sum();
+        let risk: u64 =
+            ledger.retired.iter().filter(|((store, _), _)| *store == account.store).map(|(_, risk)| risk).sum();
         drop(ledger);
         let gone = self.gone.entry((node, account.clone())).or_default();
         let excused = gone.saturating_add(lost).saturating_add(risk).saturating_add(staged);
@@ -192,7 +196,9 @@ impl Check for Kept {
         let shortages: Vec<Shortage> = ledger
             .written
             .iter()
-            .filter_map(|written| if let Fact::Shortage(shortage) = &written.fact { Some(shortage.clone()) } else { None })
+            .filter_map(
+                |written| if let Fact::Shortage(shortage) = &written.fact { Some(shortage.clone()) } else { None },
+            )
             .collect();
         let minted: Vec<Account> = ledger
             .written

@@ -15,7 +15,7 @@ use stockroom_crdt::ids::StoreId;
 use stockroom_crdt::scope::Scope;
 
 use super::converge::{held, stock_logs};
-use super::fleet::{entries, logs_of, is_healthy, nodes_by_store, snapshot};
+use super::fleet::{entries, is_healthy, logs_of, nodes_by_store, snapshot};
 use super::normal::{Kind, store_rows};
 use super::watch::Watch;
 use super::{Check, Findings, Scene};

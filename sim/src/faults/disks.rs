@@ -190,7 +190,9 @@ impl Play<'_> {
             }
         }
         let mut excused = Vec::new();
-        if let Some((store, truth)) = self.cast.store_of(id).and_then(|store| Some((store, self.truth.stores.get(&store)?))) {
+        if let Some((store, truth)) =
+            self.cast.store_of(id).and_then(|store| Some((store, self.truth.stores.get(&store)?)))
+        {
             for (number, deed) in truth.deeds.iter().enumerate() {
                 let Some((log, seq, _)) = &deed.entry else { continue };
                 if !sure(log, *seq) {

@@ -106,7 +106,8 @@ impl Play<'_> {
         let quantity = wanted.quantity as i64;
         let truth = self.truth.stores.entry(store).or_default();
         let (staged, issued) = (truth.staged.contains_key(&promise), truth.issued.contains_key(&promise));
-        let takes = matches!(step, Step::Pick | Step::Fulfil) && !staged && !issued && self.orders[&number].open.is_none();
+        let takes =
+            matches!(step, Step::Pick | Step::Fulfil) && !staged && !issued && self.orders[&number].open.is_none();
         if takes && self.free(store, wanted.product) < quantity {
             if self.in_baskets(store, wanted.product) > 0 {
                 // Somebody stands at the till with them.
@@ -130,7 +131,8 @@ impl Play<'_> {
             }
             Some(Ok(_)) => {}
             Some(Err(refusal)) => {
-                let (what, unknown) = (format!("order {number}: {}", step.as_str()), matches!(refusal, Refusal::Unknown { .. }));
+                let (what, unknown) =
+                    (format!("order {number}: {}", step.as_str()), matches!(refusal, Refusal::Unknown { .. }));
                 self.saw(now_ms, node, Seen::Unanswered { what, refusal: Some(refusal.to_string()) });
                 if unknown && tries < TRIES_MAX {
                     self.later(number, step, tries + 1);
@@ -210,7 +212,6 @@ fn retry(order: u32, part: u64) -> RetryKey {
     let key = Digest::of(&[b"order", &order.to_be_bytes(), &part.to_be_bytes()]);
     RetryKey { key, body: key }
 }
-
 
 /// A customer who was turned down asks again after so long, later each time.
 const AGAIN_MS: u64 = 3_000;

@@ -36,11 +36,14 @@ pub fn retired(snapshot: &(impl Snapshot + ?Sized), store: StoreId) -> Result<BT
 /// True when this node may make rights from the goods of a store: it is their home, it heard of the hub since it was set back,
 /// and every other life that could make them is known whole or written off.
 pub fn may_mint(replica: &Replica, store: StoreId) -> Result<bool, StoreError> {
-    if replica.rights_locked || !home::is_home(replica, store)? {
+    if !home::is_home(replica, store)? {
         return Ok(false);
     }
     if planted(Plant::MintUnknown) {
         return Ok(true);
+    }
+    if replica.rights_locked {
+        return Ok(false);
     }
     let me = replica.actor();
     let retired = retired(&replica.overlay, store)?;
