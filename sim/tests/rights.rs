@@ -266,6 +266,33 @@ fn a_top_hub_that_was_set_back_promises_again() {
     assert_eq!(more.count(), 3, "three of four are free, {:?}", rights(&world, HUB));
 }
 
+#[test]
+fn a_node_that_was_written_off_and_is_there_after_all_spends_nothing_twice() {
+    // Head office wrote off a store's box that was only cut off. The home went on with rights that counted as destroyed, and made
+    // others in their place.
+    let mut world = market(11, rule(Allocation::EqualBorrow));
+    world.receive(FIRST, "A", 10);
+    world.run_ms(5_000);
+    let held = held(&world, HUB, FIRST);
+    let key = Digest::of(&[b"decree"]);
+    let (reason, staff) = (Code::default(), Code::default());
+    let request = DecreeRequest { node: NodeId(FIRST), reason, staff, accept: Some(held) };
+    world.command(HUB, Command::Retire(RetryKey { key, body: key }, request)).unwrap();
+    world.run_ms(5_000);
+    for (a, b) in [(FIRST, HUB), (SECOND, FIRST)] {
+        world.connect(a, b);
+    }
+    world.run_ms(20_000);
+    assert_eq!(world.status(FIRST).epoch.0, 2, "it goes on in another life");
+    let kept = (0..60).filter_map(|n| {
+        world.run_ms(2_000);
+        let node = if n % 2 == 0 { HUB } else { FIRST };
+        reserved(world.reserve(node, n, ("A", 1), &[1]))
+    });
+    assert_eq!(kept.count(), 10, "each of ten once");
+    assert!(owed(&world, FIRST) <= 10);
+}
+
 /// Entries about rights to the first store's goods that a node holds.
 fn rights_entries(world: &World, node: u32) -> u64 {
     let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
+use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::entry::{Entry, Fact, kind};
 use stockroom_crdt::ids::{Actor, Digest, Epoch, NodeId, Sku, StoreId};
 use stockroom_crdt::product::Product;
@@ -69,6 +70,8 @@ pub struct Desk {
     pub(crate) links: BTreeMap<NodeId, LinkHistory>,
     /// Own promises that a home declared broken since the start.
     pub(crate) shorted: BTreeSet<PromiseId>,
+    /// This life was written off by a decree: it spends nothing more.
+    pub(crate) retired: bool,
     /// When this node last asked another one for rights, on the monotonic clock.
     pub(crate) asked: BTreeMap<(Account, NodeId), u64>,
     /// The marked accounts are to be spread anew by their rules.
@@ -132,6 +135,15 @@ impl Replica {
 
     /// Writes what follows from the accounts that were touched, until nothing follows any more.
     pub(crate) fn settle(&mut self) -> Result<(), CoreError> {
+        if self.desk.retired {
+            // What this life holds is made anew by the home: whoever is there after all goes on in another one, with nothing.
+            self.rights_locked = true;
+            if self.reopen(self.epoch.0, EpochReason::Manual)? {
+                self.reached("a life that was written off was there after all");
+                self.alarm("the rights of this node were written off, and it is there: a new epoch was opened".into());
+                self.desk.retired = false;
+            }
+        }
         self.unlock_if_known();
         if std::mem::take(&mut self.desk.everything) {
             self.touch_own_accounts()?;
@@ -194,7 +206,11 @@ impl Replica {
                 let own = shortage.victims.iter().map(|(id, _)| *id).filter(|id| id.issuer.node == me);
                 self.desk.shorted.extend(own);
             }
-            Fact::Retire(_) | Fact::Consent(_) => self.touch_own_accounts()?,
+            Fact::Retire(retire) => {
+                self.desk.retired |= retire.actor == self.actor();
+                self.touch_own_accounts()?;
+            }
+            Fact::Consent(_) => self.touch_own_accounts()?,
             _ => {}
         }
         self.desk.touched.extend(accounts);
@@ -255,6 +271,7 @@ impl Replica {
             })
             .collect();
         for store in stores {
+            self.desk.retired |= known::retired(&self.overlay, store)?.contains(&self.actor());
             self.load_demand(store)?;
             for account in book::accounts(&self.overlay, store)? {
                 let open = book::open(&self.overlay, &account)?;
