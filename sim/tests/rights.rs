@@ -4,9 +4,12 @@
 
 use stockroom_core::books::rights as book;
 use stockroom_core::input::{Answer, Command, DecreeRequest, Refusal, RetryKey};
+use stockroom_core::journal::Log;
 use stockroom_core::rights::holder;
+use stockroom_core::storage::{Direction, Table};
 use stockroom_crdt::ids::{Actor, Code, Digest, NodeId, Sku, StoreId};
 use stockroom_crdt::money::Unit;
+use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::policy::{Allocation, PolicyRule, Target};
 use stockroom_crdt::stock::promise::{Claim, PromiseId, State, Step};
 use stockroom_crdt::stock::rights::{Account, Class, Rights};
@@ -199,6 +202,103 @@ fn a_cut_off_hub_promises_softly_within_its_budget() {
     }
     assert!(hard > 0 && hard < 10, "{hard}");
     assert_eq!(soft.len(), 1, "the budget is two, of which one lies at the hub");
+}
+
+#[test]
+fn missing_goods_make_a_home_ask_now_and_then_and_not_all_the_time() {
+    // The hub was set back and could not give anything yet. Goods went, the home asked for rights that lay there, the hub said
+    // that it had none to spare, and the home asked again at once: thousands of entries in a minute.
+    let mut world = market(8, rule(Allocation::HubOnly));
+    world.receive(FIRST, "A", 10);
+    world.run_ms(5_000);
+    let image = world.nodes[&HUB].disk.image();
+    world.receive(FIRST, "A", 2);
+    world.run_ms(5_000);
+    world.crash(HUB);
+    world.nodes.get_mut(&HUB).unwrap().disk = image;
+    world.start(HUB);
+    world.sell(FIRST, 1, 1, &[("A", 11)]).unwrap();
+    for (a, b) in [(FIRST, HUB), (SECOND, HUB), (SECOND, FIRST)] {
+        world.connect(a, b);
+    }
+    world.run_ms(120_000);
+    let entries: u64 = [HUB, FIRST, SECOND].into_iter().map(|node| rights_entries(&world, node)).max().unwrap();
+    assert!(entries < 100, "{entries} entries about twelve units");
+}
+
+#[test]
+fn a_promise_that_was_put_back_after_its_time_ends_too() {
+    // Its time was over while its goods lay apart, and nobody looked again when they went back to the shelf.
+    let mut world = market(9, PolicyRule { hold_ms: 20_000, ..rule(Allocation::HubOnly) });
+    world.receive(FIRST, "A", 1);
+    world.run_ms(3_000);
+    let promise = hard(world.reserve(HUB, 1, ("A", 1), &[1]).unwrap());
+    world.run_ms(3_000);
+    world.say_of(FIRST, promise, Step::Pick).unwrap();
+    world.run_ms(60_000);
+    assert_eq!(state(&world, HUB, promise), State::Staged);
+    world.say_of(FIRST, promise, Step::PutBack).unwrap();
+    world.run_ms(10_000);
+    assert_eq!(state(&world, HUB, promise), State::Released);
+    hard(world.reserve(HUB, 2, ("A", 1), &[1]).unwrap());
+}
+
+#[test]
+fn a_top_hub_that_was_set_back_promises_again() {
+    // It waited for the hub above to be heard, and there is none.
+    let mut world = market(10, rule(Allocation::HubOnly));
+    world.receive(FIRST, "A", 4);
+    world.run_ms(5_000);
+    let image = world.nodes[&HUB].disk.image();
+    hard(world.reserve(HUB, 1, ("A", 1), &[1]).unwrap());
+    world.run_ms(5_000);
+    world.crash(HUB);
+    world.nodes.get_mut(&HUB).unwrap().disk = image;
+    world.start(HUB);
+    for (a, b) in [(FIRST, HUB), (SECOND, HUB)] {
+        world.connect(a, b);
+    }
+    world.run_ms(60_000);
+    let more = (100..130).filter_map(|n| {
+        world.run_ms(2_000);
+        reserved(world.reserve(HUB, n, ("A", 1), &[1]))
+    });
+    assert_eq!(more.count(), 3, "three of four are free, {:?}", rights(&world, HUB));
+}
+
+#[test]
+fn a_node_that_was_written_off_and_is_there_after_all_spends_nothing_twice() {
+    // Head office wrote off a store's box that was only cut off. The home went on with rights that counted as destroyed, and made
+    // others in their place.
+    let mut world = market(11, rule(Allocation::EqualBorrow));
+    world.receive(FIRST, "A", 10);
+    world.run_ms(5_000);
+    let held = held(&world, HUB, FIRST);
+    let key = Digest::of(&[b"decree"]);
+    let (reason, staff) = (Code::default(), Code::default());
+    let request = DecreeRequest { node: NodeId(FIRST), reason, staff, accept: Some(held) };
+    world.command(HUB, Command::Retire(RetryKey { key, body: key }, request)).unwrap();
+    world.run_ms(5_000);
+    for (a, b) in [(FIRST, HUB), (SECOND, FIRST)] {
+        world.connect(a, b);
+    }
+    world.run_ms(20_000);
+    assert_eq!(world.status(FIRST).epoch.0, 2, "it goes on in another life");
+    let kept = (0..60).filter_map(|n| {
+        world.run_ms(2_000);
+        let node = if n % 2 == 0 { HUB } else { FIRST };
+        reserved(world.reserve(node, n, ("A", 1), &[1]))
+    });
+    assert_eq!(kept.count(), 10, "each of ten once");
+    assert!(owed(&world, FIRST) <= 10);
+}
+
+/// Entries about rights to the first store's goods that a node holds.
+fn rights_entries(world: &World, node: u32) -> u64 {
+    let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+    let rows = world.snapshot(node).scan(Table::Logs, all, Direction::Forward, usize::MAX).unwrap();
+    let logs = rows.into_iter().map(|(_, row)| Log::from_row(&row).unwrap());
+    logs.filter(|log| log.id.scope == Scope::StoreRights(StoreId(1))).map(|log| log.head.seq).sum()
 }
 
 fn rule(allocation: Allocation) -> PolicyRule {

@@ -103,10 +103,14 @@ impl Plant {
     const fn story(self) -> (&'static str, &'static str, &'static [&'static str]) {
         match self {
             Self::SkipSync => ("skip-sync", "commits are not synced", &["power-cut"]),
-            Self::TellBeforeDurable => {
-                ("tell-before-durable", "every third batch is told of before it is written", &["crash", "day"])
+            Self::TellBeforeDurable => (
+                "tell-before-durable",
+                "every third batch is told of before it is written",
+                &["crash", "day", "rights"],
+            ),
+            Self::KeepEpoch => {
+                ("keep-epoch", "a database that was set back goes on in its old epoch", &["restore", "rights-restore"])
             }
-            Self::KeepEpoch => ("keep-epoch", "a database that was set back goes on in its old epoch", &["restore"]),
             Self::LastCountWins => {
                 ("last-count-wins", "of two counts the one that arrived last wins", &["restore", "clone"])
             }
@@ -143,7 +147,11 @@ impl Plant {
             Self::MintFromBook => {
                 ("mint-from-book", "a home makes rights for everything in its book, whatever it owes", &["rights"])
             }
-            Self::HideShortage => ("hide-shortage", "nobody is told that promised goods are missing", &["rights"]),
+            Self::HideShortage => (
+                "hide-shortage",
+                "nobody is told that promised goods are missing",
+                &["stocktake", "last-unit", "rights"],
+            ),
         }
     }
 

@@ -22,6 +22,7 @@ pub mod links;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::ids::{Actor, Code, NodeId, Sku};
 use stockroom_crdt::product::Product;
@@ -49,6 +50,15 @@ impl Replica {
     /// Writes what follows from the accounts that were touched, until nothing follows any more, and a few of those that are to be
     /// looked at without haste.
     pub(crate) fn settle(&mut self) -> Result<(), CoreError> {
+        if self.desk.retired {
+            // What this life holds is made anew by the home: whoever is there after all goes on in another one, with nothing.
+            self.rights_locked = true;
+            if self.reopen(self.epoch.0, EpochReason::Manual)? {
+                self.reached("a life that was written off was there after all");
+                self.alarm("the rights of this node were written off, and it is there: a new epoch was opened".into());
+                self.desk.retired = false;
+            }
+        }
         self.unlock_if_known();
         if std::mem::take(&mut self.desk.everything) {
             self.look_at_everything()?;

@@ -10,6 +10,7 @@ use stockroom_core::storage::{Snapshot, Table};
 use stockroom_crdt::codec::RowReader;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::Actor;
+use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::rights::{Account, Class, Rights, RightsRow};
 
 pub use ledger::{Ledger, Tally, Written};
@@ -299,6 +300,10 @@ impl Check for SingleSpender {
                 let told = detail.ends_with("kept") || detail.ends_with("lost");
                 if name.starts_with("D10") && told || name.starts_with("D13") {
                     self.set_back.insert(node);
+                } else if name.starts_with("D10") || name.starts_with("D5") {
+                    // Nothing beside the disk tells: until it meets somebody, an epoch that was over goes on.
+                    self.newest.remove(&node);
+                    self.over.retain(|life| life.node.0 != node);
                 }
             }
             Seen::Started { .. } if seen.node == node => {
@@ -333,19 +338,24 @@ pub struct FromNothing {
     unheard: BTreeMap<u32, Actor>,
     /// Epochs that each store's node wrote in.
     known: BTreeMap<u32, Actor>,
+    /// All of them.
+    begun: BTreeSet<(u32, Actor)>,
 }
 
 impl FromNothing {
     /// With what all checks share.
     pub fn new((watch, tally): (Watch, Tally)) -> Self {
-        Self { watch, tally, unheard: BTreeMap::new(), known: BTreeMap::new() }
+        Self { watch, tally, unheard: BTreeMap::new(), known: BTreeMap::new(), begun: BTreeSet::new() }
     }
 
     /// A node writes in a life: in a new one it has met nobody.
     fn begun(&mut self, node: u32, life: Actor) {
-        if self.known.insert(node, life) != Some(life) && life.epoch.0 > 1 {
+        let known = self.known.entry(node).or_insert(life);
+        if (life > *known || life == *known && !self.begun.contains(&(node, life))) && life.epoch.0 > 1 {
             self.unheard.insert(node, life);
         }
+        *known = life.max(*known);
+        self.begun.insert((node, life));
     }
 }
 
@@ -376,11 +386,27 @@ impl Check for FromNothing {
             let made = fact.row.mint > written.before.mint;
             let has_hub =
                 issuer(scene.world, seen.node).is_some_and(|hub| scene.world.peers_of(seen.node).contains(&hub));
-            if made && has_hub && self.unheard.get(&seen.node) == Some(&written.by) {
+            if made && has_hub && !sight.marks(seen.node).cloned && self.unheard.get(&seen.node) == Some(&written.by) {
                 let message = format!(
                     "{} made rights to {} before it met its hub in this epoch",
                     written.by,
                     words(&fact.account)
+                );
+                findings.report(self, scene, seen.node, message);
+            }
+            let claims = ledger
+                .claims
+                .iter()
+                .filter(|(id, _)| id.actor.node == written.by.node && id.scope == Scope::StoreRights(written.store));
+            let mut unknown = claims.filter(|(id, seq)| {
+                scene.union.held(seen.node, id) < **seq && !ledger.retired.contains_key(&(written.store, id.actor))
+            });
+            if let Some((id, seq)) = unknown.next().filter(|_| made && !ledger.is_forked(written.store)) {
+                let message = format!(
+                    "{} made rights to {} without knowing the {seq} entries of {}",
+                    written.by,
+                    words(&fact.account),
+                    id.actor
                 );
                 findings.report(self, scene, seen.node, message);
             }

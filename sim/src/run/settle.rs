@@ -50,8 +50,14 @@ impl Play<'_> {
         self.play_to(quiet);
         if self.plan.scarce && agreed.is_some() {
             self.ask_for_what_is_free();
-            let quiet = self.world.now_ms + QUIET_MS;
-            self.play_to(quiet);
+            // Hubs spread rights now and then: what is under way arrives.
+            for _ in 0..ROUNDS_MAX {
+                let next = self.world.now_ms + LOOK_MS;
+                self.play_to(next);
+                if self.agrees() {
+                    break;
+                }
+            }
         }
         self.declare_losses();
         self.check_end();
@@ -359,3 +365,6 @@ const PROBES_MAX: u32 = 4;
 /// How often, and how long apart: a request goes from hub to hub and back.
 const PROBE_ROUNDS: u32 = 20;
 const PROBE_MS: u64 = 4_000;
+
+/// Looks for the last entries to arrive.
+const ROUNDS_MAX: u32 = 120;

@@ -13,7 +13,7 @@ use stockroom_crdt::stock::shortage::compensation_id;
 use stockroom_crdt::stock::{Cause, Effect, Movement};
 
 use super::links::LinkHistory;
-use super::{holder, rules};
+use super::{holder, known, rules};
 use crate::books::rights as book;
 use crate::limits::PAGE_MAX;
 use crate::policy::demand::Demand;
@@ -59,6 +59,8 @@ pub struct Desk {
     pub(crate) shorted: BTreeMap<Account, BTreeSet<PromiseId>>,
     /// Soft promises that were made here since the start, and what was risked with them.
     pub(crate) soft: BTreeMap<Account, Ledger>,
+    /// This life was written off by a decree: it spends nothing more.
+    pub(crate) retired: bool,
     /// When this node last asked another one for rights, on the monotonic clock.
     pub(crate) asked: BTreeMap<(Account, NodeId), u64>,
     /// When rights were spread last, on the monotonic clock.
@@ -135,7 +137,8 @@ impl Replica {
                 self.desk.shorted.retain(|_, owed| !owed.is_empty());
             }
             Fact::Consent(_) => self.desk.everything = true,
-            Fact::Retire(_) => {
+            Fact::Retire(retire) => {
+                self.desk.retired |= retire.actor == me;
                 self.desk.everything = true;
                 self.forget_obstacle();
             }
@@ -196,6 +199,7 @@ impl Replica {
         };
         let stores: Vec<StoreId> = self.journal.scopes().filter_map(|(scope, _)| of_rights(scope)).collect();
         for store in stores {
+            self.desk.retired |= known::retired(&self.overlay, store)?.contains(&self.actor());
             self.load_promises(store)?;
             for account in book::accounts(&self.overlay, store)? {
                 let rights = book::rights(&self.overlay, &account, Class::Goods)?;

@@ -50,9 +50,8 @@ pub fn holders(
 
 /// True when this node may make rights from the goods of its store, as the desk found it last.
 pub fn may_mint(replica: &Replica, store: StoreId) -> bool {
-    replica.own_store() == Some(store)
-        && !replica.rights_locked
-        && (replica.desk.obstacle == Some(None) || planted(Plant::MintUnknown))
+    let known = !replica.rights_locked && replica.desk.obstacle == Some(None);
+    replica.own_store() == Some(store) && (known || planted(Plant::MintUnknown))
 }
 
 /// Why this node may not make rights from the goods of its store; none if it may: it is their home, and every other life that could

@@ -64,10 +64,14 @@ pub struct Ledger {
     pub promises: BTreeMap<PromiseId, Promise>,
     /// Risk that was accepted when an actor was written off, in units.
     pub retired: BTreeMap<(StoreId, Actor), u64>,
+    /// How far an earlier life is known to have written, by what a later one says in its opening.
+    pub claims: BTreeMap<LogId, u64>,
     /// Stores in whose rights somebody has two histories, or a clone wrote.
     forked: BTreeSet<StoreId>,
     /// How far each author's own disk reached, with hashes of its entries.
     authored: BTreeMap<LogId, Vec<u64>>,
+    /// Hashes at places where somebody has two histories: both are known.
+    branches: BTreeSet<(LogId, u64, u64)>,
     /// What was written in the observed commit.
     pub written: Vec<Written>,
     /// Accounts whose rows changed in the observed commit, at the node that committed.
@@ -138,8 +142,18 @@ impl Ledger {
         }
         if *slot != 0 {
             self.forked.insert(store);
+            self.branches.insert((id.clone(), seq, *slot));
+            if !self.branches.insert((id.clone(), seq, hash)) {
+                return;
+            }
         }
         *slot = hash;
+        if let Fact::EpochOpen(open) = &item.entry.fact
+            && let Some((epoch, seq, _)) = open.previous
+        {
+            let earlier = LogId { actor: Actor { epoch, ..id.actor }, scope: id.scope.clone() };
+            self.claims.insert(earlier, seq);
+        }
         self.fact(store, id.actor, &item.entry.fact);
     }
 
