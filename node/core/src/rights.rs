@@ -122,6 +122,7 @@ impl Replica {
         for _ in 0..SETTLE_ROUNDS_MAX {
             let touched = std::mem::take(&mut self.desk.touched);
             if touched.is_empty() {
+                self.desk.balancing = false;
                 return Ok(());
             }
             let mut facts: BTreeMap<Scope, Vec<Fact>> = BTreeMap::new();
@@ -148,7 +149,8 @@ impl Replica {
         match &entry.fact {
             Fact::PolicyRule(_) => {
                 self.load_rules()?;
-                self.desk.balancing = true;
+                // A home shares anew by the new rule; a hub does when it is time to.
+                self.desk.balancing |= self.own_store().is_some();
                 self.touch_own_accounts()?;
             }
             Fact::Promise(promise) => {

@@ -158,10 +158,7 @@ fn goods_facts(
         let mintable = if planted(Plant::MintFromBook) { there } else { exposed.saturating_sub(owed) };
         made = mintable > 0 && rights.mint(me, mintable).is_ok();
     }
-    // Rights that came because a customer here was turned away stay for the next try: they are not handed back at once.
-    if made || replica.desk.balancing {
-        share(replica, account, rule, &mut rights)?;
-    }
+    share(replica, account, rule, (&mut rights, made))?;
     if rights.row(me) != held.row(me) {
         facts.push(replica.row_fact(account, Class::Goods, &rights));
     }
@@ -170,7 +167,12 @@ fn goods_facts(
 }
 
 /// Grants the hub what the rule does not keep here.
-fn share(replica: &Replica, account: &Account, rule: &PolicyRule, rights: &mut Rights) -> Result<(), StoreError> {
+fn share(
+    replica: &Replica,
+    account: &Account,
+    rule: &PolicyRule,
+    (rights, made): (&mut Rights, bool),
+) -> Result<(), StoreError> {
     let me = replica.actor();
     let hub = replica.me.capability().issuer;
     let Some(hub) = replica.newest_actor(hub) else { return Ok(()) };
@@ -185,7 +187,9 @@ fn share(replica: &Replica, account: &Account, rule: &PolicyRule, rights: &mut R
     // Rights are not moved for one unit: who has too few asks.
     let surplus = free.saturating_sub(keep);
     let first = rights.row(me).grants.get(&hub).is_none();
-    if !first && surplus * BATCH_SHARE < all {
+    // Rights that came because a customer here was turned away stay for the next try: they are not handed back at once.
+    let due = made || replica.desk.balancing;
+    if !first && (!due || surplus * BATCH_SHARE < all) {
         return Ok(());
     }
     let lent = lendable(replica, account, rights)?;
