@@ -186,7 +186,7 @@ fn share(
     let keep = keep(&home, others_rate, all, HORIZON_MS, places, rule.allocation);
     // Rights are not moved for one unit: who has too few asks.
     let surplus = free.saturating_sub(keep);
-    let first = rights.row(me).grants.get(&hub).is_none();
+    let first = !rights.row(me).grants.contains_key(&hub);
     // Rights that came because a customer here was turned away stay for the next try: they are not handed back at once.
     let due = made || replica.desk.balancing;
     if !first && (!due || surplus * BATCH_SHARE < all) {
