@@ -82,7 +82,7 @@ impl Replica {
             let touched = std::mem::take(&mut self.desk.touched);
             let mut facts: BTreeMap<Scope, Vec<Fact>> = BTreeMap::new();
             for account in touched {
-                let spread = spread.remove(&account);
+                let spread = spread.contains(&account);
                 for (scope, fact) in self.follows(&account, spread)? {
                     let facts = facts.entry(scope).or_default();
                     // Several accounts call for one decree.

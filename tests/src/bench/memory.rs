@@ -1,6 +1,6 @@
-//! Memory of a store's core with a full shop: 50,000 products received under a rule, so that each has three rows of rights (goods
-//! and overbooking made here, and what the hub was granted of both stands in them). The store is filled in one process and opened in
-//! another, so that nothing of the filling is counted. Core and database; a node adds its API and links.
+//! Memory of a store's core with a full shop: 50,000 products received under a rule, so that each has rows of rights to goods and to
+//! the budget of soft promises. The store is filled in one process and opened in another, so that nothing of the filling is
+//! counted. Core and database; a node adds its API and links.
 
 use std::path::Path;
 use std::process::Command as Process;

@@ -166,10 +166,7 @@ fn goods_facts(
     }
     let mut answers = holder::hardened(replica, account, &mut rights)?;
     answers.extend(holder::answer(replica, account, &mut rights)?);
-    // Rights that came because a customer here was turned away stay for the next try: they are not handed back at once.
-    if made || spread {
-        share(replica, account, rule, &mut rights)?;
-    }
+    share(replica, account, rule, (&mut rights, made || spread))?;
     if rights.row(me) != held.row(me) {
         facts.push(replica.row_fact(account, Class::Goods, &rights));
     }
@@ -178,7 +175,12 @@ fn goods_facts(
 }
 
 /// Grants the hub what the rule does not keep here.
-fn share(replica: &Replica, account: &Account, rule: &PolicyRule, rights: &mut Rights) -> Result<(), StoreError> {
+fn share(
+    replica: &Replica,
+    account: &Account,
+    rule: &PolicyRule,
+    (rights, due): (&mut Rights, bool),
+) -> Result<(), StoreError> {
     let me = replica.actor();
     let hub = replica.me.capability().issuer;
     let Some(hub) = replica.newest_actor(hub) else { return Ok(()) };
@@ -192,8 +194,9 @@ fn share(replica: &Replica, account: &Account, rule: &PolicyRule, rights: &mut R
     let keep = keep(&home, others_rate, all, HORIZON_MS, places, rule.allocation);
     // Rights are not moved for one unit: who has too few asks.
     let surplus = free.saturating_sub(keep);
-    let first = rights.row(me).grants.get(&hub).is_none();
-    if !first && surplus * BATCH_SHARE < all {
+    let first = !rights.row(me).grants.contains_key(&hub);
+    // Rights that came because a customer here was turned away stay for the next try: they are not handed back at once.
+    if !first && (!due || surplus * BATCH_SHARE < all) {
         return Ok(());
     }
     let lent = lendable(replica, account, rights)?;

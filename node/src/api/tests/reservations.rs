@@ -149,7 +149,8 @@ async fn a_till_takes_what_was_promised_and_the_victim_is_named_and_compensated(
     let pair = with_bread(1).await;
     let made = match pair.hub.post("/v1/reservations", "r", wish(1)).await {
         reply if reply.status.as_u16() == 201 => reply.json(),
-        _ => pair.store.post("/v1/reservations", "r", wish(1)).await.expect(201),
+        // Its asking has brought the right.
+        _ => pair.hub.post("/v1/reservations", "r", wish(1)).await.expect(201),
     };
     let bread = json!([{ "sku": "BREAD", "quantity": 1 }]);
     pair.store.send(Method::POST, "/v1/sales", None, sale(1, bread, 250)).await.expect(201);
