@@ -62,7 +62,7 @@ pub fn answer(replica: &Replica, account: &Account, rights: &mut Rights) -> Resu
             continue;
         }
         if give < want.quantity {
-            let richest = richest(rights, [me, asker]);
+            let richest = richest(replica, account, rights, [me.node, asker.node])?;
             let (node, units) = richest.map_or((NodeId(0), 0), |(actor, units)| (actor.node, units));
             facts.push(Fact::Hint(Hint {
                 account: account.clone(),
@@ -89,7 +89,7 @@ pub fn ask(
     (quantity, why): (u64, Why),
 ) -> Result<Option<Fact>, StoreError> {
     let me = replica.actor();
-    let Some((of, units)) = richest(rights, [me, me]) else { return Ok(None) };
+    let Some((of, units)) = richest(replica, account, rights, [me.node, me.node])? else { return Ok(None) };
     ask_of(replica, account, rights, (of, quantity.min(units).max(1), why))
 }
 
@@ -153,16 +153,19 @@ pub fn spoke<'a>(replica: &Replica, account: &Account, (node, held): (NodeId, u6
     }
 }
 
-/// Whoever of the others holds the most, as far as is known here; only the newest epoch of a node can give anything.
-pub fn richest(rights: &Rights, but: [Actor; 2]) -> Option<(Actor, u64)> {
-    let mut newest: std::collections::BTreeMap<NodeId, Actor> = std::collections::BTreeMap::new();
-    for actor in rights.actors() {
-        let held = newest.entry(actor.node).or_insert(actor);
-        *held = (*held).max(actor);
-    }
-    let others = newest.into_values().filter(|actor| !but.contains(actor));
+/// Whoever of the other nodes holds the most, as far as is known here. Only the newest epoch of a node can give anything, and none that
+/// was written off: what lies with earlier lives, this node's own among them, is for nobody.
+pub fn richest(
+    replica: &Replica,
+    account: &Account,
+    rights: &Rights,
+    but: [NodeId; 2],
+) -> Result<Option<(Actor, u64)>, StoreError> {
+    let retired = known::retired(&replica.overlay, account.store)?;
+    let lives = |actor: &Actor| replica.newest_actor(actor.node) == Some(*actor) && !retired.contains(actor);
+    let others = rights.actors().into_iter().filter(|actor| !but.contains(&actor.node) && lives(actor));
     let held = others.map(|actor| (actor, rights.held(actor))).filter(|(_, units)| *units > 0);
-    held.max_by_key(|(actor, units)| (*units, std::cmp::Reverse(*actor)))
+    Ok(held.max_by_key(|(actor, units)| (*units, std::cmp::Reverse(*actor))))
 }
 
 /// Requests about an account, with who made them.
