@@ -5,8 +5,6 @@
 //! first. A promise of its own that the home declared broken it makes good: from another store if it holds a right there,
 //! otherwise with a refund that somebody has to pay.
 
-use std::collections::BTreeMap;
-
 use stockroom_crdt::codec::Rows;
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::ids::{Actor, Code, NodeId, StoreId};
@@ -176,12 +174,8 @@ pub fn spoke<'a>(replica: &Replica, account: &Account, (node, held): (NodeId, u6
 fn others(replica: &Replica, account: &Account, rights: &Rights) -> Result<Vec<(Actor, u64)>, StoreError> {
     let me = replica.actor();
     let held = known::holders(&replica.overlay, account.store, (rights, me))?;
-    let mut newest: BTreeMap<NodeId, Actor> = BTreeMap::new();
-    for actor in rights.actors() {
-        let held = newest.entry(actor.node).or_insert(actor);
-        *held = (*held).max(actor);
-    }
-    let last = |actor: &Actor| actor.node != me.node && newest.get(&actor.node) == Some(actor);
+    // A later life may be known that has no row yet.
+    let last = |actor: &Actor| actor.node != me.node && replica.newest_actor(actor.node) == Some(*actor);
     Ok(held.into_iter().filter(|(actor, _)| last(actor)).collect())
 }
 
