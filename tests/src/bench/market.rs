@@ -36,6 +36,8 @@ pub struct Node {
     requests: u64,
     /// Answers that nobody took yet, by the number of their request.
     answers: Vec<(u64, Result<Answer, Refusal>)>,
+    /// Frames that nobody carried yet.
+    frames: Vec<Vec<u8>>,
     token: Option<Vec<u8>>,
     clock: Clock,
 }
@@ -143,7 +145,7 @@ impl Node {
         let config =
             Config { identity, evidence, seed: [id as u8; 32], version, quarantine: None, tuning: Tuning::default() };
         let core = Core::open(config, Box::new(store), clock.now()).expect("the database is good");
-        Self { core, requests: 0, answers: Vec::new(), token: None, clock }
+        Self { core, requests: 0, answers: Vec::new(), frames: Vec::new(), token: None, clock }
     }
 
     /// The store of an earlier market, from its files.
@@ -202,25 +204,24 @@ impl Node {
     /// Commits and gives the frames for the other.
     fn turn(&mut self) -> Vec<Vec<u8>> {
         self.core.commit(self.clock.now()).expect("the disk works");
-        self.poll()
+        self.poll();
+        std::mem::take(&mut self.frames)
     }
 
-    fn poll(&mut self) -> Vec<Vec<u8>> {
-        let mut frames = Vec::new();
+    fn poll(&mut self) {
         while let Some(output) = self.core.poll().expect("the disk works") {
             match output {
                 Output::Reply(id, answer) => self.answers.push((id.0, answer)),
                 Output::Send(_, _, bytes) => {
                     let room = Input::Writable(LINK, bytes.len());
                     self.core.handle(self.clock.now(), room).expect("the disk works");
-                    frames.push(bytes);
+                    self.frames.push(bytes);
                 }
                 Output::Close(_, why) => panic!("a link was closed: {why}"),
                 Output::Token(token) => self.token = Some(token),
                 Output::Event(_) | Output::Introduced(_) => {}
             }
         }
-        frames
     }
 }
 
