@@ -114,7 +114,7 @@ pub fn apportion(units: u64, weights: &[f64]) -> Vec<u64> {
     }
     let exact = |weight: &f64| sane(*weight) / sum * units as f64;
     let mut shares: Vec<u64> = weights.iter().map(|weight| exact(weight) as u64).collect();
-    let mut left = units.saturating_sub(shares.iter().fold(0, |sum, share| sum + share));
+    let mut left = units.saturating_sub(shares.iter().sum::<u64>());
     let mut order: Vec<usize> = (0..weights.len()).collect();
     order.sort_by(|a, b| exact(&weights[*b]).fract().total_cmp(&exact(&weights[*a]).fract()).then(a.cmp(b)));
     for at in order {

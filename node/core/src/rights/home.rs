@@ -182,7 +182,7 @@ fn share(replica: &Replica, account: &Account, rule: &PolicyRule, rights: &mut R
     let keep = keep(&home, others_rate, all, HORIZON_MS, places, rule.allocation);
     // Rights are not moved for one unit: who has too few asks.
     let surplus = free.saturating_sub(keep);
-    let first = rights.row(me).grants.get(&hub).is_none();
+    let first = !rights.row(me).grants.contains_key(&hub);
     if !first && surplus * BATCH_SHARE < all {
         return Ok(());
     }
