@@ -267,27 +267,6 @@ fn a_top_hub_that_was_set_back_promises_again() {
 }
 
 #[test]
-fn a_hub_that_was_set_back_asks_others_and_not_its_earlier_life() {
-    // What its earlier life held was more than anybody else had, so it asked itself, and nobody answered.
-    let mut world = market(12, rule(Allocation::HubOnly));
-    world.receive(FIRST, "A", 10);
-    world.run_ms(5_000);
-    world.put_rule(rule(Allocation::EqualBorrow));
-    world.crash(HUB);
-    world.nodes.get_mut(&HUB).unwrap().token = None;
-    world.start(HUB);
-    for (a, b) in [(FIRST, HUB), (SECOND, HUB)] {
-        world.connect(a, b);
-    }
-    world.run_ms(30_000);
-    let kept = (0..40).filter_map(|n| {
-        world.run_ms(2_000);
-        reserved(world.reserve(HUB, n, ("A", 1), &[1]))
-    });
-    assert_eq!(kept.count(), 10, "{:?}", rights(&world, HUB));
-}
-
-#[test]
 fn a_node_that_was_written_off_and_is_there_after_all_spends_nothing_twice() {
     // Head office wrote off a store's box that was only cut off. The home went on with rights that counted as destroyed, and made
     // others in their place.
