@@ -301,6 +301,52 @@ fn rights_entries(world: &World, node: u32) -> u64 {
     logs.filter(|log| log.id.scope == Scope::StoreRights(StoreId(1))).map(|log| log.head.seq).sum()
 }
 
+/// A hub that was set back without losing anything holds nothing in its new life; what it held before is written off once its stores
+/// were heard, and made anew by the home.
+#[test]
+fn what_a_hub_held_in_an_earlier_life_can_be_promised_again() {
+    let mut world = market(31, rule(Allocation::HubOnly));
+    world.receive(FIRST, "A", 10);
+    world.run_ms(5_000);
+    assert_eq!(held(&world, HUB, HUB), 10);
+    world.put_rule(rule(Allocation::EqualBorrow));
+    world.run_ms(5_000);
+    world.crash(HUB);
+    world.nodes.get_mut(&HUB).unwrap().token = None;
+    world.start(HUB);
+    assert_eq!(world.status(HUB).epoch.0, 2);
+    for store in [FIRST, SECOND] {
+        world.connect(store, HUB);
+    }
+    world.run_ms(30_000);
+    let promised = (0..40).filter(|n| {
+        world.run_ms(2_000);
+        reserved(world.reserve(HUB, *n, ("A", 1), &[1])).is_some()
+    });
+    assert_eq!(promised.count(), 10);
+}
+
+/// Many sales in a moment cost one row of rights, and the goods that they took are not promised meanwhile.
+#[test]
+fn sales_of_a_moment_share_one_look_at_rights() {
+    let mut world = market(32, rule(Allocation::Static));
+    world.receive(FIRST, "A", 100);
+    world.run_ms(5_000);
+    let before = rights(&world, FIRST).burned();
+    for n in 1..=60 {
+        world.sell(FIRST, 1, n, &[("A", 1)]).unwrap();
+    }
+    assert_eq!(rights(&world, FIRST).burned(), before, "nothing is written with the sale itself");
+    let promised = (0..100).filter(|n| reserved(world.reserve(FIRST, *n, ("A", 1), &[1])).is_some()).count();
+    assert!(promised as i64 <= on_hand(&world, FIRST), "{promised}");
+    world.run_ms(10_000);
+    assert!(
+        owed(&world, FIRST) as i64 <= on_hand(&world, FIRST).max(0) + 100 / 2,
+        "what the home holds idle is burned"
+    );
+    assert!(rights(&world, FIRST).burned() > before);
+}
+
 fn rule(allocation: Allocation) -> PolicyRule {
     PolicyRule { lead_ms: 0, ..PolicyRule::of(Target::All, allocation) }
 }

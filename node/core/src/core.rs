@@ -250,6 +250,7 @@ impl Core {
         command::day::roll_over(&mut self.replica)?;
         self.replica.expire_promises()?;
         self.replica.spread_due();
+        self.replica.sold_due();
         for id in self.sync.silent(&self.replica) {
             self.replica.reached("a handshake timed out");
             let peer = self.link_down(id);

@@ -365,7 +365,7 @@ impl Replica {
     pub fn rebuild(&mut self, store: StoreId) -> Result<(), CoreError> {
         // What happened once is not told to watchers, and not counted, a second time.
         let (told, counters) = (self.events.len(), self.counters.clone());
-        let demand = self.desk.demand();
+        let (demand, marks) = (self.desk.demand(), self.desk.marks());
         books::clear(&mut self.overlay, store)?;
         for scope in [Scope::StoreStock(store), Scope::StoreRights(store)] {
             let Some(feed) = self.journal.feed(&scope) else { continue };
@@ -379,6 +379,7 @@ impl Replica {
         self.events.truncate(told);
         self.counters = counters;
         self.desk.set_demand(demand);
+        self.desk.set_marks(marks);
         Ok(())
     }
 
@@ -482,7 +483,7 @@ impl Replica {
         }
         self.touch_rights(actor, &item.entry, accounts)?;
         if let Scope::StoreStock(store) = scope {
-            self.touch_goods(store, &item.entry);
+            self.touch_goods(store, &item.entry)?;
         }
         if let Fact::Fence(fence) = &item.entry.fact {
             self.reached("a fence was applied");

@@ -15,7 +15,7 @@ use stockroom_crdt::stock::rights::{Account, Class, Rights, RightsRow};
 
 pub use ledger::{Ledger, Tally, Written};
 
-use super::fleet::{identity, issuer, snapshot, store_of};
+use super::fleet::{identity, issuer, logs, snapshot, store_of};
 use super::watch::{Flow, Watch};
 use super::{Check, Findings, Scene};
 use crate::observe::{Observation, Seen};
@@ -330,6 +330,20 @@ impl Check for SingleSpender {
     }
 }
 
+/// True when the hub above holds more of a node's own logs of rights than the node itself. It may have heard of its hub by parcels, which
+/// leave no link to be seen; what counts is what it knows.
+fn lacks_what_its_hub_holds(scene: &Scene<'_>, node: u32) -> bool {
+    let Some((own, hub)) = snapshot(scene, node).zip(issuer(scene.world, node).and_then(|hub| snapshot(scene, hub)))
+    else {
+        return true;
+    };
+    let held: BTreeMap<_, _> = logs(&*own).into_iter().map(|(_, log)| (log.id, log.head.seq)).collect();
+    logs(&*hub).into_iter().any(|(_, log)| {
+        let ours = log.id.actor.node.0 == identity(node) && matches!(log.id.scope, Scope::StoreRights(_));
+        ours && held.get(&log.id).copied().unwrap_or(0) < log.head.seq
+    })
+}
+
 /// A new epoch begins with nothing.
 pub struct FromNothing {
     watch: Watch,
@@ -386,7 +400,13 @@ impl Check for FromNothing {
             let made = fact.row.mint > written.before.mint;
             let has_hub =
                 issuer(scene.world, seen.node).is_some_and(|hub| scene.world.peers_of(seen.node).contains(&hub));
-            if made && has_hub && !sight.marks(seen.node).cloned && self.unheard.get(&seen.node) == Some(&written.by) {
+            let unheard = self.unheard.get(&seen.node) == Some(&written.by);
+            if made
+                && has_hub
+                && !sight.marks(seen.node).cloned
+                && unheard
+                && lacks_what_its_hub_holds(scene, seen.node)
+            {
                 let message = format!(
                     "{} made rights to {} before it met its hub in this epoch",
                     written.by,

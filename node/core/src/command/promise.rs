@@ -213,6 +213,14 @@ fn consider(
         seen.why = "rights are locked until the hub was heard".into();
         return Ok((seen, None));
     }
+    let held = if replica.own_store() == Some(account.store) && !planted(Plant::MintFromBook) {
+        // Where the goods are the book is known: what was sold a moment ago is not promised, though its right is still here.
+        let owed = book::owed(&replica.overlay, account)?;
+        let there = u64::try_from(on_hand).unwrap_or(0);
+        held.min(there.saturating_sub(owed.open.saturating_add(owed.open_soft)))
+    } else {
+        held
+    };
     let reclaimed = if planted(Plant::DonorReclaims) { lost_sight_of(replica, &rights) } else { 0 };
     if held + reclaimed >= request.quantity || planted(Plant::RightsFromNothing) && rights.minted() > 0 {
         seen.claim = Some(Claim::Hard);

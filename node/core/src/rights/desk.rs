@@ -13,7 +13,7 @@ use stockroom_crdt::stock::shortage::compensation_id;
 use stockroom_crdt::stock::{Cause, Effect, Movement};
 
 use super::links::LinkHistory;
-use super::{holder, known, rules};
+use super::{holder, home, known, rules};
 use crate::books::rights as book;
 use crate::limits::PAGE_MAX;
 use crate::policy::demand::Demand;
@@ -33,6 +33,10 @@ pub struct Desk {
     pub(crate) later: BTreeSet<Account>,
     /// Accounts to look at in the same way whose rights are spread anew by their rules.
     pub(crate) spread: BTreeSet<Account>,
+    /// Accounts from whose shelf something was sold, to be looked at together a little later.
+    pub(crate) sold: BTreeSet<Account>,
+    /// When they are, on the monotonic clock.
+    pub(crate) sold_due_ms: u64,
     /// Own promises that are not confirmed, by when they end.
     pub(crate) expiring: BTreeSet<(u64, StoreId, PromiseId)>,
     /// Accounts in which this node holds rights, or somebody made a promise or asks for rights.
@@ -74,6 +78,16 @@ impl Desk {
     /// What was learned of demand, to be kept while books are made again: what was sold once is not demand twice.
     pub(crate) fn demand(&self) -> Rates {
         (self.demand.clone(), self.walk_in.clone())
+    }
+
+    /// What is to be looked at: books that are made again are no news.
+    pub(crate) fn marks(&self) -> [BTreeSet<Account>; 3] {
+        [self.touched.clone(), self.later.clone(), self.spread.clone()]
+    }
+
+    /// Forgets what was marked since [`Desk::marks`].
+    pub(crate) fn set_marks(&mut self, marks: [BTreeSet<Account>; 3]) {
+        [self.touched, self.later, self.spread] = marks;
     }
 
     /// Forgets what was learned since [`Desk::demand`].
@@ -162,9 +176,9 @@ impl Replica {
     }
 
     /// Goods of the own store moved.
-    pub(crate) fn touch_goods(&mut self, store: StoreId, entry: &Entry) {
+    pub(crate) fn touch_goods(&mut self, store: StoreId, entry: &Entry) -> Result<(), StoreError> {
         if self.desk.rules.is_empty() || self.own_store() != Some(store) {
-            return;
+            return Ok(());
         }
         for (sku, unit, effect) in stockroom_crdt::stock::effects(entry) {
             let account = Account { store, sku, unit };
@@ -172,7 +186,32 @@ impl Replica {
                 let fresh = || Demand::new(PRIOR_PER_DAY, self.now.wall_ms);
                 self.desk.walk_in.entry(account.clone()).or_insert_with(fresh).saw(delta.unsigned_abs());
             }
-            self.desk.touched.insert(account);
+            let sale = matches!(entry.fact, Fact::Sale(_));
+            if sale && !self.is_promised_away(&account)? {
+                // Rights that are one too many harm nobody for a moment, and those of all sales of a moment are burned together.
+                if self.desk.sold.is_empty() {
+                    self.desk.sold_due_ms = self.now.mono_ms + SOLD_MS;
+                }
+                self.desk.sold.insert(account);
+            } else {
+                self.desk.touched.insert(account);
+            }
+        }
+        Ok(())
+    }
+
+    /// More is promised than is there.
+    fn is_promised_away(&self, account: &Account) -> Result<bool, StoreError> {
+        let owed = book::owed(&self.overlay, account)?;
+        let open = owed.open.saturating_add(owed.open_soft);
+        Ok(i64::try_from(open).unwrap_or(i64::MAX) > home::on_hand(&self.overlay, account)?.max(0) && open > 0)
+    }
+
+    /// What was sold a little while ago is looked at now.
+    pub(crate) fn sold_due(&mut self) {
+        if !self.desk.sold.is_empty() && self.desk.sold_due_ms <= self.now.mono_ms {
+            let sold = std::mem::take(&mut self.desk.sold);
+            self.desk.touched.extend(sold);
         }
     }
 
@@ -264,7 +303,8 @@ impl Replica {
         let ends = self.desk.expiring.first().map(|(until_ms, ..)| now + left(*until_ms));
         let waits = !self.desk.later.is_empty() || !self.desk.spread.is_empty();
         let waits = waits.then_some(now + LATER_MS);
-        ends.into_iter().chain(waits).chain(self.spread_deadline()).min()
+        let sold = (!self.desk.sold.is_empty()).then_some(self.desk.sold_due_ms);
+        ends.into_iter().chain(waits).chain(sold).chain(self.spread_deadline()).min()
     }
 
     fn spread_deadline(&self) -> Option<u64> {
@@ -278,6 +318,9 @@ pub const PRIOR_PER_DAY: f64 = 0.1;
 
 /// Promises older than four weeks say nothing about demand any more.
 const DEMAND_MS_MAX: u64 = 28 * 86_400_000;
+
+/// Sales of so long share one look at the rights to what they took.
+const SOLD_MS: u64 = 5_000;
 
 /// Rights are spread anew after so long, if no link came up before.
 const SPREAD_AFTER_MS: u64 = 10 * 60_000;
