@@ -376,8 +376,9 @@ impl Sync {
         handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));
         link.acknowledge(replica.now.mono_ms, scope.clone(), to);
         if let Some(store) = scope.store().filter(|&store| complete && link.peer.store == store) {
-            self.note_fresh(replica, store);
-            if scope == Scope::StoreRights(store) {
+            if scope == Scope::StoreStock(store) {
+                self.note_fresh(replica, store);
+            } else if scope == Scope::StoreRights(store) {
                 replica.store_was_heard(store);
             }
         }

@@ -227,6 +227,11 @@ impl Play<'_> {
         if !is_home || !rule.is_ok_and(|rule| rule.is_some_and(|rule| rule.allocation != Allocation::Static)) {
             return 0;
         }
+        // A hub that was set back may have forgotten its catalogue, and promises nothing that it does not know.
+        let at_hub = self.world.snapshot(hub);
+        if !View::new(&*at_hub).product(&account.sku).is_ok_and(|product| product.is_some()) {
+            return 0;
+        }
         let held = books::rights::rights(&*snapshot, &account, Class::Goods).unwrap_or_default();
         let retired = rights::known::retired(&*snapshot, account.store).unwrap_or_default();
         let lives = self.cast.all().filter(|id| healthy(*id) && !self.world.status(*id).rights_locked);

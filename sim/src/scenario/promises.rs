@@ -118,12 +118,14 @@ pub(super) fn hub_failover(draw: &mut Draw<'_>) -> Plan {
     let away = draw.from(plan.safety_ms / 4, plan.safety_ms / 2);
     let long = draw.from(60_000, plan.safety_ms / 4);
     Draw::fault(&mut plan, image, Fault::TakeImage(hub));
-    if draw.chance(70) {
+    let restored = draw.chance(70);
+    if restored {
         let fate = draw.one(&[TokenFate::Kept, TokenFate::SetBack, TokenFate::Lost]);
         Draw::fault(&mut plan, away.saturating_sub(1), Fault::Restore(hub, fate));
     }
     Draw::fault(&mut plan, away, Fault::Blackout(vec![hub], long));
-    if draw.chance(60) {
+    // A box that is gone for good and a hub that was set back would lose together what each alone does not.
+    if !restored && draw.chance(80) {
         let store = draw.a_store(&plan.fleet);
         let dead = draw.from(plan.safety_ms / 4, plan.safety_ms / 2);
         Draw::fault(&mut plan, dead, Fault::Crash(Who::Store(store), None, NEVER));

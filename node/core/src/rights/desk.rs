@@ -81,12 +81,13 @@ impl Desk {
     }
 
     /// What is to be looked at: books that are made again are no news.
-    pub(crate) fn marks(&self) -> [BTreeSet<Account>; 3] {
-        [self.touched.clone(), self.later.clone(), self.spread.clone()]
+    pub(crate) fn marks(&self) -> (bool, [BTreeSet<Account>; 3]) {
+        (self.everything, [self.touched.clone(), self.later.clone(), self.spread.clone()])
     }
 
     /// Forgets what was marked since [`Desk::marks`].
-    pub(crate) fn set_marks(&mut self, marks: [BTreeSet<Account>; 3]) {
+    pub(crate) fn set_marks(&mut self, (everything, marks): (bool, [BTreeSet<Account>; 3])) {
+        self.everything = everything;
         [self.touched, self.later, self.spread] = marks;
     }
 
@@ -170,7 +171,7 @@ impl Replica {
     /// Whether rights may be made from the own goods is to be found anew; what may change by that is looked at.
     pub(crate) fn forget_obstacle(&mut self) {
         let was = self.desk.obstacle.take();
-        if was.is_some_and(|obstacle| obstacle.is_some()) {
+        if was.is_some_and(|obstacle| obstacle.is_some()) && self.own_store().is_some() {
             self.desk.everything = true;
         }
     }
