@@ -155,7 +155,7 @@ fn what_is_asked_for_wrongly_is_named() {
     let wrong = [
         ("--policy luck".to_owned(), "luck"),
         ("--uptime 1.5".to_owned(), "between 0.01 and 1"),
-        ("--nodes 129".to_owned(), "129"),
+        ("--nodes 513".to_owned(), "513"),
         ("--horizon 7".to_owned(), "wants a unit"),
         ("--record-error 0.5".to_owned(), "two numbers"),
         (format!("--outages {}", outages.display()), "wrong.csv:2: to_ms \"3\""),

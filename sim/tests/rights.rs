@@ -289,7 +289,8 @@ fn a_node_that_was_written_off_and_is_there_after_all_spends_nothing_twice() {
         let node = if n % 2 == 0 { HUB } else { FIRST };
         reserved(world.reserve(node, n, ("A", 1), &[1]))
     });
-    assert_eq!(kept.count(), 10, "each of ten once");
+    let kept = kept.count();
+    assert_eq!(kept, 10, "each of ten once: {:?}", rights(&world, FIRST));
     assert!(owed(&world, FIRST) <= 10);
 }
 

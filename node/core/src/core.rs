@@ -203,7 +203,10 @@ impl Core {
 
     /// Throws the books of a store away and makes them again from the logs.
     pub fn rebuild(&mut self, store: StoreId) -> Result<(), CoreError> {
-        self.unless_finished(|core| core.replica.rebuild(store))
+        self.unless_finished(|core| {
+            core.replica.rest_once();
+            core.replica.rebuild(store)
+        })
     }
 
     fn on_command(&mut self, request: RequestId, command: Command) -> Result<(), CoreError> {

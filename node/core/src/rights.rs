@@ -50,6 +50,9 @@ impl Replica {
     /// Writes what follows from the accounts that were touched, until nothing follows any more, and a few of those that are to be
     /// looked at without haste.
     pub(crate) fn settle(&mut self) -> Result<(), CoreError> {
+        if std::mem::take(&mut self.desk.resting) {
+            return Ok(());
+        }
         if self.desk.retired {
             // What this life holds is made anew by the home: whoever is there after all goes on in another one, with nothing.
             self.rights_locked = true;
@@ -102,6 +105,11 @@ impl Replica {
         let rest = std::mem::take(&mut self.desk.touched);
         self.desk.later.extend(rest);
         Ok(())
+    }
+
+    /// The next commit holds books that were made again and nothing else, so that they can be compared.
+    pub(crate) fn rest_once(&mut self) {
+        self.desk.resting = true;
     }
 
     /// Ends own promises that were not confirmed in time.

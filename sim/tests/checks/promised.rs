@@ -93,7 +93,7 @@ fn goods_that_cannot_be_found_for_a_promise_have_a_reason() {
 fn a_grant_that_was_never_made_is_found() {
     let mut watched = promising(45);
     let mut known = rights(&watched, HUB).row(HOME);
-    *known.grants.entry(Actor::new(HUB, 1)).or_default() += 3;
+    *known.grants.entry(Actor::new(HUB, 1)).or_default() += 30;
     let row = rights_row(HOME, &known);
     let (key, new) = (row.key.clone(), row.new.clone());
     watched.tamper_if(HUB, Table::Rights, |held| held == key, |_, _| new);
@@ -105,12 +105,16 @@ fn a_grant_that_was_never_made_is_found() {
 #[test]
 fn an_epoch_that_goes_on_after_its_end_and_one_that_begins_with_rights_are_found() {
     let mut watched = promising(46);
+    let image = watched.world.nodes[&ONE].disk.image();
+    watched.world.receive(ONE, "P00001", 20);
+    watched.world.run_ms(3_000);
+    watched.look();
     watched.pretend(ONE, Seen::Marked { name: "D10 restore", until_ms: None, detail: "token lost".into() });
     watched.world.crash(ONE);
-    watched.world.nodes.get_mut(&ONE).unwrap().token = None;
+    let node = watched.world.nodes.get_mut(&ONE).unwrap();
+    (node.disk, node.token) = (image, None);
     watched.world.start(ONE);
     watched.look();
-    watched.all_hold();
     let row = RightsRow { mint: 3, ..RightsRow::default() };
     let later = RightsFact { account: account(), class: Class::Goods, by: Actor::new(ONE, 2), row };
     write_as(&mut watched, Actor::new(ONE, 2), Fact::Rights(later));

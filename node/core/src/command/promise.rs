@@ -61,6 +61,7 @@ pub fn reserve(replica: &mut Replica, retry: RetryKey, request: ReserveRequest) 
     for seen in considered.iter().filter(|seen| seen.elsewhere > 0) {
         let account = Account { store: seen.store, sku: request.sku.clone(), unit: product.unit };
         let rights = book::rights(&replica.overlay, &account, Class::Goods)?;
+        replica.desk.missed.insert(account.clone(), replica.now.mono_ms);
         let fact = holder::ask(replica, &account, &rights, (request.quantity, Why::Miss))?;
         if let Some(fact) = fact {
             asked.push(seen.store);

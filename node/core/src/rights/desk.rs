@@ -63,6 +63,10 @@ pub struct Desk {
     pub(crate) shorted: BTreeMap<Account, BTreeSet<PromiseId>>,
     /// Soft promises that were made here since the start, and what was risked with them.
     pub(crate) soft: BTreeMap<Account, Ledger>,
+    /// The next commit writes nothing by itself.
+    pub(crate) resting: bool,
+    /// When a customer was last turned away here, on the monotonic clock.
+    pub(crate) missed: BTreeMap<Account, u64>,
     /// This life was written off by a decree: it spends nothing more.
     pub(crate) retired: bool,
     /// When this node last asked another one for rights, on the monotonic clock.

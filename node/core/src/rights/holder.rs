@@ -203,9 +203,12 @@ fn spare(replica: &Replica, account: &Account, rights: &Rights, want: &Want) -> 
     let borrows = replica.rule_for(&account.sku)?.is_some_and(|rule| rule.allocation != Allocation::Static);
     let lent =
         if home::is_home(replica, account.store)? { home::lendable(replica, account, rights)? } else { u64::MAX };
+    // Who was turned away here a moment ago comes again: rights that came for that do not go on to the next who asks.
+    let missed = replica.desk.missed.get(account);
+    let needed = missed.is_some_and(|at| replica.now.mono_ms < at + NEEDED_MS);
     Ok(match want.why {
         Why::AtRisk => held,
-        Why::Miss | Why::Balance if borrows => held.min(lent),
+        Why::Miss | Why::Balance if borrows && !needed => held.min(lent),
         Why::Miss | Why::Balance => 0,
     })
 }
@@ -355,6 +358,9 @@ pub fn step(promise: &Promise, step: Step, note: &str) -> Fact {
     let note = Code::parse(note).expect("a short sentence is a code");
     Fact::PromiseStep(PromiseStep { promise: promise.id, step, note, staff: Code::default() })
 }
+
+/// How long rights are kept for a customer who was turned away.
+const NEEDED_MS: u64 = 10_000;
 
 /// How long a node waits before it asks the same holder again without a customer who needs it.
 const ASK_AGAIN_MS: u64 = 60_000;
