@@ -92,8 +92,10 @@ fn goods_that_cannot_be_found_for_a_promise_have_a_reason() {
 #[test]
 fn a_grant_that_was_never_made_is_found() {
     let mut watched = promising(45);
+    promised(&mut watched);
+    watched.look();
     let mut known = rights(&watched, HUB).row(HOME);
-    *known.grants.entry(Actor::new(HUB, 1)).or_default() += 30;
+    *known.grants.entry(Actor::new(HUB, 1)).or_default() += 3;
     let row = rights_row(HOME, &known);
     let (key, new) = (row.key.clone(), row.new.clone());
     watched.tamper_if(HUB, Table::Rights, |held| held == key, |_, _| new);
