@@ -201,6 +201,36 @@ impl Fence {
     }
 }
 
+/// A point on the globe (WGS 84), in millionths of a degree: 0.11 m at most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Coordinates {
+    /// North of the equator, -90,000,000 to 90,000,000.
+    pub latitude: i32,
+    /// East of Greenwich, -180,000,000 to 180,000,000.
+    pub longitude: i32,
+}
+
+impl Coordinates {
+    /// The point, if there is one with these numbers.
+    pub fn new(latitude: i32, longitude: i32) -> Option<Self> {
+        let inside = |value: i32, bound: i32| (-bound..=bound).contains(&value);
+        (inside(latitude, 90_000_000) && inside(longitude, 180_000_000)).then_some(Self { latitude, longitude })
+    }
+
+    /// Writes both numbers.
+    pub fn encode(self, sink: &mut impl Sink) {
+        sink.int(col::C, i64::from(self.latitude));
+        sink.int(col::D, i64::from(self.longitude));
+    }
+
+    /// Reads what [`Coordinates::encode`] wrote.
+    pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
+        let number = |value: i64| i32::try_from(value).map_err(|_| DecodeError::Value("coordinates"));
+        let (latitude, longitude) = (number(source.int(col::C)?)?, number(source.int(col::D)?)?);
+        Self::new(latitude, longitude).ok_or(DecodeError::Value("coordinates"))
+    }
+}
+
 /// What the chain knows of one store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoreRecord {
@@ -224,6 +254,8 @@ pub struct StoreRecord {
     pub home: NodeId,
     /// Grows with every change of home; decides between homes.
     pub term: u32,
+    /// Where it is, if somebody said so: the nearest store is looked at first.
+    pub coordinates: Option<Coordinates>,
 }
 
 impl StoreRecord {
@@ -239,6 +271,10 @@ impl StoreRecord {
         sink.uint(col::A, u64::from(self.rollover_min));
         sink.uint(col::ACTOR_NODE, u64::from(self.home.0));
         sink.uint(col::B, u64::from(self.term));
+        sink.uint(col::FLAGS, u64::from(self.coordinates.is_some()));
+        if let Some(coordinates) = self.coordinates {
+            coordinates.encode(sink);
+        }
     }
 
     /// Reads what [`StoreRecord::encode`] wrote.
@@ -254,6 +290,7 @@ impl StoreRecord {
             rollover_min: source.u16(col::A)?,
             home: NodeId(source.u32(col::ACTOR_NODE)?),
             term: source.u32(col::B)?,
+            coordinates: if source.flag(col::FLAGS)? { Some(Coordinates::decode(source)?) } else { None },
         };
         if record.store.0 == 0 || record.rollover_min >= 1440 {
             return Err(DecodeError::Value("store record"));

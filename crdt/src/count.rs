@@ -1,13 +1,39 @@
 //! Stock counts: a reset with a causal cut, never a difference.
 //!
 //! Each scan is an entry of its own, so its position in the log *is* the cut: what the log holds before it was on the shelf
-//! or gone when the counter looked. Closing a session sums the zones of each SKU. If the SKU moved between its first and its
+//! or gone when the counter looked. A session may begin with a sheet of what is to be counted. Closing a session sums the zones of each SKU. If the SKU moved between its first and its
 //! last scan, nobody can say which zone it left: the line is ambiguous and asks for a recount.
 
 use crate::codec::{DecodeError, Sink, Source, col};
 use crate::ids::{Actor, Code, Sku};
 use crate::limits::{CUT_LOGS_MAX, LINES_MAX, QUANTITY_MAX};
 use crate::money::Unit;
+
+/// What is to be counted in a session, written down before anybody counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CountOpen {
+    /// The session: any number that the counters share.
+    pub session: u64,
+    /// How the sheet was made.
+    pub sheet: Sheet,
+    /// Counters do not see the book's figure.
+    pub blind: bool,
+    /// Who opened it.
+    pub staff: Code,
+    /// The products of the sheet. Others may be counted as well.
+    pub lines: Vec<(Sku, Unit)>,
+}
+
+/// How a count's sheet was made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Sheet {
+    /// Of products that somebody listed.
+    Listed,
+    /// Of the products of a department.
+    Department(Code),
+    /// Of everything that the book says is there, or owed.
+    InBook,
+}
 
 /// A counter saw `quantity` of `sku` in `zone`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +48,8 @@ pub struct CountScan {
     pub unit: Unit,
     /// How many lie there. A second scan of the same zone and SKU by the same counter replaces the first.
     pub quantity: i64,
+    /// It settles the zone: what others found there before does not count any more.
+    pub settles: bool,
     /// Who counted.
     pub staff: Code,
 }
@@ -57,6 +85,51 @@ pub struct CountLine {
     pub ambiguous: bool,
 }
 
+impl CountOpen {
+    /// Writes the sheet.
+    pub fn encode(&self, sink: &mut impl Sink) {
+        sink.uint(col::A, self.session);
+        match &self.sheet {
+            Sheet::Listed => sink.uint(col::B, 0),
+            Sheet::InBook => sink.uint(col::B, 1),
+            Sheet::Department(department) => {
+                sink.uint(col::B, 2);
+                department.encode(sink, col::REFERENCE);
+            }
+        }
+        sink.uint(col::FLAGS, self.blind.into());
+        self.staff.encode(sink, col::STAFF);
+        sink.uint(col::LINE_COUNT, self.lines.len() as u64);
+        for (sku, unit) in &self.lines {
+            sku.encode(sink);
+            unit.encode(sink);
+        }
+    }
+
+    /// Reads what [`CountOpen::encode`] wrote.
+    pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
+        let session = source.uint(col::A)?;
+        let sheet = match source.uint(col::B)? {
+            0 => Sheet::Listed,
+            1 => Sheet::InBook,
+            2 => Sheet::Department(Code::decode(source, col::REFERENCE)?),
+            _ => return Err(DecodeError::Value("sheet")),
+        };
+        let blind = source.flag(col::FLAGS)?;
+        let staff = Code::decode(source, col::STAFF)?;
+        let count = source.count(col::LINE_COUNT, LINES_MAX, "lines")?;
+        let mut lines = Vec::new();
+        for _ in 0..count {
+            lines.push((Sku::decode(source)?, Unit::decode(source)?));
+        }
+        let names: std::collections::BTreeSet<_> = lines.iter().collect();
+        if names.len() < lines.len() {
+            return Err(DecodeError::Value("count: a product stands twice"));
+        }
+        Ok(Self { session, sheet, blind, staff, lines })
+    }
+}
+
 impl CountScan {
     /// Writes the scan.
     pub fn encode(&self, sink: &mut impl Sink) {
@@ -65,6 +138,7 @@ impl CountScan {
         self.sku.encode(sink);
         self.unit.encode(sink);
         sink.int(col::QUANTITY, self.quantity);
+        sink.uint(col::FLAGS, self.settles.into());
         self.staff.encode(sink, col::STAFF);
     }
 
@@ -75,7 +149,8 @@ impl CountScan {
         let sku = Sku::decode(source)?;
         let unit = Unit::decode(source)?;
         let quantity = decode_counted(source)?;
-        Ok(Self { session, zone, sku, unit, quantity, staff: Code::decode(source, col::STAFF)? })
+        let settles = source.flag(col::FLAGS)?;
+        Ok(Self { session, zone, sku, unit, quantity, settles, staff: Code::decode(source, col::STAFF)? })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cell::CellKey;
 use crate::clock::Hlc;
 use crate::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
 use crate::control::{Boot, EpochOpen, Fence, NodeRecord, StoreRecord};
-use crate::count::{CountClose, CountScan};
+use crate::count::{CountClose, CountOpen, CountScan};
 use crate::day::{DayClose, DayOpen};
 use crate::fork::ForkProof;
 use crate::gtin::Template;
@@ -15,9 +15,15 @@ use crate::ids::{Actor, Digest};
 use crate::limits::ENTRY_BYTES_MAX;
 use crate::price::Price;
 use crate::product::{Product, Recall};
-use crate::receiving::{Adjustment, GoodsReceipt};
+use crate::receiving::{Adjustment, Decision, GoodsReceipt};
 use crate::sale::Sale;
 use crate::scope::Scope;
+use crate::stock::custody::{Consent, Hint, Retire, Want};
+use crate::stock::policy::PolicyRule;
+use crate::stock::promise::{GoodsIssue, Promise, PromiseStep};
+use crate::stock::rights::RightsFact;
+use crate::stock::shortage::{Compensation, Shortage};
+use crate::transfer::{TransferAsk, TransferReceive, TransferShip};
 
 /// Numbers of the kinds of fact. A number is never used again for something else.
 pub mod kind {
@@ -39,9 +45,26 @@ pub mod kind {
     pub const DAY_OPEN: u16 = 34;
     pub const DAY_CLOSE: u16 = 35;
     pub const ADJUSTMENT: u16 = 36;
+    pub const POLICY: u16 = 14;
+    pub const RIGHTS: u16 = 40;
+    pub const PROMISE: u16 = 41;
+    pub const PROMISE_STEP: u16 = 42;
+    pub const WANT: u16 = 43;
+    pub const HINT: u16 = 44;
+    pub const SHORTAGE: u16 = 45;
+    pub const COMPENSATION: u16 = 46;
+    pub const RETIRE: u16 = 47;
+    pub const CONSENT: u16 = 48;
+    pub const GOODS_ISSUE: u16 = 49;
+
+    pub const DECISION: u16 = 50;
+    pub const TRANSFER_ASK: u16 = 51;
+    pub const TRANSFER_SHIP: u16 = 52;
+    pub const TRANSFER_RECEIVE: u16 = 53;
+    pub const COUNT_OPEN: u16 = 54;
 
     /// All kinds that this version knows.
-    pub const ALL: [u16; 17] = [
+    pub const ALL: [u16; 33] = [
         EPOCH_OPEN,
         BOOT,
         NODE,
@@ -59,6 +82,22 @@ pub mod kind {
         DAY_OPEN,
         DAY_CLOSE,
         ADJUSTMENT,
+        POLICY,
+        RIGHTS,
+        PROMISE,
+        PROMISE_STEP,
+        WANT,
+        HINT,
+        SHORTAGE,
+        COMPENSATION,
+        RETIRE,
+        CONSENT,
+        GOODS_ISSUE,
+        DECISION,
+        TRANSFER_ASK,
+        TRANSFER_SHIP,
+        TRANSFER_RECEIVE,
+        COUNT_OPEN,
     ];
 }
 
@@ -83,6 +122,22 @@ pub enum Fact {
     DayOpen(DayOpen),
     DayClose(DayClose),
     Adjustment(Adjustment),
+    PolicyRule(PolicyRule),
+    Rights(RightsFact),
+    Promise(Promise),
+    PromiseStep(PromiseStep),
+    Want(Want),
+    Hint(Hint),
+    Shortage(Shortage),
+    Compensation(Compensation),
+    Retire(Retire),
+    Consent(Consent),
+    GoodsIssue(GoodsIssue),
+    Decision(Decision),
+    TransferAsk(TransferAsk),
+    TransferShip(TransferShip),
+    TransferReceive(TransferReceive),
+    CountOpen(CountOpen),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -128,6 +183,22 @@ impl Fact {
             Self::DayOpen(_) => kind::DAY_OPEN,
             Self::DayClose(_) => kind::DAY_CLOSE,
             Self::Adjustment(_) => kind::ADJUSTMENT,
+            Self::PolicyRule(_) => kind::POLICY,
+            Self::Rights(_) => kind::RIGHTS,
+            Self::Promise(_) => kind::PROMISE,
+            Self::PromiseStep(_) => kind::PROMISE_STEP,
+            Self::Want(_) => kind::WANT,
+            Self::Hint(_) => kind::HINT,
+            Self::Shortage(_) => kind::SHORTAGE,
+            Self::Compensation(_) => kind::COMPENSATION,
+            Self::Retire(_) => kind::RETIRE,
+            Self::Consent(_) => kind::CONSENT,
+            Self::GoodsIssue(_) => kind::GOODS_ISSUE,
+            Self::Decision(_) => kind::DECISION,
+            Self::TransferAsk(_) => kind::TRANSFER_ASK,
+            Self::TransferShip(_) => kind::TRANSFER_SHIP,
+            Self::TransferReceive(_) => kind::TRANSFER_RECEIVE,
+            Self::CountOpen(_) => kind::COUNT_OPEN,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -145,7 +216,17 @@ impl Fact {
         match self {
             Self::EpochOpen(_) | Self::Opaque(_) => true,
             Self::Boot(_) => matches!(scope, Scope::Control | Scope::StoreRights(_)),
-            Self::Node(_) | Self::Fence(_) | Self::Store(_) | Self::Fork(_) => *scope == Scope::Control,
+            Self::Node(_) | Self::Fence(_) | Self::Store(_) | Self::Fork(_) | Self::PolicyRule(_) => {
+                *scope == Scope::Control
+            }
+            Self::Rights(RightsFact { account, .. })
+            | Self::Promise(Promise { account, .. })
+            | Self::Want(Want { account, .. })
+            | Self::Hint(Hint { account, .. })
+            | Self::Shortage(Shortage { account, .. }) => *scope == Scope::StoreRights(account.store),
+            Self::PromiseStep(_) | Self::Compensation(_) | Self::Retire(_) | Self::Consent(_) => {
+                matches!(scope, Scope::StoreRights(_))
+            }
             Self::Product(_) | Self::Recall(_) | Self::Template(_) => *scope == Scope::Catalog,
             Self::Price(price) => *scope == Scope::Prices(price.book.clone()),
             Self::GoodsReceipt(_)
@@ -154,7 +235,13 @@ impl Fact {
             | Self::CountClose(_)
             | Self::DayOpen(_)
             | Self::DayClose(_)
-            | Self::Adjustment(_) => matches!(scope, Scope::StoreStock(_)),
+            | Self::Adjustment(_)
+            | Self::Decision(_)
+            | Self::TransferAsk(_)
+            | Self::TransferShip(_)
+            | Self::TransferReceive(_)
+            | Self::CountOpen(_) => matches!(scope, Scope::StoreStock(_)),
+            Self::GoodsIssue(issue) => *scope == Scope::StoreStock(issue.account.store),
         }
     }
 
@@ -169,6 +256,19 @@ impl Fact {
             Self::Recall(recall) => recall.entity(),
             Self::Price(price) => price.entity(),
             Self::Template(template) => vec![template.prefix],
+            Self::PolicyRule(rule) => Rows::of(|s| rule.target.encode(s)),
+            Self::Consent(consent) => consent.entity(),
+            Self::Rights(rights) => Rows::of(|s| {
+                rights.account.encode(s);
+                rights.class.encode(s);
+            }),
+            Self::Want(want) => Rows::of(|s| {
+                want.account.encode(s);
+                want.class.encode(s);
+                s.uint(col::ACTOR_NODE, u64::from(want.of.0));
+            }),
+            Self::Retire(retire) => Rows::of(|s| retire.actor.encode(s)),
+            Self::Compensation(compensation) => compensation.id.to_vec(),
             Self::EpochOpen(_)
             | Self::Boot(_)
             | Self::Fork(_)
@@ -179,6 +279,16 @@ impl Fact {
             | Self::DayOpen(_)
             | Self::DayClose(_)
             | Self::Adjustment(_)
+            | Self::GoodsIssue(_)
+            | Self::Promise(_)
+            | Self::PromiseStep(_)
+            | Self::Hint(_)
+            | Self::Shortage(_)
+            | Self::Decision(_)
+            | Self::TransferAsk(_)
+            | Self::TransferShip(_)
+            | Self::TransferReceive(_)
+            | Self::CountOpen(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }
@@ -203,6 +313,22 @@ impl Fact {
             Self::DayOpen(fact) => fact.encode(sink),
             Self::DayClose(fact) => fact.encode(sink),
             Self::Adjustment(fact) => fact.encode(sink),
+            Self::PolicyRule(fact) => fact.encode(sink),
+            Self::Rights(fact) => fact.encode(sink),
+            Self::Promise(fact) => fact.encode(sink),
+            Self::PromiseStep(fact) => fact.encode(sink),
+            Self::Want(fact) => fact.encode(sink),
+            Self::Hint(fact) => fact.encode(sink),
+            Self::Shortage(fact) => fact.encode(sink),
+            Self::Compensation(fact) => fact.encode(sink),
+            Self::Retire(fact) => fact.encode(sink),
+            Self::Consent(fact) => fact.encode(sink),
+            Self::GoodsIssue(fact) => fact.encode(sink),
+            Self::Decision(fact) => fact.encode(sink),
+            Self::TransferAsk(fact) => fact.encode(sink),
+            Self::TransferShip(fact) => fact.encode(sink),
+            Self::TransferReceive(fact) => fact.encode(sink),
+            Self::CountOpen(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -226,6 +352,22 @@ impl Fact {
             kind::DAY_OPEN => Self::DayOpen(DayOpen::decode(source)?),
             kind::DAY_CLOSE => Self::DayClose(DayClose::decode(source)?),
             kind::ADJUSTMENT => Self::Adjustment(Adjustment::decode(source)?),
+            kind::POLICY => Self::PolicyRule(PolicyRule::decode(source)?),
+            kind::RIGHTS => Self::Rights(RightsFact::decode(source)?),
+            kind::PROMISE => Self::Promise(Promise::decode(source)?),
+            kind::PROMISE_STEP => Self::PromiseStep(PromiseStep::decode(source)?),
+            kind::WANT => Self::Want(Want::decode(source)?),
+            kind::HINT => Self::Hint(Hint::decode(source)?),
+            kind::SHORTAGE => Self::Shortage(Shortage::decode(source)?),
+            kind::COMPENSATION => Self::Compensation(Compensation::decode(source)?),
+            kind::RETIRE => Self::Retire(Retire::decode(source)?),
+            kind::CONSENT => Self::Consent(Consent::decode(source)?),
+            kind::GOODS_ISSUE => Self::GoodsIssue(GoodsIssue::decode(source)?),
+            kind::DECISION => Self::Decision(Decision::decode(source)?),
+            kind::TRANSFER_ASK => Self::TransferAsk(TransferAsk::decode(source)?),
+            kind::TRANSFER_SHIP => Self::TransferShip(TransferShip::decode(source)?),
+            kind::TRANSFER_RECEIVE => Self::TransferReceive(TransferReceive::decode(source)?),
+            kind::COUNT_OPEN => Self::CountOpen(CountOpen::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }
@@ -282,9 +424,22 @@ pub(crate) fn split_kind(coded: u64) -> Result<(u16, bool), DecodeError> {
     Ok((number, coded & 1 == 1))
 }
 
-/// Whether a known kind is critical. Control facts and product recalls are: acting without them does harm.
+/// Whether a known kind is critical. Control facts, product recalls, rights and promises are: acting without them does harm.
 pub(crate) fn kind_is_critical(number: u16) -> bool {
-    matches!(number, kind::EPOCH_OPEN | kind::NODE | kind::FENCE | kind::STORE | kind::FORK | kind::RECALL)
+    matches!(
+        number,
+        kind::EPOCH_OPEN
+            | kind::NODE
+            | kind::FENCE
+            | kind::STORE
+            | kind::FORK
+            | kind::RECALL
+            | kind::RIGHTS
+            | kind::PROMISE
+            | kind::PROMISE_STEP
+            | kind::SHORTAGE
+            | kind::RETIRE
+    )
 }
 
 fn decode_hlc(source: &mut impl Source) -> Result<Hlc, DecodeError> {

@@ -9,7 +9,7 @@
 //! | [`codec`], [`columns`] | one description of each record, two encodings: canonical rows and link columns |
 //! | [`scope`], [`cell`] | where a fact belongs, and how two copies of it join |
 //! | [`entry`], [`chain`], [`capability`], [`fork`], [`batch`] | the signed log: entries, hashes, seals, authorship, proof of a fork, runs on a link |
-//! | [`control`], [`product`], [`price`], [`receiving`], [`sale`], [`count`], [`day`] | the facts themselves |
+//! | [`control`], [`product`], [`price`], [`receiving`], [`sale`], [`count`], [`transfer`], [`day`] | the facts themselves |
 //! | [`stock`] | what the facts add up to: stock on hand, and why |
 //!
 //! Deliberately absent: storage, sockets, threads, system time and randomness (they are arguments), and any knowledge of
@@ -42,3 +42,4 @@ pub mod product;
 pub mod receiving;
 pub mod sale;
 pub mod stock;
+pub mod transfer;

@@ -59,4 +59,4 @@ pub const FENCE_CUTS_MAX: usize = 64;
 pub const RIGHTS_MAX: u64 = 10_000_000_000_000;
 
 /// Actors that one actor grants to, or answers, for one account: its hubs, the stores of its group, and their later epochs.
-pub const RIGHTS_PARTNERS_MAX: usize = 128;
+pub const RIGHTS_PARTNERS_MAX: usize = 512;

@@ -4,6 +4,7 @@ use crate::codec::{DecodeError, Sink, Source, col, unzigzag, zigzag};
 use crate::ids::{Code, Sku, TillId};
 use crate::limits::{AMOUNT_MAX, FISCAL_BYTES_MAX, LINES_MAX, QUANTITY_MAX, TENDERS_MAX};
 use crate::money::{Currency, Unit, extend};
+use crate::receiving::Disposition;
 
 /// A receipt number: gapless per (till, series). The store is named by the scope. A new epoch of the node opens a new series.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -76,6 +77,8 @@ pub struct SaleLine {
     pub lot: Code,
     /// Where the goods were bought: receipt and line, for a return.
     pub original: Option<(ReceiptNumber, u32)>,
+    /// What becomes of goods that come back; resale for what is sold. A void keeps what its lines had.
+    pub disposition: Disposition,
 }
 
 /// Tax on a line.
@@ -225,7 +228,11 @@ impl Sale {
         let count = source.count(col::LINE_COUNT, LINES_MAX, "lines")?;
         let mut lines = Vec::new();
         for _ in 0..count {
-            lines.push(SaleLine::decode(source)?);
+            let line = SaleLine::decode(source)?;
+            if line.quantity > 0 && line.disposition != Disposition::Resale && voids.is_none() {
+                return Err(DecodeError::Value("disposition"));
+            }
+            lines.push(line);
         }
         let mut sale = Self {
             till_seq,
@@ -278,6 +285,8 @@ impl SaleLine {
             self.overridden,
             !self.lot.is_empty(),
             self.original.is_some(),
+            self.disposition == Disposition::Quarantine,
+            self.disposition == Disposition::Scrap,
         ];
         sink.uint(col::LINE_FLAGS, bits(&flags));
         self.sku.encode(sink);
@@ -302,7 +311,14 @@ impl SaleLine {
     }
 
     fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
-        let [gram, discount, reason, tax, unknown, overridden, lot, original] = unbits(source.uint(col::LINE_FLAGS)?)?;
+        let [gram, discount, reason, tax, unknown, overridden, lot, original, quarantine, scrap] =
+            unbits(source.uint(col::LINE_FLAGS)?)?;
+        let disposition = match (quarantine, scrap) {
+            (false, false) => Disposition::Resale,
+            (true, false) => Disposition::Quarantine,
+            (false, true) => Disposition::Scrap,
+            (true, true) => return Err(DecodeError::Value("disposition")),
+        };
         let sku = Sku::decode(source)?;
         let quantity = source.int_within(col::QUANTITY, QUANTITY_MAX, "quantity")?;
         if quantity == 0 {
@@ -316,7 +332,20 @@ impl SaleLine {
         let tax = if tax { Some(Tax::decode(source, charged)?) } else { None };
         let lot = decode_optional(source, lot, col::LOT)?;
         let original = if original { Some((decode_number(source)?, source.u32(col::POSITION)?)) } else { None };
-        Ok(Self { sku, unit, quantity, unit_price, discount, discount_reason, tax, unknown, overridden, lot, original })
+        Ok(Self {
+            sku,
+            unit,
+            quantity,
+            unit_price,
+            discount,
+            discount_reason,
+            tax,
+            unknown,
+            overridden,
+            lot,
+            original,
+            disposition,
+        })
     }
 }
 

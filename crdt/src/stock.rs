@@ -2,16 +2,25 @@
 //!
 //! An account is (store, SKU, unit). Its figure is the newest count plus every movement that the count's cut does not cover.
 //! The order in which facts arrive does not matter: replicas with the same facts give the same figure in the same words.
+//! Goods in quarantine and on their way to another store are in no figure of stock on hand.
 
+pub mod custody;
+pub mod lots;
 pub mod policy;
+pub mod promise;
 pub mod rights;
+pub mod shortage;
+pub mod transit;
 
 use crate::clock::Hlc;
 use crate::count::{CountClose, CountLine};
 use crate::entry::{Entry, Fact};
-use crate::ids::{Actor, Sku};
+use crate::ids::{Actor, Code, Sku, StoreId};
 use crate::money::Unit;
-use crate::sale::ReceiptNumber;
+use crate::receiving::{Disposition, ReceiptLine};
+use crate::sale::{ReceiptNumber, Sale, SaleLine};
+use crate::stock::promise::PromiseId;
+use crate::transfer::TransferId;
 
 /// Where an entry stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -29,6 +38,21 @@ pub enum Effect {
     Move(Movement),
     /// Resets the figure.
     Count(Counted),
+    /// Changes what stands beside the figure: goods in quarantine, and goods thrown away.
+    Aside(Aside),
+}
+
+/// A change of what is not on the shelf. Counts do not touch it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Aside {
+    /// Signed units in quarantine.
+    pub quarantined: i64,
+    /// Signed units thrown away after they had come back.
+    pub scrapped: i64,
+    /// When it happened, milliseconds since 1970.
+    pub at_ms: u64,
+    /// What it was.
+    pub cause: Cause,
 }
 
 /// A movement of goods.
@@ -40,6 +64,17 @@ pub struct Movement {
     pub at_ms: u64,
     /// What it was.
     pub cause: Cause,
+    /// Which goods, as far as anybody looked.
+    pub batch: Batch,
+}
+
+/// Goods that were made together.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Batch {
+    /// Batch or lot (GS1 AI 10), empty if unknown.
+    pub lot: Code,
+    /// Expiry as a day since 1970 (GS1 AI 17), 0 if unknown.
+    pub expiry_day: u32,
 }
 
 /// Why goods moved.
@@ -51,6 +86,25 @@ pub enum Cause {
     Receipt(String),
     /// Corrected for this reason.
     Adjustment(String),
+    /// Handed over as promised.
+    Issue(PromiseId),
+    /// Somebody decided about goods in quarantine, for this reason.
+    Decision(String),
+    /// Shipped to another store.
+    Shipped(TransferId, StoreId),
+    /// Received from another store.
+    Came(TransferId, StoreId),
+}
+
+impl Batch {
+    /// True when nobody knows which goods.
+    pub fn is_unknown(&self) -> bool {
+        self.lot.is_empty() && self.expiry_day == 0
+    }
+
+    fn of_lot(lot: &Code) -> Self {
+        Self { lot: lot.clone(), expiry_day: 0 }
+    }
 }
 
 /// A reset by a count.
@@ -129,25 +183,38 @@ impl Counted {
 
 /// What an entry does to the accounts of its store, line by line.
 pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
-    let moved =
-        |sku: &Sku, unit, delta, at_ms, cause| (sku.clone(), unit, Effect::Move(Movement { delta, at_ms, cause }));
+    let now_ms = entry.hlc.ms();
+    let moved = |delta, cause, batch| Effect::Move(Movement { delta, at_ms: now_ms, cause, batch });
     match &entry.fact {
-        Fact::Sale(sale) => sale
-            .lines
-            .iter()
-            .map(|line| moved(&line.sku, line.unit, -line.quantity, sale.rung_ms, Cause::Sale(sale.receipt)))
-            .collect(),
-        Fact::GoodsReceipt(receipt) => receipt
-            .lines
-            .iter()
-            .map(|line| {
-                let cause = Cause::Receipt(receipt.document.as_str().into());
-                moved(&line.sku, line.unit, line.quantity, entry.hlc.ms(), cause)
-            })
-            .collect(),
+        Fact::Sale(sale) => sale.lines.iter().map(|line| (line.sku.clone(), line.unit, of_line(sale, line))).collect(),
+        Fact::GoodsReceipt(receipt) => {
+            let cause = Cause::Receipt(receipt.document.as_str().into());
+            of_lines(&receipt.lines, |line| moved(line.quantity, cause.clone(), batch_of(line)))
+        }
+        Fact::TransferShip(ship) => {
+            let cause = Cause::Shipped(ship.id, ship.to);
+            of_lines(&ship.lines, |line| moved(-line.quantity, cause.clone(), batch_of(line)))
+        }
+        Fact::TransferReceive(receive) => {
+            let cause = Cause::Came(receive.id, receive.from);
+            of_lines(&receive.lines, |line| moved(line.quantity, cause.clone(), batch_of(line)))
+        }
         Fact::Adjustment(adjustment) => {
             let cause = Cause::Adjustment(adjustment.reason.as_str().into());
-            vec![moved(&adjustment.sku, adjustment.unit, adjustment.delta, entry.hlc.ms(), cause)]
+            let effect = moved(adjustment.delta, cause, Batch::of_lot(&adjustment.lot));
+            vec![(adjustment.sku.clone(), adjustment.unit, effect)]
+        }
+        Fact::Decision(decision) => {
+            let cause = Cause::Decision(decision.reason.as_str().into());
+            let (quarantined, scrapped) = (-decision.quantity, if decision.resale { 0 } else { decision.quantity });
+            let aside = Effect::Aside(Aside { quarantined, scrapped, at_ms: now_ms, cause: cause.clone() });
+            let back = moved(decision.quantity, cause, Batch::of_lot(&decision.lot));
+            let both = [Some(aside), decision.resale.then_some(back)].into_iter().flatten();
+            both.map(|effect| (decision.sku.clone(), decision.unit, effect)).collect()
+        }
+        Fact::GoodsIssue(issue) => {
+            let (account, cause) = (&issue.account, Cause::Issue(issue.promise));
+            vec![(account.sku.clone(), account.unit, moved(-issue.quantity, cause, Batch::default()))]
         }
         Fact::CountClose(close) => close
             .lines
@@ -167,8 +234,38 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
         | Fact::CountScan(_)
         | Fact::DayOpen(_)
         | Fact::DayClose(_)
+        | Fact::PolicyRule(_)
+        | Fact::Rights(_)
+        | Fact::Promise(_)
+        | Fact::PromiseStep(_)
+        | Fact::Want(_)
+        | Fact::Hint(_)
+        | Fact::Shortage(_)
+        | Fact::Compensation(_)
+        | Fact::Retire(_)
+        | Fact::Consent(_)
+        | Fact::TransferAsk(_)
+        | Fact::CountOpen(_)
         | Fact::Opaque(_) => Vec::new(),
     }
+}
+
+/// What a line of a sale does. Goods that come back are on hand again only if they can be sold again.
+fn of_line(sale: &Sale, line: &SaleLine) -> Effect {
+    let (back, at_ms, cause) = (-line.quantity, sale.rung_ms, Cause::Sale(sale.receipt));
+    match line.disposition {
+        Disposition::Resale => Effect::Move(Movement { delta: back, at_ms, cause, batch: Batch::of_lot(&line.lot) }),
+        Disposition::Quarantine => Effect::Aside(Aside { quarantined: back, scrapped: 0, at_ms, cause }),
+        Disposition::Scrap => Effect::Aside(Aside { quarantined: 0, scrapped: back, at_ms, cause }),
+    }
+}
+
+fn of_lines(lines: &[ReceiptLine], effect: impl Fn(&ReceiptLine) -> Effect) -> Vec<(Sku, Unit, Effect)> {
+    lines.iter().map(|line| (line.sku.clone(), line.unit, effect(line))).collect()
+}
+
+fn batch_of(line: &ReceiptLine) -> Batch {
+    Batch { lot: line.lot.clone(), expiry_day: line.expiry_day }
 }
 
 /// Resolves an account from all of its effects, in any order, each given once.
@@ -220,6 +317,6 @@ pub fn rank(at: Position, counted: &Counted) -> (Position, Hlc, &Counted) {
 fn counted(effect: &Effect) -> Option<&Counted> {
     match effect {
         Effect::Count(counted) => Some(counted),
-        Effect::Move(_) => None,
+        Effect::Move(_) | Effect::Aside(_) => None,
     }
 }

@@ -11,9 +11,14 @@
 //! | [`problem`] | errors |
 //! | [`request`], [`idempotency`], [`values`] | taking requests apart; retries; how values are written |
 //! | [`products`], [`codes`], [`import`], [`prices`] | the catalogue |
-//! | [`goods`], [`sales`], [`receipts`], [`counts`], [`days`] | what a store does all day |
-//! | [`stock`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
-//! | [`nodes`], [`status`], [`backup`], [`events`], [`metrics`] | running a node |
+//! | [`goods`], [`quarantine`], [`sales`], [`receipts`], [`days`] | what a store does all day |
+//! | [`sheets`], [`counts`] | counting: what is to be counted, scans, the reset |
+//! | [`transfers`], [`transit`] | goods between stores, and how they are shown |
+//! | [`stock`], [`lots`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
+//! | [`reservations`], [`promises`], [`availability`], [`tasks`] | goods that are kept for customers |
+//! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
+//! | [`near`] | where stores are |
+//! | [`nodes`], [`status`], [`backup`], [`events`], [`exports`], [`metrics`] | running a node |
 //! | [`openapi`] | the description of all this, made from the code |
 
 // utoipa's macro qualifies the types that stand in params(), and the lint blames the place where they are named.
@@ -35,17 +40,36 @@ pub mod import;
 pub mod prices;
 pub mod products;
 
-pub mod counts;
 pub mod days;
 pub mod goods;
+pub mod quarantine;
 pub mod receipts;
 pub mod sales;
 
+pub mod counts;
+pub mod sheets;
+
+pub mod transfers;
+pub mod transit;
+
+pub mod availability;
+pub mod lots;
+pub mod promises;
+pub mod reservations;
+pub mod tasks;
+
+pub mod decrees;
+pub mod policies;
+pub mod rights;
+pub mod trail;
+
+pub mod near;
 pub mod stock;
 pub mod stores;
 
 pub mod backup;
 pub mod events;
+pub mod exports;
 pub mod metrics;
 pub mod nodes;
 pub mod status;
@@ -64,7 +88,7 @@ use stockroom_core::storage::Snapshot;
 use stockroom_core::view::View;
 use stockroom_crdt::entry::Entry;
 use stockroom_crdt::ids::StoreId;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -83,6 +107,7 @@ pub struct Api {
     openapi: bytes::Bytes,
     requests: Semaphore,
     streams: Arc<Semaphore>,
+    told: broadcast::Sender<events::ApiEvent>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -96,7 +121,8 @@ impl Api {
         let requests = Semaphore::new(limits::REQUESTS_MAX);
         let streams = Arc::new(Semaphore::new(limits::STREAMS_MAX));
         let openapi = openapi::document().to_json().expect("a description made of text is JSON").into();
-        Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, stopping })
+        let (told, _) = broadcast::channel(limits::TOLD_MAX);
+        Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, told, stopping })
     }
 
     /// Reads a few rows of the last commit.
@@ -113,6 +139,11 @@ impl Api {
         let snapshot = self.handle.snapshot()?;
         let reading = tokio::task::spawn_blocking(move || ask(&View::new(&*snapshot)));
         reading.await.map_err(|_| Problem::new(Kind::Storage, "the node failed while it read its database"))?
+    }
+
+    /// Tells those who follow the events; nobody may.
+    fn tell(&self, event: events::ApiEvent) {
+        let _ = self.told.send(event);
     }
 
     /// Asks the core to write, and waits until that is durable.
@@ -184,7 +215,13 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(receipts::show_receipt))
         .routes(routes!(receipts::void_receipt))
         .routes(routes!(receipts::show_till))
-        .routes(routes!(counts::show_count))
+        .routes(routes!(quarantine::decide_quarantine))
+        .routes(routes!(transfers::list_transfers, transfers::create_transfer))
+        .routes(routes!(transfers::show_transfer))
+        .routes(routes!(transfers::ship_transfer))
+        .routes(routes!(transfers::receive_transfer))
+        .routes(routes!(sheets::create_count))
+        .routes(routes!(sheets::show_count))
         .routes(routes!(counts::create_scan))
         .routes(routes!(counts::close_count))
         .routes(routes!(days::list_days))
@@ -193,6 +230,19 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(stock::list_stock))
         .routes(routes!(stock::show_stock))
         .routes(routes!(stock::show_history))
+        .routes(routes!(lots::show_lots))
+        .routes(routes!(lots::list_expiring))
+        .routes(routes!(promises::list_reservations, reservations::create_reservation))
+        .routes(routes!(promises::show_reservation))
+        .routes(routes!(reservations::step_reservation))
+        .routes(routes!(availability::show_availability))
+        .routes(routes!(rights::show_rights))
+        .routes(routes!(policies::list_policies, policies::set_policy, policies::remove_policy))
+        .routes(routes!(decrees::create_consent))
+        .routes(routes!(decrees::write_off_node))
+        .routes(routes!(tasks::list_tasks))
+        .routes(routes!(exports::export_outages))
+        .routes(routes!(exports::export_sales))
         .routes(routes!(stores::list_stores))
         .routes(routes!(stores::show_store))
         .routes(routes!(nodes::list_nodes))

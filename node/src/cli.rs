@@ -10,6 +10,7 @@ macro_rules! out {
 mod ask;
 mod keep;
 mod node;
+mod promise;
 mod table;
 
 use std::error::Error;
@@ -46,6 +47,19 @@ enum Command {
     Sell(SellArgs),
     /// Show stock on hand
     Stock(StockArgs),
+    /// Keep goods for a customer; exits with 1 when nothing could be promised
+    Reserve(promise::ReserveArgs),
+    /// Show a reservation, or say what becomes of it
+    Reservation(promise::ReservationArgs),
+    /// Show who may promise how many of a product
+    Rights(promise::RightsArgs),
+    /// Rules about promising
+    #[command(subcommand)]
+    Policy(promise::PolicyCommand),
+    /// Write off what a node may promise that will never come back (at the hub)
+    Retire(promise::RetireArgs),
+    /// Write a table for other programs, as CSV
+    Export(promise::ExportArgs),
     /// Tills and handhelds that may use the API over the shop's network
     #[command(subcommand)]
     Device(DeviceCommand),
@@ -104,6 +118,9 @@ struct TokenArgs {
     /// When its business day rolls over, HH:MM [default for a new store: 04:00]
     #[arg(long, value_name = "HH:MM", value_parser = node::parse_rollover)]
     rollover: Option<u16>,
+    /// Where the store is, in degrees [default for a new store: nowhere]
+    #[arg(long, value_name = "LAT,LON", value_parser = promise::parse_place, allow_hyphen_values = true)]
+    coordinates: Option<promise::Place>,
     /// For how long the token is good, at most 24h; e.g. 90m
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = node::parse_span)]
     valid: std::time::Duration,
@@ -153,7 +170,7 @@ struct SellArgs {
 struct StockArgs {
     /// Only this product
     sku: Option<String>,
-    /// Every entry that makes the figure what it is
+    /// Every entry that makes the figure what it is, and what moved the rights to it
     #[arg(long, requires = "sku")]
     why: bool,
     /// Of this store; the node's own by default
@@ -245,6 +262,12 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Status(args) => ask::status(&args),
         Command::Sell(args) => ask::sell(&args),
         Command::Stock(args) => ask::stock(&args),
+        Command::Reserve(args) => promise::reserve(&args),
+        Command::Reservation(args) => promise::reservation(&args),
+        Command::Rights(args) => promise::rights(&args),
+        Command::Policy(command) => promise::policy(&command),
+        Command::Retire(args) => promise::retire(&args),
+        Command::Export(args) => promise::export(&args),
         Command::Device(command) => keep::device(command),
         Command::Backup(args) => keep::backup(&args),
         Command::Restore(args) => keep::restore(&args),

@@ -1,5 +1,6 @@
 //! The command line's own requests to a running node: plain HTTP on the loopback interface, JSON both ways.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -98,6 +99,36 @@ impl Client {
         self.answer(request.send_json(body))
     }
 
+    /// Replaces a resource.
+    pub fn replace(&self, path: &str, key: Option<&str>, body: &Value) -> Result<Value, ClientError> {
+        let request = self.agent.put(self.url(path));
+        let request = match key {
+            Some(key) => request.header("Idempotency-Key", key),
+            None => request,
+        };
+        self.answer(request.send_json(body))
+    }
+
+    /// Removes a resource.
+    pub fn remove(&self, path: &str) -> Result<Value, ClientError> {
+        let response = self.agent.delete(self.url(path)).call();
+        self.answer(response)
+    }
+
+    /// Reads a resource that is no JSON and may be long.
+    pub fn stream(&self, path: &str) -> Result<impl Read + use<>, ClientError> {
+        let response = self.agent.get(self.url(path)).config().timeout_global(Some(STREAM_TIMEOUT)).build().call();
+        let unreachable = |error| ClientError::Unreachable { address: self.address.clone(), source: Box::new(error) };
+        let response = response.map_err(unreachable)?;
+        if response.status().is_success() {
+            return Ok(response.into_body().into_reader());
+        }
+        match self.answer(Ok(response)) {
+            Err(error) => Err(error),
+            Ok(_) => Err(self.strange(&"an answer is good and is not")),
+        }
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -127,6 +158,9 @@ impl Client {
 
 /// A node answers at once; an import or a backup may take longer.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Years of sales.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A page of stock has 1,000 lines at most.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;

@@ -159,6 +159,7 @@ impl Node<'_> {
         let (stop, stopped) = channel::channel(false);
         let mut tasks = JoinSet::new();
         let enrolment = self.open_enrolment(clock, &stopped, &mut tasks)?;
+        crate::setup::policy::take(self.dir, &self.handle).await;
         let mut api = self.open_api(enrolment, &stopped)?;
         self.watch(&mut tasks);
         let early = tokio::select! {

@@ -5,6 +5,7 @@
 //! | [`sample`] | the day that is replayed |
 //! | [`process`], [`chain`] | the nodes as child processes; a hub and stores made of them, stocked |
 //! | [`till`] | who sells, and what was acknowledged |
+//! | [`shoppers`] | who wants goods kept, and what became of the promises |
 //! | [`script`] | what goes wrong during the day |
 //! | [`door`], [`board`] | asking a node; what all nodes say of themselves |
 //! | [`check`] | do the nodes hold what the tills remember |
@@ -17,6 +18,7 @@ pub mod chain;
 pub mod process;
 
 pub mod script;
+pub mod shoppers;
 pub mod till;
 
 pub mod board;
@@ -42,6 +44,7 @@ use patience::{Interrupt, Seen};
 use report::Report;
 use sample::{STORES, Sample};
 use script::Day;
+use shoppers::Asked;
 use till::{Ack, ShopClock, Tills};
 use view::View;
 
@@ -102,7 +105,7 @@ impl DemoError {
     }
 }
 
-/// Runs the demo. Succeeds only if nothing was lost and all nodes converged.
+/// Runs the demo. Succeeds only if nothing was lost, nothing promised twice, and all nodes converged.
 pub fn run(args: DemoArgs) -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
     let folder = tempfile::Builder::new().prefix("stockroom-demo-").tempdir();
     let folder = folder.map_err(DemoError::system("make a temporary folder"))?;
@@ -161,6 +164,7 @@ impl Demo {
         chain.import()?;
         chain.catalogue_everywhere()?;
         view.say(format!("All stores have them, {:.1} s after the import began.", imported.elapsed().as_secs_f64()));
+        chain.set_rule(self.args.speed)?;
         let units = chain.receive_opening_stock(sample)?;
         view.say(format!(
             "{units} units of opening stock are received (assumed: what each store sells that day, and a case more)."
@@ -176,9 +180,13 @@ impl Demo {
         let (before, opened, clock) =
             (board.sums(), Instant::now(), ShopClock::open(self.args.speed, script::CUT_AT_S));
         let tills = Tills::open(sample, &doors[1..], &clock, &self.interrupt)?;
-        let mut day = Day { chain, tills: &tills, board: &board, view, clock: &clock, interrupt: &self.interrupt };
+        let asked = Asked::default();
+        let mut day =
+            Day { chain, tills: &tills, board: &board, view, clock: &clock, interrupt: &self.interrupt, sample, asked };
         let events = day.play()?;
-        let (last, replay, acks) = (Instant::now(), opened.elapsed(), tills.acks());
+        let asked = day.asked;
+        let (last, replay, mut acks) = (Instant::now(), opened.elapsed(), tills.acks());
+        acks.extend(asked.last_sale.clone());
         let mut findings = Findings::default();
         let mut since_last = |reached: Result<(), DemoError>| match reached {
             Ok(()) => Ok(Some(last.elapsed())),
@@ -188,7 +196,10 @@ impl Demo {
             }
             Err(error) => Err(error),
         };
-        let converged = since_last(self.interrupt.until("all nodes to agree", AGREE_MAX, || agree(&doors, &acks)))?;
+        let converged = since_last(self.interrupt.until("all nodes to agree", AGREE_MAX, || {
+            agree(&doors, &acks)?;
+            Ok(shoppers::agree(&doors)?)
+        }))?;
         let safe =
             since_last(self.interrupt.until("every acknowledgement of the hub", AGREE_MAX, || everywhere(&doors)))?;
         board.refresh(&doors);
@@ -197,11 +208,16 @@ impl Demo {
         view.say(
             "Looking for every acknowledged sale, receipt number and shelf at the stores, the hub and the neighbours.",
         );
-        let found = check(&doors, sample, &acks);
+        let handed_over = shoppers::handed_over(&doors[0]).map_err(DemoError::refused("the reservations"))?;
+        let found = check(&doors, sample, &acks, &handed_over);
+        let reckoned = shoppers::reckon(&doors, sample, &asked);
+        let (promises, missing) = reckoned.map_err(DemoError::refused("the reservations"))?;
+        findings.faults.extend(missing);
         findings.lost += found.lost;
         findings.faults.extend(found.faults);
-        let (replayed, speed, wall) = (sample.baskets.len(), self.args.speed, self.started.elapsed());
-        Ok(Report { replayed, acks, findings, converged, safe, events, sums, speed, replay, wall })
+        let replayed = sample.baskets.len() + usize::from(asked.last_sale.is_some());
+        let (speed, wall) = (self.args.speed, self.started.elapsed());
+        Ok(Report { replayed, acks, findings, converged, safe, events, promises, sums, speed, replay, wall })
     }
 
     fn stay(&self, chain: &Chain) {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use stockroom_core::input::{Answer, Command, Refusal, TokenRequest};
 use stockroom_core::storage::StoreError;
 use stockroom_core::view::View;
+use stockroom_crdt::control::Coordinates;
 use stockroom_crdt::ids::{Code, Digest, StoreId, hex};
 use stockroom_crdt::money::Currency;
 use tokio::sync::Notify;
@@ -109,6 +110,8 @@ pub struct TokenOrder {
     pub zone: Option<Code>,
     /// Minutes after midnight at which its day rolls over; 240 for a new one.
     pub rollover_min: Option<u16>,
+    /// Where the store is; unknown for a new one.
+    pub coordinates: Option<Coordinates>,
     /// For how long the token is good, milliseconds, at most 24 h; 24 h if not given.
     pub valid_ms: Option<u64>,
 }
@@ -239,6 +242,7 @@ fn complete(handle: &Handle, order: TokenOrder, token: Digest) -> Result<TokenRe
             .or_else(|| Currency::parse("EUR"))
             .ok_or_else(|| Refusal::invalid("currency", "is not a currency"))?,
         rollover_min: order.rollover_min.or_else(|| held.map(|record| record.rollover_min)).unwrap_or(ROLLOVER_MIN),
+        coordinates: order.coordinates.or_else(|| held.and_then(|record| record.coordinates)),
         valid_ms: order.valid_ms.unwrap_or(VALID_MS),
     })
 }

@@ -79,6 +79,11 @@ impl Handle {
         self.status.borrow().clone()
     }
 
+    /// Every new status, as it comes.
+    pub fn statuses(&self) -> watch::Receiver<Arc<Status>> {
+        self.status.clone()
+    }
+
     /// Events from now on. A slow watcher loses the oldest and is told how many.
     pub fn events(&self) -> broadcast::Receiver<NumberedEvent> {
         self.events.subscribe()

@@ -1,6 +1,7 @@
 //! Making a tenant and its first hub, and making a store's node with a token.
 
 pub mod join;
+pub mod policy;
 
 use std::path::{Path, PathBuf};
 
@@ -108,6 +109,7 @@ pub fn init(order: &Init) -> Result<Record, SetupError> {
     identity.check().map_err(SetupError::Identity)?;
     write_root(&order.root_key, &root, (tenant, &order.tenant), &root_seed)?;
     identity.save(&order.data)?;
+    policy::leave(&order.data)?;
     Ok(identity.record)
 }
 

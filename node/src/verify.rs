@@ -35,6 +35,11 @@ impl Mirror {
 }
 
 impl Findings {
+    /// Forgets what was seen so far: a start writes what it has to.
+    pub fn begin(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Compared::default();
+    }
+
     /// What was seen so far.
     pub fn compared(&self) -> Compared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -23,6 +23,7 @@ use stockroom_crdt::capability::{Capability, Role, Signer};
 use stockroom_crdt::ids::{Code, Digest, NodeId, Sku, StoreId, TenantId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::product::Product;
+use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::sale::{Tender, TenderKind};
 use stockroom_sim::node::{Keys, SimNode};
 
@@ -309,6 +310,7 @@ fn token_request(store: u32) -> TokenRequest {
         currency: Currency::parse("EUR").expect("three letters"),
         zone: code("UTC"),
         rollover_min: 240,
+        coordinates: None,
         valid_ms: 3_600_000,
     }
 }
@@ -325,6 +327,7 @@ fn sale(number: u64) -> SellRequest {
         tax: None,
         lot: Code::default(),
         original: None,
+        disposition: Disposition::Resale,
     };
     SellRequest {
         till: TillId(1),

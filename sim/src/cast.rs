@@ -91,7 +91,7 @@ impl Cast {
         self.hubs.iter().chain(self.stores.values()).copied()
     }
 
-    /// Whether a node ought to have a store's log in the end: its author's hubs, its own store, its street for stock.
+    /// Whether a node ought to have a store's log in the end: its author's hubs, its own store, its street.
     pub fn ought_to_hold(&self, id: u32, log: &LogId) -> bool {
         let Some(store) = log.scope.store() else { return false };
         let Some(own) = self.stores.get(&store.0) else { return false };
@@ -99,10 +99,8 @@ impl Cast {
             return true;
         }
         let street = |node: &u32| self.street_of.get(node);
-        matches!(log.scope, Scope::StoreStock(_))
-            && log.actor.node.0 == *own
-            && street(own).is_some()
-            && street(own) == street(&id)
+        let own_goods = matches!(log.scope, Scope::StoreStock(_)) && log.actor.node.0 == *own;
+        (own_goods || matches!(log.scope, Scope::StoreRights(_))) && street(own).is_some() && street(own) == street(&id)
     }
 
     /// Pairs of nodes that have a link in the plan, the lower end first.
@@ -127,6 +125,31 @@ impl Cast {
             self.street_of.insert(id, street);
         }
         self.stores.insert(store, id);
+    }
+
+    /// Another box for a store, whose old one is gone for good: enrolled, started, dialling. False while no hub can enrol it.
+    pub(crate) fn replace(&mut self, world: &mut World, fleet: &Fleet, store: u32) -> bool {
+        let (old, street) = (self.stores[&store], (store - 1) / fleet.neighbourhood.max(1));
+        let hub = self.hub_of[&old];
+        let ready = |id: &u32| world.is_up(*id) && !world.nodes[id].suspended;
+        if ![hub, self.hubs[0]].iter().all(ready) {
+            return false;
+        }
+        let group = if fleet.neighbourhood > 1 { format!("street{street}") } else { String::new() };
+        let id = world.enrol_at(hub, store, &group);
+        self.prepare(world, fleet, id);
+        self.hub_of.insert(id, hub);
+        if let Some(street) = self.street_of.remove(&old) {
+            self.street_of.insert(id, street);
+        }
+        self.stores.insert(store, id);
+        for peer in world.peers_of(old) {
+            let spec = if self.hubs.contains(&peer) { fleet.wan.clone() } else { fleet.lan.clone() };
+            world.set_path(id, peer, spec);
+            world.want(id, peer);
+        }
+        world.start(id);
+        true
     }
 
     fn prepare(&self, world: &mut World, fleet: &Fleet, id: u32) {

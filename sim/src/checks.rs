@@ -11,7 +11,9 @@ mod converge;
 mod durable;
 mod goods;
 mod keys;
+mod promises;
 mod rebuild;
+mod rights;
 mod service;
 mod status;
 
@@ -91,8 +93,18 @@ const FINDINGS_MAX: usize = 50;
 pub fn all() -> Vec<Box<dyn Check>> {
     let watch = watch::Watch::default();
     let share = || watch.clone();
+    let tally = rights::Tally::default();
+    let rights = || (watch.clone(), tally.clone());
     vec![
+        Box::new(rights::NoOversell::new(rights())),
+        Box::new(promises::Kept::new(rights())),
+        Box::new(rights::Solvent::new(rights())),
         Box::new(goods::Goods::new(share())),
+        Box::new(rights::Conserved::new(rights())),
+        Box::new(rights::CreditedOnce::new(rights())),
+        Box::new(rights::SingleSpender::new(rights())),
+        Box::new(rights::FromNothing::new(rights())),
+        Box::new(promises::OneWay::new(rights())),
         Box::new(durable::Acknowledged::new(share())),
         Box::new(durable::DurableFirst::new(share())),
         Box::new(chains::OneHistory::new(share())),

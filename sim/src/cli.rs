@@ -7,6 +7,8 @@ macro_rules! out {
     };
 }
 
+mod algebra;
+mod availability;
 mod crew;
 mod explain;
 mod ledger;
@@ -51,6 +53,10 @@ enum Command {
     Shrink(shrink::ShrinkArgs),
     /// Tell what happened and what each node knew just before a violation
     Explain(explain::ExplainArgs),
+    /// Measure how many promises each policy for rights keeps when links fail
+    Availability(Box<availability::AvailabilityArgs>),
+    /// Play random schedules over the bare algebra of rights, and take its rules away one by one
+    Algebra(algebra::AlgebraArgs),
 }
 
 /// Why it could not be done, in a sentence for people.
@@ -96,6 +102,8 @@ fn run(command: Command, panics: &Panics) -> Result<Held, Failure> {
         Command::Plants(args) => plants::plants(&args, panics),
         Command::Shrink(args) => shrink::shrink(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Availability(args) => availability::availability(&args),
+        Command::Algebra(args) => algebra::algebra(&args),
     }
 }
 

@@ -230,6 +230,12 @@ fn answer(deed: &Deed) -> String {
         }
         Act::Receipt { product, quantity } => format!("a delivery of {quantity} of product {product}"),
         Act::Count { product, quantity } => format!("a count of product {product}, {quantity} there"),
+        Act::Moved { lines } => format!("goods came or left: {lines:?}"),
+        Act::Promise { id, product, quantity, hard } => {
+            let kind = if *hard { "hard" } else { "soft" };
+            format!("a {kind} promise {id} of {quantity} of product {product}")
+        }
+        Act::Said { id, step, .. } => format!("promise {id} {}", step.as_str()),
         Act::Other(what) => (*what).to_owned(),
     };
     let entry = deed.entry.as_ref().map(|(log, seq, _)| format!(", entry {seq} of {} {}", log.actor, log.scope));

@@ -57,6 +57,8 @@ pub const INJECTORS: &[(&str, &str)] = &[
     ("W9 till retry storm", "tills send their last sales again"),
     ("W13 fence", "head office stops believing a store whose keys were stolen"),
     ("W15 shrinkage", "goods vanish unseen"),
+    ("W16 decree", "head office writes off the rights of a node"),
+    ("W17 another box", "a store's node is replaced by a new one"),
 ];
 
 /// What is broken for now.

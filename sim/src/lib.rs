@@ -14,9 +14,13 @@
 //! | [`outcome`], [`report`] | what came of it; a page to look at |
 //! | [`shrink`], [`explain`] | a failing plan made small; what each node knew just before |
 //! | [`data`] | recorded links and baskets |
+//! | [`availability`] | another experiment: how many promises the policies for rights keep when links fail |
+//! | [`algebra`] | random schedules over nothing but the algebra of rights, and rules taken away one by one |
 //! | [`crash`], [`solo`], [`model`] | one store alone: crash images, and a simple model to agree with |
 //! | [`shop`], [`puppet`], [`oracle`] | for tests: plain sales, hostile peers, figures to compare |
 
+pub mod algebra;
+pub mod availability;
 pub mod cast;
 pub mod checks;
 pub mod crash;

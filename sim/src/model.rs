@@ -164,6 +164,12 @@ impl Model {
                 if adjustment.delta == 0 || adjustment.reason.is_empty() || adjustment.delta == i64::MIN {
                     return Err(Sort::Invalid);
                 }
+                let (takes, adds) = (adjustment.delta < 0, adjustment.delta > 0);
+                match adjustment.reason.as_str() {
+                    "damage" | "theft" | "own-use" | "expired" | "sample" if adds => return Err(Sort::Invalid),
+                    "found" if takes => return Err(Sort::Invalid),
+                    _ => {}
+                }
                 let mut moved = self.known(&adjustment.sku, adjustment.unit, (adjustment.delta.abs(), 1), now_ms)?;
                 moved.quantity = adjustment.delta;
                 self.happened.push(Happened::Moved(vec![moved]));

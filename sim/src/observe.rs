@@ -8,6 +8,7 @@ use stockroom_core::storage::Table;
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::ids::Digest;
 use stockroom_crdt::scope::Lane;
+use stockroom_crdt::stock::promise::{PromiseId, Step};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -127,7 +128,7 @@ pub enum Act {
         till: u32,
         /// Its number of the sale.
         till_seq: u64,
-        /// Products by number, with units.
+        /// Products by number, with units that left the shelf: goods that came back into quarantine are not among them.
         lines: Vec<(u16, i64)>,
         /// Its total in minor units.
         total: i64,
@@ -144,6 +145,33 @@ pub enum Act {
         /// Which product.
         product: u16,
         /// What was counted, which is what was there.
+        quantity: i64,
+    },
+    /// Goods that came to the shelf or left it otherwise: corrected, shipped, received from a store, out of quarantine.
+    Moved {
+        /// Products by number, with units that came; negative for those that left.
+        lines: Vec<(u16, i64)>,
+    },
+    /// Goods were promised to a customer, at whatever node.
+    Promise {
+        /// The promise.
+        id: PromiseId,
+        /// Which product.
+        product: u16,
+        /// Units.
+        quantity: i64,
+        /// A right to goods stands behind it.
+        hard: bool,
+    },
+    /// Somebody said something about a promise.
+    Said {
+        /// The promise.
+        id: PromiseId,
+        /// What.
+        step: Step,
+        /// Which product.
+        product: u16,
+        /// Units.
         quantity: i64,
     },
     /// Catalogue, prices, decrees, days: anything at a hub or without goods.

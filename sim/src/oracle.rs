@@ -70,15 +70,16 @@ pub fn gaps(books: &StoreBooks) -> Vec<ReceiptNumber> {
     missing
 }
 
-/// Every row that a node committed, except how far it follows its peers: what a refused frame must leave as it was.
+/// Every row that a node committed, except how far it follows its peers and when links to them came and went: what a refused frame must leave as it was.
 pub fn rows(snapshot: &dyn Snapshot) -> BTreeMap<(Table, Vec<u8>), Vec<u8>> {
     let mut out = BTreeMap::new();
     let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
     for table in TABLES.into_iter().filter(|table| !matches!(table, Table::Cursors | Table::Acked)) {
         let rows = snapshot.scan(table, all, Direction::Forward, usize::MAX).expect("readable");
-        let kept = rows
-            .into_iter()
-            .filter(|(key, _)| table != Table::Meta || (key != b"clock" && !key.starts_with(b"fresh/")));
+        let passing = |key: &[u8]| {
+            key == b"clock" || [b"fresh/".as_slice(), b"link/", b"outage/"].iter().any(|word| key.starts_with(word))
+        };
+        let kept = rows.into_iter().filter(|(key, _)| table != Table::Meta || !passing(key));
         out.extend(kept.map(|(key, value)| ((table, key), value)));
     }
     out

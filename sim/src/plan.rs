@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use stockroom_core::tuning::Tuning;
+use stockroom_crdt::stock::policy::PolicyRule;
+use stockroom_crdt::stock::promise::Step as PromiseStep;
 
 use crate::data::links::Recording;
 use crate::link::LinkSpec;
@@ -30,6 +32,8 @@ pub struct Plan {
     pub images: u64,
     /// How the workload was scaled, in words; part of the output.
     pub scaling: String,
+    /// Customers find on the shelf what is there, and no more.
+    pub scarce: bool,
 }
 
 /// Who takes part.
@@ -140,8 +144,53 @@ pub enum Action {
     },
     /// Head office stops believing the stores whose keys are in hostile hands.
     FenceHostile,
+    /// Head office says how goods may be promised.
+    Rule(Box<PolicyRule>),
+    /// A customer wants goods kept.
+    Reserve(Box<Wanted>),
+    /// Somebody says something about the promise that an order got, if it got one.
+    Say {
+        /// The order's number.
+        order: u32,
+        /// What is said: by the promise's issuer, or by the store where the goods are.
+        step: PromiseStep,
+    },
+    /// A product is counted, and the figure is wrong by so much.
+    Miscount {
+        /// At which store.
+        store: u32,
+        /// Which product.
+        product: u16,
+        /// Counted beyond what is there, or short of it.
+        off: i64,
+    },
+    /// Head office writes off the rights of a node, at whatever risk it names.
+    Retire(Who),
+    /// A store's box is gone for good; another one is enrolled for the store.
+    Replace(u32),
     /// Something goes wrong.
     Fault(Fault),
+}
+
+/// What a customer wants kept.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Names the order for later steps.
+    pub order: u32,
+    /// Who is asked.
+    pub at: Who,
+    /// Which product.
+    pub product: u16,
+    /// Units.
+    pub quantity: u64,
+    /// Where the goods may be, the best first.
+    pub stores: Vec<u32>,
+    /// A promise that is confirmed later will do.
+    pub soft: bool,
+    /// How long it is kept unless it is confirmed; the rule's time if absent.
+    pub hold_ms: Option<u64>,
+    /// How often the customer asks until there is a promise.
+    pub tries: u8,
 }
 
 /// A node of the plan.

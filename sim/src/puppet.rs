@@ -17,6 +17,7 @@ use stockroom_crdt::control::{EpochOpen, EpochReason};
 use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{Actor, Code, Digest, Sku, TenantId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tender, TenderKind};
 use stockroom_crdt::scope::Scope;
 
@@ -176,6 +177,7 @@ pub fn sale(till: u32, n: u64, sku: &str, quantity: i64) -> Fact {
         overridden: false,
         lot: Code::default(),
         original: None,
+        disposition: Disposition::Resale,
     };
     Fact::Sale(Sale {
         till_seq: n,

@@ -3,6 +3,7 @@
 //! The page stands alone: no script, no font, nothing fetched. Its size is bounded whatever the run, and what is left out is told.
 //! Nothing here decides whether a run was good; that is the outcome's verdict.
 
+pub mod availability;
 mod axis;
 mod course;
 mod headline;

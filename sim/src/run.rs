@@ -1,12 +1,15 @@
 //! Playing a plan: people and injectors act on a world, everything that is seen is looked at, in two phases.
 //!
 //! In the first phase faults strike and safety must hold. Then the faults stop, and the healthy core must come together; what is
-//! broken for good stays broken. [`people`] knows tills and staff, [`crate::faults`] the injectors, [`settle`] the second phase.
+//! broken for good stays broken. [`people`] knows tills and staff, [`orders`] customers who want goods kept, [`crate::faults`] the injectors, [`settle`] the second phase.
 
+pub mod orders;
 pub mod people;
 pub mod settle;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use stockroom_crdt::stock::promise::Step;
 
 use crate::cast::Cast;
 use crate::checks::{self, Check, Findings, Scene};
@@ -20,6 +23,7 @@ use crate::trace::TraceHash;
 use crate::truth::Truth;
 use crate::union::Union;
 use crate::world::{Sent, World};
+use orders::Order;
 use people::{Desk, Queue};
 
 /// How far to play.
@@ -65,7 +69,11 @@ pub struct Play<'p> {
     pub(crate) broken: Broken,
     /// Deeds whose disk was lost before a hub had them: (store, number of the deed).
     pub(crate) excused: BTreeSet<(u32, usize)>,
+    /// Promises and what was said about them, that may be lost with a disk: by number.
+    pub(crate) excused_promises: BTreeSet<usize>,
     pub(crate) desks: BTreeMap<Desk, Queue>,
+    /// Customers who want goods kept, by order number.
+    pub(crate) orders: BTreeMap<u32, Order>,
     /// When each store's node was last able to serve, after a start or a pause.
     pub(crate) able_ms: BTreeMap<u32, u64>,
     pub(crate) agenda: BTreeMap<(u64, u64), Todo>,
@@ -92,6 +100,10 @@ pub(crate) enum Todo {
     Undo(Undo),
     /// A desk tries again.
     Serve(Desk),
+    /// A customer asks again for a promise.
+    Reserve(u32),
+    /// Something is said of an order's promise, after so many tries.
+    Say(u32, Step, u8),
     /// Time to sample for pictures.
     Sample,
 }
@@ -115,7 +127,9 @@ impl<'p> Play<'p> {
             written_off: BTreeSet::new(),
             broken: Broken::default(),
             excused: BTreeSet::new(),
+            excused_promises: BTreeSet::new(),
             desks: BTreeMap::new(),
+            orders: BTreeMap::new(),
             able_ms: BTreeMap::new(),
             agenda: BTreeMap::new(),
             start_ms,
@@ -177,6 +191,8 @@ impl<'p> Play<'p> {
             },
             Todo::Undo(undo) => self.undo(undo),
             Todo::Serve(desk) => self.serve(desk),
+            Todo::Reserve(order) => self.reserve(order),
+            Todo::Say(order, step, tries) => self.say_of(order, step, tries),
             Todo::Sample => {
                 self.recorder.sample(&self.union, &self.cast, self.world.now_ms);
                 let next = self.world.now_ms + self.recorder.sample_ms();

@@ -1,8 +1,9 @@
 //! Scenarios: each draws a plan from a seed. The same seed and the same wishes give the same plan.
 //!
 //! Swarm testing: a seed turns on its own subset of faults and its own time-outs and sizes, since what never happens together
-//! with something else never meets it. [`work`] knows what people do, [`weather`] how faults are drawn.
+//! with something else never meets it. [`work`] knows what people do, [`promises`] what is promised, [`weather`] how faults are drawn.
 
+pub mod promises;
 pub mod weather;
 pub mod work;
 
@@ -121,6 +122,36 @@ pub const SCENARIOS: &[Scenario] = &[
         apart: false,
         draw: mesh,
     },
+    Scenario {
+        name: "rights",
+        meaning: "goods are promised at hubs, stores and neighbours, sold from the shelf, and links are cut",
+        apart: false,
+        draw: promises::rights,
+    },
+    Scenario {
+        name: "last-unit",
+        meaning: "one unit is wanted in ten stores and on line at once, with links cut",
+        apart: false,
+        draw: promises::last_unit,
+    },
+    Scenario {
+        name: "stocktake",
+        meaning: "counts while selling and promising; goods vanish, and figures are wrong",
+        apart: false,
+        draw: promises::stocktake,
+    },
+    Scenario {
+        name: "rights-restore",
+        meaning: "whoever holds rights is set back, cloned, swapped and wiped, hubs as well",
+        apart: false,
+        draw: promises::rights_restore,
+    },
+    Scenario {
+        name: "hub-failover",
+        meaning: "a hub is away for long and comes back from an old image; a store's box is replaced",
+        apart: false,
+        draw: promises::hub_failover,
+    },
     Scenario { name: "long", meaning: "60 days, with an outage now and then", apart: true, draw: long },
     Scenario {
         name: "scale",
@@ -233,6 +264,7 @@ impl Draw<'_> {
             liveness_ms: LIVENESS_MS,
             images: 0,
             scaling: String::new(),
+            scarce: false,
         };
         self.work(&mut plan, load);
         plan

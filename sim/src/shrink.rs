@@ -8,6 +8,8 @@ use std::fmt;
 use std::mem::{Discriminant, discriminant};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use stockroom_crdt::stock::policy::{PolicyRule, Target};
+
 use crate::outcome::{Outcome, Violation};
 use crate::plan::{Action, Fault, Plan, Step, Who};
 use crate::run::{Until, run};
@@ -124,7 +126,28 @@ pub fn step_words(step: &Step) -> String {
         Action::Shrink { store, product, quantity } => {
             format!("{quantity} of product {product} vanish at store {store}")
         }
+        Action::Rule(rule) => {
+            format!("head office: {} goods are spread {}", target_words(rule), rule.allocation.as_str())
+        }
+        Action::Reserve(wanted) => format!(
+            "order {}: {} of product {} are wanted at {:?} from stores {:?}",
+            wanted.order, wanted.quantity, wanted.product, wanted.at, wanted.stores
+        ),
+        Action::Say { order, step } => format!("order {order} is {}", step.as_str()),
+        Action::Miscount { store, product, off } => {
+            format!("store {store} counts product {product} and is off by {off}")
+        }
+        Action::Retire(who) => format!("head office writes off the rights of {who:?}"),
+        Action::Replace(store) => format!("store {store} gets another box"),
         Action::Fault(fault) => format!("fault: {fault:?}"),
+    }
+}
+
+fn target_words(rule: &PolicyRule) -> String {
+    match &rule.target {
+        Target::All => "all".into(),
+        Target::Department(department) => department.to_string(),
+        Target::Sku(sku) => sku.to_string(),
     }
 }
 
@@ -135,8 +158,12 @@ pub fn last_store(step: &Step) -> u32 {
         | Action::RetryStorm { store, .. }
         | Action::Receive { store, .. }
         | Action::Count { store, .. }
-        | Action::Shrink { store, .. } => *store,
-        Action::PushCatalogue { .. } | Action::FenceHostile => 0,
+        | Action::Shrink { store, .. }
+        | Action::Miscount { store, .. }
+        | Action::Replace(store) => *store,
+        Action::PushCatalogue { .. } | Action::FenceHostile | Action::Rule(_) | Action::Say { .. } => 0,
+        Action::Reserve(wanted) => wanted.stores.iter().copied().chain([store_of(wanted.at)]).max().unwrap_or(0),
+        Action::Retire(who) => store_of(*who),
         Action::Fault(fault) => nodes_of(fault).into_iter().map(store_of).max().unwrap_or(0),
     }
 }
@@ -191,6 +218,12 @@ fn kind_of(step: &Step) -> Kind {
         | Action::Count { .. }
         | Action::PushCatalogue { .. }
         | Action::FenceHostile
+        | Action::Rule(_)
+        | Action::Reserve(_)
+        | Action::Say { .. }
+        | Action::Miscount { .. }
+        | Action::Retire(_)
+        | Action::Replace(_)
         | Action::Shrink { .. } => None,
     };
     (discriminant(&step.action), fault)

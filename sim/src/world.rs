@@ -320,6 +320,7 @@ fn token_request(token: Digest, store: u32, group: &str) -> TokenRequest {
         currency: Currency::parse("EUR").expect("three letters"),
         zone: code("UTC"),
         rollover_min: 240,
+        coordinates: None,
         valid_ms: 3_600_000,
     }
 }

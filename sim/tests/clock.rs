@@ -6,6 +6,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use stockroom_core::books::days::Day;
+use stockroom_core::input::goods::{Doubtful, Uncounted};
 use stockroom_core::input::{Command, Event, Input, RetryKey};
 use stockroom_core::journal::{LogNumber, entries};
 use stockroom_core::view::View;
@@ -232,9 +233,20 @@ fn count(world: &mut World, session: u64, quantity: i64) {
     let retry =
         |n: u64| RetryKey { key: Digest::of(&[&session.to_be_bytes(), &n.to_be_bytes()]), body: Digest([0; 32]) };
     let (zone, staff, sku) = (Code::default(), Code::default(), Sku::parse("TEA").unwrap());
-    let scan = CountScan { session, zone, sku, unit: Unit::Each, quantity, staff: staff.clone() };
+    let scan = CountScan { session, zone, sku, unit: Unit::Each, quantity, settles: false, staff: staff.clone() };
     world.command(STORE, Command::CountScan(retry(1), scan)).unwrap();
-    world.command(STORE, Command::CountClose { retry: retry(2), session, staff }).unwrap();
+    world
+        .command(
+            STORE,
+            Command::CountClose {
+                retry: retry(2),
+                session,
+                staff,
+                doubtful: Doubtful::Accept,
+                uncounted: Uncounted::Keep,
+            },
+        )
+        .unwrap();
 }
 
 /// Lets time pass until it is this hour (UTC).

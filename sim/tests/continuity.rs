@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use stockroom_core::input::goods::{Doubtful, Uncounted};
 use stockroom_core::input::{Command, CoreError};
 use stockroom_core::view::View;
 use stockroom_crdt::control::EpochReason;
@@ -255,6 +256,7 @@ fn scan(world: &mut World, zone: &str, quantity: i64) {
         sku: Sku::parse("TEA").unwrap(),
         unit: Unit::Each,
         quantity,
+        settles: false,
         staff: Code::default(),
     };
     world.command(STORE, Command::CountScan(retry(zone), scan)).unwrap();
@@ -262,7 +264,12 @@ fn scan(world: &mut World, zone: &str, quantity: i64) {
 
 fn close(world: &mut World) {
     let (retry, staff) = (retry("close"), stockroom_crdt::ids::Code::default());
-    world.command(STORE, Command::CountClose { retry, session: 1, staff }).unwrap();
+    world
+        .command(
+            STORE,
+            Command::CountClose { retry, session: 1, staff, doubtful: Doubtful::Accept, uncounted: Uncounted::Keep },
+        )
+        .unwrap();
 }
 
 fn retry(text: &str) -> stockroom_core::input::RetryKey {

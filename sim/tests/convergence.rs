@@ -6,6 +6,7 @@ use stockroom_core::input::{Command, Refusal, RetryKey, SellLine, SellRequest};
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::product::Product;
+use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::sale::{Tender, TenderKind};
 use stockroom_sim::oracle::{books, gaps};
 use stockroom_sim::world::World;
@@ -247,6 +248,7 @@ fn sell(world: &mut World, node: u32, n: u64, quantity: i64) -> Result<stockroom
             tax: None,
             lot: Code::default(),
             original: None,
+            disposition: Disposition::Resale,
         }],
         cash_rounding: 0,
         tenders: vec![Tender { kind: TenderKind::Cash, amount: 250 * quantity, reference: Code::default() }],

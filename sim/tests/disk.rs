@@ -14,6 +14,7 @@ use stockroom_core::storage::{Snapshot, Store, Table};
 use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::ids::{Code, Digest, NodeId, Sku, StoreId, TenantId, TillId};
 use stockroom_crdt::money::Unit;
+use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::sale::{Tender, TenderKind};
 use stockroom_sim::crash;
 use stockroom_sim::disk::fault::{Fault, Strike};
@@ -493,6 +494,7 @@ fn request(n: u64) -> SellRequest {
         tax: None,
         lot: Code::default(),
         original: None,
+        disposition: Disposition::Resale,
     };
     SellRequest {
         till: TillId(1),

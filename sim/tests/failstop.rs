@@ -124,6 +124,7 @@ fn issue(number: u32) -> Command {
         currency: Currency::parse("EUR").unwrap(),
         zone: Code::parse("UTC").unwrap(),
         rollover_min: 240,
+        coordinates: None,
         valid_ms: 3_600_000,
     })
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
+use stockroom_core::input::goods::{Doubtful, Uncounted};
 use stockroom_core::input::{Answer, Command, Input, RequestId, RetryKey, SellLine, SellRequest, VoidRequest};
 use stockroom_core::journal::Place;
 use stockroom_core::storage::{Direction, Table};
@@ -14,7 +15,7 @@ use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::count::CountScan;
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Unit, extend};
-use stockroom_crdt::receiving::{Adjustment, GoodsReceipt, ReceiptLine};
+use stockroom_crdt::receiving::{Adjustment, Disposition, GoodsReceipt, ReceiptLine};
 use stockroom_crdt::sale::{ReceiptNumber, Tender, TenderKind};
 use stockroom_sim::disk::Disk;
 use stockroom_sim::model::{Expected, Model};
@@ -254,16 +255,28 @@ impl Run {
                 let (sku, unit) = self.sku();
                 let delta = [-2, 7, 0, 1, i64::MIN, 10_000_001][self.below(6)];
                 let reason = [code("broken"), code("found"), Code::default()][self.below(3)].clone();
-                Command::Adjust(self.key(), Adjustment { sku, unit, delta, reason, staff: code("anna") })
+                Command::Adjust(
+                    self.key(),
+                    Adjustment { sku, unit, delta, reason, lot: Code::default(), staff: code("anna") },
+                )
             }
             76..88 => {
                 let (sku, unit) = self.sku();
                 let zone = code(["shelf", "back"][self.below(2)]);
                 let quantity = [0, 3, 40, 17, -1, 100][self.below(6)];
                 let session = self.keys / 12;
-                Command::CountScan(self.key(), CountScan { session, zone, sku, unit, quantity, staff: code("ben") })
+                Command::CountScan(
+                    self.key(),
+                    CountScan { session, zone, sku, unit, quantity, settles: false, staff: code("ben") },
+                )
             }
-            88..93 => Command::CountClose { session: self.keys / 12, retry: self.key(), staff: code("ben") },
+            88..93 => Command::CountClose {
+                session: self.keys / 12,
+                retry: self.key(),
+                staff: code("ben"),
+                doubtful: Doubtful::Accept,
+                uncounted: Uncounted::Keep,
+            },
             93..96 => Command::DayOpen(self.key(), code("anna")),
             96..99 => Command::DayClose(self.key(), code("anna")),
             _ => return Command::NewEpoch(EpochReason::Manual),
@@ -348,7 +361,18 @@ impl Run {
 fn line(sku: Sku, unit: Option<Unit>, quantity: i64, unit_price: i64) -> SellLine {
     let (discount, discount_reason, tax) = (0, Code::default(), None);
     let unit_price = Some(unit_price);
-    SellLine { sku, unit, quantity, unit_price, discount, discount_reason, tax, lot: Code::default(), original: None }
+    SellLine {
+        sku,
+        unit,
+        quantity,
+        unit_price,
+        discount,
+        discount_reason,
+        tax,
+        lot: Code::default(),
+        original: None,
+        disposition: Disposition::Resale,
+    }
 }
 
 fn other_body(mut command: Command) -> Command {

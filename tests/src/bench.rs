@@ -7,13 +7,17 @@ mod cost;
 mod day;
 mod feed;
 mod ingest;
+mod market;
+mod memory;
 mod merge;
 mod pair;
 mod report;
+mod reserve;
 mod sale;
 
 use std::time::{Duration, Instant};
 
+pub use memory::{RESIDENT, say_resident};
 pub use report::{Figure, Report};
 
 /// One benchmark.
@@ -27,8 +31,15 @@ pub struct Benchmark {
 }
 
 /// Every benchmark.
-pub const ALL: &[Benchmark] =
-    &[codec::BENCHMARK, merge::BENCHMARK, ingest::BENCHMARK, sale::BENCHMARK, feed::BENCHMARK];
+pub const ALL: &[Benchmark] = &[
+    codec::BENCHMARK,
+    merge::BENCHMARK,
+    ingest::BENCHMARK,
+    sale::BENCHMARK,
+    reserve::BENCHMARK,
+    feed::BENCHMARK,
+    memory::BENCHMARK,
+];
 
 /// How long a benchmark may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

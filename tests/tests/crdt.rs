@@ -1,4 +1,5 @@
-//! The data model seen from outside: join laws, stock, canonical bytes, runs, hostile bytes, chains, clocks, article numbers.
+//! The data model seen from outside: join laws, stock, lots and transfers, rights and promises, canonical bytes, runs,
+//! hostile bytes, chains, clocks, article numbers.
 
 #[cfg(test)]
 mod crdt {
@@ -11,8 +12,10 @@ mod crdt {
     mod clock;
     mod forks;
     mod golden;
+    mod goods;
     mod hostile;
     mod join;
+    mod promised;
     mod runs;
     mod stock;
 }

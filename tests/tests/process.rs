@@ -14,5 +14,6 @@ mod process {
     mod kills;
     mod lan;
     mod problems;
+    mod reserve;
     mod restore;
 }

@@ -57,6 +57,8 @@ pub struct PolicyRule {
     pub target: Target,
     /// How rights are spread.
     pub allocation: Allocation,
+    /// The rule was taken back: a wider one holds, if there is one.
+    pub ended: bool,
     /// Units per store that are never promised.
     pub safety: u32,
     /// Accepted probability that a promise is broken by what the book does not know, parts per million: how much is held back
@@ -107,6 +109,7 @@ impl PolicyRule {
         Self {
             target,
             allocation,
+            ended: false,
             safety: 0,
             risk_ppm: 10_000,
             soft_ppm: 0,
@@ -120,7 +123,7 @@ impl PolicyRule {
     /// Writes the rule.
     pub fn encode(&self, sink: &mut impl Sink) {
         self.target.encode(sink);
-        sink.uint(col::A, self.allocation as u64);
+        sink.uint(col::A, u64::from(self.ended) << 3 | self.allocation as u64);
         sink.uint(col::QUANTITY, u64::from(self.safety));
         for ppm in [self.risk_ppm, self.soft_ppm, self.overbooking_ppm, self.shrink_ppm_day] {
             sink.uint(col::B, u64::from(ppm));
@@ -133,10 +136,14 @@ impl PolicyRule {
     pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
         let target = Target::decode(source)?;
         let number = source.uint(col::A)?;
-        let allocation = Allocation::ALL.into_iter().find(|allocation| *allocation as u64 == number);
+        if number >> 4 != 0 {
+            return Err(DecodeError::Value("allocation"));
+        }
+        let allocation = Allocation::ALL.into_iter().find(|allocation| *allocation as u64 == number & 7);
         let rule = Self {
             target,
             allocation: allocation.ok_or(DecodeError::Value("allocation"))?,
+            ended: number >> 3 == 1,
             safety: source.u32(col::QUANTITY)?,
             risk_ppm: source.u32(col::B)?,
             soft_ppm: source.u32(col::B)?,
@@ -151,14 +158,13 @@ impl PolicyRule {
 
     /// The field that has no sense, if one has none.
     pub fn check(&self) -> Result<(), &'static str> {
-        let shares = [
-            (self.risk_ppm, "risk_ppm"),
-            (self.soft_ppm, "soft_ppm"),
-            (self.overbooking_ppm, "overbooking_ppm"),
-            (self.shrink_ppm_day, "shrink_ppm_day"),
-        ];
+        let shares =
+            [(self.risk_ppm, "risk_ppm"), (self.soft_ppm, "soft_ppm"), (self.shrink_ppm_day, "shrink_ppm_day")];
         if let Some((_, name)) = shares.into_iter().find(|(ppm, _)| *ppm > MILLION) {
             return Err(name);
+        }
+        if self.overbooking_ppm > OVERBOOKING_PPM_MAX {
+            return Err("overbooking_ppm");
         }
         if self.lead_ms > LEAD_MS_MAX {
             return Err("lead_ms");
@@ -168,6 +174,9 @@ impl PolicyRule {
 }
 
 const MILLION: u32 = 1_000_000;
+
+/// Ten times the goods: a soft promise is made only where a right of the budget lies, and rare goods are asked for in many places.
+const OVERBOOKING_PPM_MAX: u32 = 10_000_000;
 
 /// A promise is picked within two weeks.
 const LEAD_MS_MAX: u64 = 14 * 86_400_000;

@@ -88,7 +88,7 @@ impl Class {
 }
 
 impl Account {
-    /// Writes SKU and unit; the store follows from the scope in which the fact stands.
+    /// Writes store, SKU and unit.
     pub fn encode(&self, sink: &mut impl Sink) {
         sink.uint(col::STORE, u64::from(self.store.0));
         self.sku.encode(sink);
@@ -157,6 +157,37 @@ impl RightsRow {
             return Err(DecodeError::Value("grant to oneself"));
         }
         Ok(row)
+    }
+}
+
+/// A new version of an actor's row, as it stands in its log of the store's rights scope.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RightsFact {
+    /// Of which goods.
+    pub account: Account,
+    /// Rights to what.
+    pub class: Class,
+    /// Whose row: the writer of the log. It stands here so that a grant to oneself cannot even be read.
+    pub by: Actor,
+    /// The row, whole.
+    pub row: RightsRow,
+}
+
+impl RightsFact {
+    /// Writes account, class, writer and row.
+    pub fn encode(&self, sink: &mut impl Sink) {
+        self.account.encode(sink);
+        self.class.encode(sink);
+        self.by.encode(sink);
+        self.row.encode(sink);
+    }
+
+    /// Reads what [`RightsFact::encode`] wrote.
+    pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
+        let account = Account::decode(source)?;
+        let class = Class::decode(source)?;
+        let by = Actor::decode(source)?;
+        Ok(Self { account, class, by, row: RightsRow::decode(source, by)? })
     }
 }
 

@@ -3,8 +3,8 @@
 //! A verdict depends only on the entry and on who wrote it where, never on when it arrived.
 
 use stockroom_crdt::capability::Role;
-use stockroom_crdt::entry::kind;
-use stockroom_crdt::ids::StoreId;
+use stockroom_crdt::entry::{Fact, kind};
+use stockroom_crdt::ids::{Actor, StoreId};
 use stockroom_crdt::scope::Scope;
 
 /// The writer, seen from the scope.
@@ -39,10 +39,57 @@ pub type Rule = (Writer, Area, &'static [u16]);
 
 /// The whole table. What is not here is denied. Scopes without a row belong to features that do not exist yet.
 pub const RULES: &[Rule] = &[
-    (Writer::Hub, Area::Control, &[kind::EPOCH_OPEN, kind::BOOT, kind::NODE, kind::FENCE, kind::STORE, kind::FORK]),
+    (
+        Writer::Hub,
+        Area::Control,
+        &[kind::EPOCH_OPEN, kind::BOOT, kind::NODE, kind::FENCE, kind::STORE, kind::FORK, kind::POLICY],
+    ),
     (Writer::Hub, Area::Catalog, &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE]),
     (Writer::Hub, Area::Prices, &[kind::EPOCH_OPEN, kind::PRICE]),
-    (Writer::OwnStore, Area::StoreRights, &[kind::EPOCH_OPEN, kind::BOOT]),
+    (
+        Writer::Hub,
+        Area::StoreRights,
+        &[
+            kind::EPOCH_OPEN,
+            kind::RIGHTS,
+            kind::PROMISE,
+            kind::PROMISE_STEP,
+            kind::WANT,
+            kind::HINT,
+            kind::COMPENSATION,
+            kind::RETIRE,
+        ],
+    ),
+    (
+        Writer::OwnStore,
+        Area::StoreRights,
+        &[
+            kind::EPOCH_OPEN,
+            kind::BOOT,
+            kind::RIGHTS,
+            kind::PROMISE,
+            kind::PROMISE_STEP,
+            kind::WANT,
+            kind::HINT,
+            kind::SHORTAGE,
+            kind::COMPENSATION,
+            kind::CONSENT,
+        ],
+    ),
+    // A neighbour spends what it was granted, and nothing else; that links carry its log is up to the stores' group.
+    (
+        Writer::OtherStore,
+        Area::StoreRights,
+        &[
+            kind::EPOCH_OPEN,
+            kind::RIGHTS,
+            kind::PROMISE,
+            kind::PROMISE_STEP,
+            kind::WANT,
+            kind::HINT,
+            kind::COMPENSATION,
+        ],
+    ),
     (
         Writer::OwnStore,
         Area::StoreStock,
@@ -55,6 +102,12 @@ pub const RULES: &[Rule] = &[
             kind::DAY_OPEN,
             kind::DAY_CLOSE,
             kind::ADJUSTMENT,
+            kind::GOODS_ISSUE,
+            kind::DECISION,
+            kind::TRANSFER_ASK,
+            kind::TRANSFER_SHIP,
+            kind::TRANSFER_RECEIVE,
+            kind::COUNT_OPEN,
         ],
     ),
 ];
@@ -87,6 +140,49 @@ pub fn area(scope: &Scope) -> Area {
 /// True when `writer` may write facts of `kind` in `area`.
 pub fn may_write(writer: Writer, area: Area, kind: u16) -> bool {
     RULES.iter().any(|(w, a, kinds)| *w == writer && *a == area && kinds.contains(&kind))
+}
+
+/// What a fact about rights may say depends on who says it: nobody speaks for another actor, only a node of the store makes rights
+/// from its goods, and only it says what became of goods.
+pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
+    match fact {
+        Fact::Rights(rights) => rights.by == actor && (rights.row.mint == 0 || writer == Writer::OwnStore),
+        Fact::Promise(promise) => promise.id.issuer == actor,
+        Fact::PromiseStep(step) if step.step.is_of_home() => writer == Writer::OwnStore,
+        // A later epoch of the issuer speaks for the promises of the one before.
+        Fact::PromiseStep(step) => step.promise.issuer.node == actor.node,
+        Fact::Compensation(compensation) => compensation.promise.issuer.node == actor.node,
+        Fact::EpochOpen(_)
+        | Fact::Boot(_)
+        | Fact::Node(_)
+        | Fact::Fence(_)
+        | Fact::Store(_)
+        | Fact::Fork(_)
+        | Fact::Product(_)
+        | Fact::Recall(_)
+        | Fact::Price(_)
+        | Fact::Template(_)
+        | Fact::GoodsReceipt(_)
+        | Fact::Sale(_)
+        | Fact::CountScan(_)
+        | Fact::CountClose(_)
+        | Fact::DayOpen(_)
+        | Fact::DayClose(_)
+        | Fact::Adjustment(_)
+        | Fact::GoodsIssue(_)
+        | Fact::Decision(_)
+        | Fact::TransferAsk(_)
+        | Fact::TransferShip(_)
+        | Fact::TransferReceive(_)
+        | Fact::CountOpen(_)
+        | Fact::PolicyRule(_)
+        | Fact::Want(_)
+        | Fact::Hint(_)
+        | Fact::Shortage(_)
+        | Fact::Retire(_)
+        | Fact::Consent(_)
+        | Fact::Opaque(_) => true,
+    }
 }
 
 /// True when `writer` may have a log in `area` at all.

@@ -6,8 +6,11 @@
 pub mod account;
 pub mod cells;
 pub mod days;
+pub mod rights;
 pub mod sales;
 pub mod scans;
+pub mod tally;
+pub mod transfers;
 
 use stockroom_crdt::batch::Item;
 use stockroom_crdt::capability::Capability;
@@ -17,6 +20,7 @@ use stockroom_crdt::ids::{Actor, NodeId, StoreId};
 use stockroom_crdt::sale::Sale;
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::Position;
+use stockroom_crdt::stock::rights::Account;
 
 use crate::journal::{Place, damaged, entry_at};
 use crate::overlay::Overlay;
@@ -36,15 +40,22 @@ pub struct Context<'a> {
 }
 
 /// Brings the books of one store, or of nodes, up to date with one entry. Decisions (products, prices, store records) go
-/// through [`cells`] before this.
-pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Result<(), StoreError> {
+/// through [`cells`] before this. Gives the accounts whose rights or promises the entry is about.
+pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Result<Vec<Account>, StoreError> {
     if let Fact::Node(record) = &item.entry.fact {
         put_node(overlay, &record.capability);
     }
-    let Some(store) = context.scope.store() else { return Ok(()) };
+    let Some(store) = context.scope.store() else { return Ok(Vec::new()) };
+    if let Scope::StoreRights(_) = context.scope {
+        return rights::apply(overlay, store, context, &item.entry);
+    }
     match &item.entry.fact {
-        Fact::Sale(sale) => return sell(overlay, store, context, (item, sale)),
-        Fact::CountScan(scan) => scans::put(overlay, store, scan, context.place, item.entry.hlc),
+        Fact::Sale(sale) => return sell(overlay, store, context, (item, sale)).map(|()| Vec::new()),
+        Fact::TransferAsk(_) | Fact::TransferShip(_) | Fact::TransferReceive(_) => {
+            return transfer(overlay, store, context, item).map(|()| Vec::new());
+        }
+        Fact::CountOpen(open) => scans::open(overlay, store, open, item.entry.hlc)?,
+        Fact::CountScan(scan) => scans::put(overlay, store, scan, context, item.entry.hlc)?,
         Fact::CountClose(close) => scans::close(overlay, store, close.session)?,
         Fact::DayOpen(open) => days::open(overlay, store, open, item.entry.hlc.ms())?,
         Fact::DayClose(close) => days::close(overlay, store, close, item.entry.hlc.ms())?,
@@ -60,9 +71,22 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Template(_)
         | Fact::GoodsReceipt(_)
         | Fact::Adjustment(_)
+        | Fact::GoodsIssue(_)
+        | Fact::PolicyRule(_)
+        | Fact::Rights(_)
+        | Fact::Promise(_)
+        | Fact::PromiseStep(_)
+        | Fact::Want(_)
+        | Fact::Hint(_)
+        | Fact::Shortage(_)
+        | Fact::Compensation(_)
+        | Fact::Retire(_)
+        | Fact::Consent(_)
+        | Fact::Decision(_)
         | Fact::Opaque(_) => {}
     }
-    account::apply(overlay, store, context, &item.entry)
+    account::apply(overlay, store, context, &item.entry)?;
+    Ok(Vec::new())
 }
 
 /// A sale counts once, however many entries hold it.
@@ -87,9 +111,30 @@ fn sell(
     account::repeat(overlay, store, context, &again)
 }
 
+/// A part of a transfer counts once, however many entries hold it.
+fn transfer(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, item: &Item) -> Result<(), StoreError> {
+    let position = Position { actor: context.actor, seq: context.place.seq };
+    let writing = sales::Writing { position, digest: item.digest(), place: context.place };
+    match transfers::put(overlay, store, &item.entry.fact, writing)? {
+        Some(again) => account::repeat(overlay, store, context, &again),
+        None => account::apply(overlay, store, context, &item.entry),
+    }
+}
+
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 6] =
-    [Table::Accounts, Table::Moves, Table::Sales, Table::Receipts, Table::Days, Table::Scans];
+pub const STORE_TABLES: [Table; 11] = [
+    Table::Accounts,
+    Table::Moves,
+    Table::Sales,
+    Table::Receipts,
+    Table::Days,
+    Table::Scans,
+    Table::Rights,
+    Table::Promises,
+    Table::OpenPromises,
+    Table::Owed,
+    Table::Transfers,
+];
 
 /// Empties the books of one store.
 pub fn clear(overlay: &mut Overlay, store: StoreId) -> Result<(), StoreError> {

@@ -8,7 +8,10 @@ pub mod catalog;
 pub mod count;
 pub mod day;
 pub mod goods;
+pub mod policy;
+pub mod promise;
 pub mod sell;
+pub mod transfer;
 
 use stockroom_crdt::clock::Hlc;
 use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
@@ -63,15 +66,29 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::Receive(retry, receipt) => once(replica, retry, |replica| goods::receive(replica, receipt)),
         Command::Adjust(retry, adjustment) => once(replica, retry, |replica| goods::adjust(replica, adjustment)),
         Command::CountScan(retry, scan) => once(replica, retry, |replica| count::scan(replica, scan)),
-        Command::CountClose { retry, session, staff } => {
-            once(replica, retry, |replica| count::close(replica, session, staff))
+        Command::CountClose { retry, session, staff, doubtful, uncounted } => {
+            once(replica, retry, |replica| count::close(replica, session, staff, (doubtful, uncounted)))
         }
+        Command::CountOpen(retry, open) => once(replica, retry, |replica| count::open(replica, open)),
+        Command::Decide(retry, decision) => once(replica, retry, |replica| goods::decide(replica, decision)),
+        Command::AskTransfer(retry, request) => {
+            once(replica, retry, |replica| transfer::ask(replica, request, retry.key))
+        }
+        Command::ShipTransfer(retry, request) => {
+            once(replica, retry, |replica| transfer::ship(replica, request, retry.key))
+        }
+        Command::ReceiveTransfer(retry, request) => once(replica, retry, |replica| transfer::receive(replica, request)),
         Command::DayOpen(retry, staff) => once(replica, retry, |replica| day::open(replica, staff)),
         Command::DayClose(retry, staff) => once(replica, retry, |replica| day::close(replica, staff)),
         Command::Products(retry, products) => many(replica, retry, |replica| catalog::products(replica, products)),
         Command::Prices(retry, prices) => many(replica, retry, |replica| catalog::prices(replica, prices)),
         Command::Recall(retry, recall) => once(replica, retry, |replica| catalog::recall(replica, recall)),
         Command::Template(retry, template) => once(replica, retry, |replica| catalog::template(replica, template)),
+        Command::Reserve(retry, request) => promise::reserve(replica, retry, request),
+        Command::Step(retry, request) => once(replica, retry, |replica| promise::step(replica, request)),
+        Command::PolicyRule(retry, rule) => once(replica, retry, |replica| policy::rule(replica, rule)),
+        Command::Consent(retry, consent) => once(replica, retry, |replica| policy::consent(replica, consent)),
+        Command::Retire(retry, request) => once(replica, retry, |replica| policy::retire(replica, request)),
         Command::IssueToken(request) => admin::issue_token(replica, request),
         Command::Enrol(request) => admin::enrol(replica, request),
         Command::Fence { node, reason } => admin::fence(replica, node, reason),
@@ -85,15 +102,27 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
 /// Sheds load in the order imports, catalogue, then everything but sales.
 fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
     match command {
-        Command::Sell(_) | Command::Void(_) | Command::DayOpen(..) | Command::DayClose(..) | Command::Fence { .. } => {
-            true
-        }
+        Command::Sell(_)
+        | Command::Void(_)
+        | Command::DayOpen(..)
+        | Command::DayClose(..)
+        | Command::Step(..)
+        | Command::Fence { .. } => true,
         Command::Products(..) | Command::Prices(..) | Command::Template(..) => space == DiskSpace::Ample,
         Command::Receive(..)
         | Command::Adjust(..)
         | Command::CountScan(..)
         | Command::CountClose { .. }
+        | Command::CountOpen(..)
+        | Command::Decide(..)
+        | Command::AskTransfer(..)
+        | Command::ShipTransfer(..)
+        | Command::ReceiveTransfer(..)
         | Command::Recall(..)
+        | Command::Reserve(..)
+        | Command::PolicyRule(..)
+        | Command::Consent(..)
+        | Command::Retire(..)
         | Command::IssueToken(_)
         | Command::Enrol(_)
         | Command::NewEpoch(_) => space < DiskSpace::Critical,

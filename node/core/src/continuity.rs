@@ -30,6 +30,8 @@ pub struct Token {
     pub volume: Digest,
     /// Head of each of the node's logs in that epoch.
     pub heads: Vec<(Scope, u64, Digest)>,
+    /// Steps of all feeds together: a database with fewer gives positions out again that peers know already.
+    pub fed: u64,
 }
 
 impl Token {
@@ -47,6 +49,7 @@ impl Token {
                 sink.uint(col::SEQ, *seq);
                 sink.array(col::DIGEST, &hash.0);
             }
+            sink.uint(col::POSITION, self.fed);
         });
         let check = Digest::of(&[&bytes]);
         bytes.extend(check.0);
@@ -74,8 +77,9 @@ impl Token {
             let scope = Scope::decode(&mut reader)?;
             heads.push((scope, reader.uint(col::SEQ)?, Digest(reader.array(col::DIGEST)?)));
         }
+        let fed = reader.uint(col::POSITION)?;
         reader.finish()?;
-        Ok(Self { tenant, node, epoch, volume, heads })
+        Ok(Self { tenant, node, epoch, volume, heads, fed })
     }
 }
 
@@ -127,4 +131,4 @@ pub fn judge(
     Ok(None)
 }
 
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;

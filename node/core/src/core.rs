@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use stockroom_crdt::entry::kind;
-use stockroom_crdt::ids::StoreId;
+use stockroom_crdt::ids::{NodeId, StoreId};
 
 use crate::books::days;
 use crate::command;
@@ -79,7 +79,7 @@ impl Core {
                 Ok(())
             }
             Input::LinkDown(id) => {
-                if let Some(node) = self.sync.link_down(id) {
+                if let Some(node) = self.link_down(id) {
                     self.pending.push(Output::Event(Event::Disconnected(node)));
                 }
                 Ok(())
@@ -115,6 +115,7 @@ impl Core {
 
     fn release(&mut self, now: Now) -> Result<(), CoreError> {
         self.replica.now = now;
+        self.replica.settle()?;
         let events = std::mem::take(&mut self.replica.events);
         let fenced = events.iter().any(|event| matches!(event, Event::Entry { kind: kind::FENCE, .. }));
         let reopened = events.iter().any(|event| matches!(event, Event::EpochOpened(_)));
@@ -126,6 +127,7 @@ impl Core {
         self.outputs.extend(events.into_iter().map(Output::Event));
         if reopened {
             // Cursors into the old feed mean nothing any more: everybody greets us anew.
+            self.replica.links_dropped();
             for id in self.sync.drop_all() {
                 self.outputs.push_back(Output::Close(id, "a new epoch was opened".into()));
             }
@@ -170,6 +172,7 @@ impl Core {
             replica.token_deadline(),
             replica.parked.deadline(),
             self.sync.deadline(replica),
+            replica.rights_deadline(),
             command::day::rollover_deadline(replica),
         ];
         let next = timers.into_iter().flatten().min();
@@ -200,7 +203,10 @@ impl Core {
 
     /// Throws the books of a store away and makes them again from the logs.
     pub fn rebuild(&mut self, store: StoreId) -> Result<(), CoreError> {
-        self.unless_finished(|core| core.replica.rebuild(store))
+        self.unless_finished(|core| {
+            core.replica.rest_once();
+            core.replica.rebuild(store)
+        })
     }
 
     fn on_command(&mut self, request: RequestId, command: Command) -> Result<(), CoreError> {
@@ -224,7 +230,7 @@ impl Core {
             Err(IngestError::Peer(fault)) => {
                 self.replica.counters.peer_faults += 1;
                 self.replica.reached("a peer was at fault");
-                let peer = self.sync.link_down(id);
+                let peer = self.link_down(id);
                 tracing::warn!(?peer, %fault, "peer fault");
                 self.pending.push(Output::Close(id, format!("the peer {fault}")));
                 self.pending.extend(peer.map(|node| Output::Event(Event::Disconnected(node))));
@@ -233,13 +239,24 @@ impl Core {
         }
     }
 
+    fn link_down(&mut self, id: LinkId) -> Option<NodeId> {
+        let node = self.sync.link_down(id)?;
+        if !self.sync.has_link(node) {
+            self.replica.note_link(node, StoreId(0), false);
+        }
+        Some(node)
+    }
+
     fn on_wake(&mut self) -> Result<(), CoreError> {
         self.replica.seal_due()?;
         self.replica.parked.expire(self.replica.now.mono_ms);
         command::day::roll_over(&mut self.replica)?;
+        self.replica.expire_promises()?;
+        self.replica.spread_due();
+        self.replica.sold_due();
         for id in self.sync.silent(&self.replica) {
             self.replica.reached("a handshake timed out");
-            let peer = self.sync.link_down(id);
+            let peer = self.link_down(id);
             self.pending.push(Output::Close(id, "the peer did not greet in time".into()));
             self.pending.extend(peer.map(|node| Output::Event(Event::Disconnected(node))));
         }

@@ -238,6 +238,7 @@ impl Replica {
             self.journal.put_seal(&mut self.overlay, number, seal);
         }
         self.counters.entries_ingested += items.len() as u64;
+        self.note_fed();
         for (seq, item) in (first..).zip(items) {
             self.observe(item.entry.hlc);
             self.apply(Place { log: number, seq }, item)?;

@@ -1,14 +1,19 @@
 //! What enters and what leaves: one [`Input`] enum, one [`Output`] enum. Nothing else crosses.
 
+pub mod goods;
+
 use stockroom_crdt::capability::Role;
-use stockroom_crdt::control::EpochReason;
-use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId, TillId};
+use stockroom_crdt::control::{Coordinates, EpochReason};
+use stockroom_crdt::ids::{Code, Digest, NodeId, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::price::Price;
-use stockroom_crdt::product::{Product, Recall};
-use stockroom_crdt::receiving::{Adjustment, GoodsReceipt};
+use stockroom_crdt::product::{Channel, Product, Recall};
+use stockroom_crdt::receiving::{Adjustment, Decision, Disposition, GoodsReceipt};
 use stockroom_crdt::sale::{ReceiptNumber, Tax, Tender};
 use stockroom_crdt::scope::{Lane, Scope};
+use stockroom_crdt::stock::custody::Consent;
+use stockroom_crdt::stock::policy::PolicyRule;
+use stockroom_crdt::stock::promise::{Claim, Promise, PromiseId, Step};
 
 use crate::journal::Place;
 use crate::storage::StoreError;
@@ -118,7 +123,21 @@ pub enum Command {
         session: u64,
         /// By whom.
         staff: Code,
+        /// What becomes of products that must be counted again.
+        doubtful: goods::Doubtful,
+        /// What becomes of products of the sheet that nobody counted.
+        uncounted: goods::Uncounted,
     },
+    /// Put down what is to be counted in a session.
+    CountOpen(RetryKey, stockroom_crdt::count::CountOpen),
+    /// Decide about goods in quarantine.
+    Decide(RetryKey, Decision),
+    /// Ask another store for goods.
+    AskTransfer(RetryKey, goods::AskRequest),
+    /// Ship goods to another store.
+    ShipTransfer(RetryKey, goods::ShipRequest),
+    /// Receive goods from another store.
+    ReceiveTransfer(RetryKey, goods::ReceiveRequest),
     /// Open the business day by hand.
     DayOpen(RetryKey, Code),
     /// Close the business day by hand.
@@ -131,6 +150,16 @@ pub enum Command {
     Recall(RetryKey, Recall),
     /// Lay out in-store codes (at a hub).
     Template(RetryKey, stockroom_crdt::gtin::Template),
+    /// Reserve goods.
+    Reserve(RetryKey, ReserveRequest),
+    /// Confirm, release, pick, hand over.
+    Step(RetryKey, StepRequest),
+    /// Say how goods may be promised (at a hub).
+    PolicyRule(RetryKey, PolicyRule),
+    /// Let others promise goods of another owner (at the store).
+    Consent(RetryKey, Consent),
+    /// Write off the rights of a node that is gone (at a hub).
+    Retire(RetryKey, DecreeRequest),
     /// Allow one node to enrol for a store (at a hub).
     IssueToken(TokenRequest),
     /// Enrol a node that shows a token (at a hub).
@@ -181,7 +210,7 @@ pub struct SellRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SellLine {
     /// What, after barcodes were looked up.
-    pub sku: stockroom_crdt::ids::Sku,
+    pub sku: Sku,
     /// In which unit; the product's if absent.
     pub unit: Option<Unit>,
     /// How many; negative for a return, which needs an approver.
@@ -198,6 +227,8 @@ pub struct SellLine {
     pub lot: Code,
     /// Receipt and line where returned goods were bought.
     pub original: Option<(ReceiptNumber, u32)>,
+    /// What becomes of returned goods.
+    pub disposition: Disposition,
 }
 
 /// Takes back a whole receipt of the same store.
@@ -215,6 +246,74 @@ pub struct VoidRequest {
     pub cashier: Code,
     /// Who approved it.
     pub approver: Code,
+}
+
+/// Goods that a customer wants kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReserveRequest {
+    /// What.
+    pub sku: Sku,
+    /// In which unit; the product's if absent.
+    pub unit: Option<Unit>,
+    /// How many units, at least 1.
+    pub quantity: u64,
+    /// At which stores, the best first; empty for any, the own one first.
+    pub stores: Vec<StoreId>,
+    /// How the customer gets the goods.
+    pub channel: Channel,
+    /// When goods are missing, the lower goes without first.
+    pub priority: u8,
+    /// When the goods are wanted, milliseconds since 1970; 0 if nothing was said.
+    pub wanted_ms: u64,
+    /// How long it is held unconfirmed, milliseconds; as the rule says if absent.
+    pub hold_ms: Option<u64>,
+    /// For which order, may be empty.
+    pub reference: Code,
+    /// A promise that has still to be confirmed is better than none.
+    pub soft: bool,
+}
+
+/// Something is said about a promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepRequest {
+    /// About which.
+    pub promise: PromiseId,
+    /// What.
+    pub step: Step,
+    /// Why, or where.
+    pub note: Code,
+    /// By whom.
+    pub staff: Code,
+}
+
+/// A decree about the rights of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecreeRequest {
+    /// Whose rights.
+    pub node: NodeId,
+    /// Why.
+    pub reason: Code,
+    /// Who decides it.
+    pub staff: Code,
+    /// How many units of promises that nobody knows of are accepted; the refusal without it names the number.
+    pub accept: Option<u64>,
+}
+
+/// What was found at one store when goods were to be reserved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Considered {
+    /// Which store.
+    pub store: StoreId,
+    /// In its book, as far as this node knows.
+    pub on_hand: i64,
+    /// Rights that this node holds.
+    pub held: u64,
+    /// Rights that others hold, as far as this node knows.
+    pub elsewhere: u64,
+    /// What can be promised there; none if it is absent.
+    pub claim: Option<Claim>,
+    /// Why, in words.
+    pub why: String,
 }
 
 /// Allows one enrolment.
@@ -236,6 +335,8 @@ pub struct TokenRequest {
     pub zone: Code,
     /// Minutes after midnight at which its day rolls over.
     pub rollover_min: u16,
+    /// Where it is.
+    pub coordinates: Option<Coordinates>,
     /// For how long the token is good.
     pub valid_ms: u64,
 }
@@ -260,6 +361,24 @@ pub enum Answer {
         place: Place,
         /// True when this was a retry.
         replayed: bool,
+    },
+    /// Goods are promised.
+    Reserved {
+        /// The promise.
+        promise: Promise,
+        /// Where it stands.
+        place: Place,
+        /// Stores that were looked at, the last of them or the soft one was chosen.
+        considered: Vec<Considered>,
+        /// True when this was a retry.
+        replayed: bool,
+    },
+    /// No goods could be promised. Nothing was written but requests for rights.
+    TurnedDown {
+        /// Stores that were looked at.
+        considered: Vec<Considered>,
+        /// Stores for whose goods rights were asked for: another try in a moment may succeed.
+        asked: Vec<StoreId>,
     },
     /// Several entries were written.
     Imported {

@@ -197,6 +197,11 @@ impl Journal {
         self.scopes.get(scope).copied()
     }
 
+    /// Steps of all feeds together; grows with everything that is taken in.
+    pub fn fed(&self) -> u64 {
+        self.scopes().map(|(_, feed)| feed.next - 1).sum()
+    }
+
     /// All scopes with a feed.
     pub fn scopes(&self) -> impl Iterator<Item = (&Scope, ScopeFeed)> {
         self.scopes.iter().map(|(scope, feed)| (scope, *feed))
@@ -477,6 +482,11 @@ pub fn feed_rows(
     let range = (Bound::Included(from.as_slice()), Bound::Included(to.as_slice()));
     let rows = snapshot.scan(Table::Feed, range, Direction::Forward, limit)?;
     rows.iter().map(|(key, value)| Ok((position_of(key)?, decode_feed(value).map_err(damaged)?))).collect()
+}
+
+/// A step of a feed from its row of [`Table::Feed`].
+pub fn feed_of_row(bytes: &[u8]) -> Result<FeedRow, StoreError> {
+    decode_feed(bytes).map_err(damaged)
 }
 
 /// (scope number, position), ascending.

@@ -10,6 +10,8 @@
 //! | [`command`] | what people and tills ask for |
 //! | [`replica`], [`ingest`], [`parked`], [`continuity`], [`authority`], [`fences`] | own entries, others' entries, those that came too early, is this our database, who may write what, and who no longer |
 //! | [`journal`], [`books`] | the logs, and what they add up to |
+//! | [`policy`] | who holds how many rights, and what may be promised without one: pure functions of demand and outages |
+//! | [`rights`] | what a node does with rights by itself: mint, grant, burn, name who goes without |
 //! | [`overlay`], [`storage`] | the batch in progress, the tables on disk |
 //! | [`sync`] | links, handshake, feeds, parcels |
 //! | [`view`], [`status`] | reading, without waiting for commits |
@@ -42,6 +44,9 @@ pub mod journal;
 
 pub mod overlay;
 pub mod storage;
+
+pub mod policy;
+pub mod rights;
 
 pub mod sync;
 

@@ -73,6 +73,12 @@ pub const IMPORT_ITEMS_MAX: usize = 512;
 /// Scans that one count session may hold.
 pub const SCANS_MAX: usize = 50_000;
 
+/// When a transfer is due if nobody said: a week, after which a chain's own lorry has been by.
+pub const TRANSFER_DUE_MS: u64 = 7 * 24 * 3_600 * 1_000;
+
+/// Tries at finding a number for a transfer that this store has not given out yet. Of ten billion, the second is nearly always free.
+pub const TRANSFER_ATTEMPTS_MAX: u32 = 16;
+
 /// Points in the search for the last common entry of two branches: 2^48 entries are out of reach of any log.
 pub const LOCATE_POINTS_MAX: usize = 64;
 
@@ -85,6 +91,22 @@ pub const SEARCHES_AT_ONCE: usize = LINK_QUEUE_MAX / 4;
 
 /// Entries or rows that one read answers at most.
 pub const PAGE_MAX: usize = 1_000;
+
+/// Stores of one group that follow each other's rights, but for one: each of them costs every other a log to follow.
+pub const MATES_MAX: usize = 31;
+
+/// Stores that one reservation looks at.
+pub const RESERVE_STORES_MAX: usize = 64;
+
+/// Accounts that nobody waits for which one commit looks at: a few milliseconds, in which a till waits.
+pub const SETTLE_LATER_MAX: usize = 64;
+
+/// Entries of a store's log of rights that one question "what moved these rights" reads back at most: a busy week.
+pub const TRAIL_ENTRIES_MAX: usize = 50_000;
+
+/// Rounds in which what follows from what follows is written into one commit: a release frees goods, which become rights, which
+/// are granted, and a few to spare.
+pub const SETTLE_ROUNDS_MAX: usize = 8;
 
 /// Peers that a hub introduces to one store.
 pub const INTRODUCED_MAX: usize = 32;

@@ -28,7 +28,7 @@ pub enum Plant {
     AlwaysGreen,
     /// The clock's floor is lost with a start.
     ForgetClock,
-    /// Stores follow their neighbours' rights as well, and show their own.
+    /// Stores follow the rights of all stores, also outside of their group, and their hub shows them.
     LeakRights,
     /// Credit below nothing is not given back.
     LoseCredit,
@@ -42,6 +42,18 @@ pub enum Plant {
     CutLines,
     /// A day's takings count its first sale twice.
     TakeTwice,
+    /// Who has no rights left promises all the same.
+    RightsFromNothing,
+    /// A row of rights that comes again grants again.
+    GrantTwice,
+    /// A donor takes back what it granted to a node that it cannot reach.
+    DonorReclaims,
+    /// A home makes rights without knowing what its earlier life made.
+    MintUnknown,
+    /// A home makes rights for everything in the book, whatever is promised already.
+    MintFromBook,
+    /// Nobody is told that goods are missing.
+    HideShortage,
 }
 
 /// All of them.
@@ -64,6 +76,12 @@ pub const ALL: &[Plant] = &[
     Plant::PanicOnFrame,
     Plant::CutLines,
     Plant::TakeTwice,
+    Plant::RightsFromNothing,
+    Plant::GrantTwice,
+    Plant::DonorReclaims,
+    Plant::MintUnknown,
+    Plant::MintFromBook,
+    Plant::HideShortage,
 ];
 
 impl Plant {
@@ -85,10 +103,14 @@ impl Plant {
     const fn story(self) -> (&'static str, &'static str, &'static [&'static str]) {
         match self {
             Self::SkipSync => ("skip-sync", "commits are not synced", &["power-cut"]),
-            Self::TellBeforeDurable => {
-                ("tell-before-durable", "every third batch is told of before it is written", &["crash", "day"])
+            Self::TellBeforeDurable => (
+                "tell-before-durable",
+                "every third batch is told of before it is written",
+                &["crash", "day", "rights"],
+            ),
+            Self::KeepEpoch => {
+                ("keep-epoch", "a database that was set back goes on in its old epoch", &["restore", "rights-restore"])
             }
-            Self::KeepEpoch => ("keep-epoch", "a database that was set back goes on in its old epoch", &["restore"]),
             Self::LastCountWins => {
                 ("last-count-wins", "of two counts the one that arrived last wins", &["restore", "clone"])
             }
@@ -101,13 +123,35 @@ impl Plant {
             Self::ReceiptsAgain => ("receipts-again", "receipt numbers begin again after a start", &["crash"]),
             Self::AlwaysGreen => ("always-green", "status says that the hub has everything", &["outage"]),
             Self::ForgetClock => ("forget-clock", "the clock's floor is lost with a start", &["clock"]),
-            Self::LeakRights => ("leak-rights", "stores follow their neighbours' rights as well", &["calm"]),
+            Self::LeakRights => ("leak-rights", "stores follow the rights of stores outside of their group", &["calm"]),
             Self::LoseCredit => ("lose-credit", "credit below nothing is not given back", &["outage", "storm"]),
             Self::BusyWake => ("busy-wake", "after a while a wake plans the next wake for now", &["calm"]),
             Self::IgnoreFences => ("ignore-fences", "fences change nothing", &["hostile"]),
             Self::PanicOnFrame => ("panic-on-frame", "a frame of a certain form ends the process", &["hostile"]),
             Self::CutLines => ("cut-lines", "a line of more than two units moves two", &["calm"]),
             Self::TakeTwice => ("take-twice", "a day's takings count its first sale twice", &["day", "calm"]),
+            Self::RightsFromNothing => (
+                "rights-from-nothing",
+                "who has no rights left takes some from nothing, as a grant to oneself would",
+                &["rights"],
+            ),
+            Self::GrantTwice => ("grant-twice", "a row of rights that comes again grants again", &["rights"]),
+            Self::DonorReclaims => {
+                ("donor-reclaims", "a donor takes back what it granted to a node that it cannot reach", &["rights"])
+            }
+            Self::MintUnknown => (
+                "mint-unknown",
+                "a home that was set back makes rights before it knows what it made before",
+                &["rights-restore"],
+            ),
+            Self::MintFromBook => {
+                ("mint-from-book", "a home makes rights for everything in its book, whatever it owes", &["rights"])
+            }
+            Self::HideShortage => (
+                "hide-shortage",
+                "nobody is told that promised goods are missing",
+                &["stocktake", "last-unit", "rights"],
+            ),
         }
     }
 

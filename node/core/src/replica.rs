@@ -4,6 +4,7 @@
 //! links and no requests.
 
 pub mod counters;
+mod entitled;
 mod meta;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,10 +20,9 @@ use stockroom_crdt::clock::{Clock, Hlc, Observed};
 use stockroom_crdt::control::{Boot, EpochOpen, EpochReason};
 use stockroom_crdt::entry::{Entry, Fact, kind};
 use stockroom_crdt::ids::{Actor, Code, Digest, Epoch, NodeId, StoreId, TenantId};
-use stockroom_crdt::limits::{CAPABILITY_CHAIN_MAX, SEAL_BYTES_MAX, SEAL_ENTRIES_MAX};
+use stockroom_crdt::limits::{SEAL_BYTES_MAX, SEAL_ENTRIES_MAX};
 use stockroom_crdt::scope::{Lane, Scope};
 
-use crate::authority;
 use crate::books::{self, Context, cells, days};
 use crate::continuity::{Evidence, Token, judge};
 use crate::fences::Fences;
@@ -35,6 +35,7 @@ use crate::parked::Parked;
 use crate::plant::{Plant, planted};
 use crate::replica::counters::{Counters, epoch_mark};
 use crate::replica::meta::Meta;
+use crate::rights::Desk;
 use crate::storage::{Direction, Reader, Snapshot, Store, StoreError, Table};
 use crate::time::Now;
 use crate::tuning::Tuning;
@@ -97,6 +98,8 @@ pub struct Replica {
     pub(crate) events: Vec<Event>,
     /// Runs that wait for what they build on.
     pub(crate) parked: Parked,
+    /// What is remembered about rights between commits.
+    pub(crate) desk: Desk,
     /// Stores whose records came or changed in this batch: what lies between two nodes depends on these.
     pub(crate) changed_stores: BTreeSet<StoreId>,
     /// Rows that are worth keeping, but not worth a commit of their own.
@@ -153,6 +156,7 @@ impl Replica {
             tuning,
             events: Vec::new(),
             parked: Parked::default(),
+            desk: Desk::default(),
             changed_stores: BTreeSet::new(),
             lazy: BTreeMap::new(),
             meta,
@@ -172,12 +176,22 @@ impl Replica {
             replica.quarantined.insert(entry);
             replica.reached("an entry was quarantined");
         }
+        if let Some(token) = token.as_ref().filter(|_| verdict.is_some()) {
+            let claims = token.heads.iter().map(|(scope, seq, hash)| (token.epoch, scope.clone(), *seq, *hash));
+            replica.desk.claims = claims.collect();
+        }
+        if token.as_ref().is_some_and(|token| token.fed > replica.journal.fed()) {
+            // The database was set back without losing anything of its own: positions that it gives out now were given out before.
+            replica.feed_epoch = replica.rng.next_u32();
+            replica.reached("a feed began anew after the database was set back");
+        }
         if let Some(reason) = verdict {
             let floor = token.map_or(0, |token| token.epoch.0).max(replica.epoch.0);
             replica.open_epoch(floor, reason)?;
         }
         let boot = Boot { boot: now.boot, version };
         replica.write(&replica.home_scope(), vec![Fact::Boot(boot)])?;
+        replica.load_desk()?;
         Ok(replica)
     }
 
@@ -254,12 +268,20 @@ impl Replica {
         self.epoch = Epoch(next);
         self.feed_epoch = self.rng.next_u32();
         self.epoch_reason = reason;
-        self.rights_locked = reason != EpochReason::First;
+        // Who has no hub above has nobody to hear; what it holds from now on was granted to this epoch.
+        let above = self.me.capability().issuer != NodeId(0);
+        self.rights_locked = reason != EpochReason::First && above;
         self.token.urgent = true;
         self.events.push(Event::EpochOpened(reason));
         let home = self.home_scope();
         self.own_log(&home)?;
-        Ok(())
+        // Whoever holds rights of an earlier life learns from the openings that it is over, and how far it went.
+        let me = self.actor();
+        let earlier = self.journal.written_by(me.node).filter(|(_, log)| log.id.actor != me);
+        let held = earlier.map(|(_, log)| log.id.scope.clone());
+        let claimed = self.desk.claims.iter().map(|(_, scope, ..)| scope.clone());
+        let scopes: BTreeSet<_> = held.chain(claimed).filter(|scope| matches!(scope, Scope::StoreRights(_))).collect();
+        scopes.iter().try_for_each(|scope| self.own_log(scope).map(|_| ()))
     }
 
     /// Opens the next epoch because somebody showed that this node was set back. A database is not set back while its process
@@ -314,6 +336,11 @@ impl Replica {
         self.token.changed.then_some(self.token.written_ms + self.tuning.token_after_ms)
     }
 
+    /// Something was taken in: the token follows within its time.
+    pub(crate) fn note_fed(&mut self) {
+        self.token.changed = true;
+    }
+
     /// Asks for the token to be written at the next commit.
     pub fn want_token(&mut self) {
         self.token.urgent = true;
@@ -338,17 +365,21 @@ impl Replica {
     pub fn rebuild(&mut self, store: StoreId) -> Result<(), CoreError> {
         // What happened once is not told to watchers, and not counted, a second time.
         let (told, counters) = (self.events.len(), self.counters.clone());
+        let (demand, marks) = (self.desk.demand(), self.desk.marks());
         books::clear(&mut self.overlay, store)?;
-        let scope = Scope::StoreStock(store);
-        let Some(feed) = self.journal.feed(&scope) else { return Ok(()) };
-        for (_, row) in feed_rows(&self.overlay, feed.number, 0, usize::MAX)? {
-            let FeedRow::Entries { log, first, last } = row else { continue };
-            for (seq, item) in entries(&self.overlay, log, first, last)? {
-                self.apply(Place { log, seq }, &item)?;
+        for scope in [Scope::StoreStock(store), Scope::StoreRights(store)] {
+            let Some(feed) = self.journal.feed(&scope) else { continue };
+            for (_, row) in feed_rows(&self.overlay, feed.number, 0, usize::MAX)? {
+                let FeedRow::Entries { log, first, last } = row else { continue };
+                for (seq, item) in entries(&self.overlay, log, first, last)? {
+                    self.apply(Place { log, seq }, &item)?;
+                }
             }
         }
         self.events.truncate(told);
         self.counters = counters;
+        self.desk.set_demand(demand);
+        self.desk.set_marks(marks);
         Ok(())
     }
 
@@ -413,7 +444,11 @@ impl Replica {
         }
         let previous = (0..self.epoch.0).rev().find_map(|epoch| {
             let earlier = LogId { actor: Actor { epoch: Epoch(epoch), ..id.actor }, scope: scope.clone() };
-            self.journal.find(&earlier).map(|(_, log)| (Epoch(epoch), log.head.seq, log.head.hash))
+            let held = self.journal.find(&earlier).map(|(_, log)| (log.head.seq, log.head.hash));
+            // The token may know more of it than what is left of the database.
+            let of_scope = self.desk.claims.iter().filter(|claim| claim.0 == Epoch(epoch) && claim.1 == *scope);
+            let claimed = of_scope.map(|(.., seq, hash)| (*seq, *hash));
+            held.into_iter().chain(claimed).max_by_key(|(seq, _)| *seq).map(|(seq, hash)| (Epoch(epoch), seq, hash))
         });
         let mut nonce = [0; 16];
         self.rng.fill_bytes(&mut nonce);
@@ -432,75 +467,6 @@ impl Replica {
         Ok(number)
     }
 
-    fn is_entitled(&mut self, place: Place, entry: &Entry) -> Result<bool, StoreError> {
-        let log = self.journal.log(place.log).expect("applied entries stand in known logs");
-        let (actor, scope, store) = (log.id.actor, log.id.scope.clone(), StoreId(log.author_store));
-        // A fenced node's own books go on: its tills still need receipts and answers to retries. Nobody else counts them.
-        if actor.node != self.actor().node && !self.fences.admit(&self.journal, &self.overlay, place)? {
-            return Ok(false);
-        }
-        if let Fact::Opaque(opaque) = &entry.fact {
-            self.counters.entries_unknown += 1;
-            if opaque.critical && self.counters.entries_unknown == 1 {
-                self.alarm(format!(
-                    "{scope} holds a critical entry of unknown kind {}: upgrade this node",
-                    opaque.kind
-                ));
-            }
-            return Ok(false);
-        }
-        let role = if store.0 == 0 { Role::Hub } else { Role::Store };
-        let writer = authority::writer(role, store, &scope);
-        let allowed = entry.fact.belongs_in(&scope)
-            && authority::may_write(writer, authority::area(&scope), entry.fact.kind())
-            && self.is_true(actor, &entry.fact)?;
-        if !allowed {
-            self.counters.entries_denied += 1;
-            self.alarm(format!("{actor} wrote kind {} in {scope}, which it may not", entry.fact.kind()));
-        }
-        Ok(allowed)
-    }
-
-    /// Facts that carry signatures of their own are believed only if those hold.
-    fn is_true(&self, author: Actor, fact: &Fact) -> Result<bool, StoreError> {
-        Ok(match fact {
-            Fact::Node(record) => {
-                record.capability.issuer == author.node && {
-                    let chain = self.chain_of(record.capability.clone())?;
-                    verify_chain(&self.me.root_key, self.me.tenant, &chain).is_ok()
-                }
-            }
-            Fact::Fork(proof) => books::node(&self.overlay, proof.log.actor.node)?
-                .is_some_and(|author| proof.verify(&author.log_key, self.me.tenant)),
-            Fact::EpochOpen(_)
-            | Fact::Boot(_)
-            | Fact::Fence(_)
-            | Fact::Store(_)
-            | Fact::Product(_)
-            | Fact::Recall(_)
-            | Fact::Price(_)
-            | Fact::Template(_)
-            | Fact::GoodsReceipt(_)
-            | Fact::Sale(_)
-            | Fact::CountScan(_)
-            | Fact::CountClose(_)
-            | Fact::DayOpen(_)
-            | Fact::DayClose(_)
-            | Fact::Adjustment(_)
-            | Fact::Opaque(_) => true,
-        })
-    }
-
-    /// A capability with its issuers above it, as far as they are known.
-    fn chain_of(&self, capability: Capability) -> Result<Vec<Capability>, StoreError> {
-        let mut chain = vec![capability];
-        while chain[0].issuer != NodeId(0) && chain.len() <= CAPABILITY_CHAIN_MAX {
-            let Some(issuer) = books::node(&self.overlay, chain[0].issuer)? else { break };
-            chain.insert(0, issuer);
-        }
-        Ok(chain)
-    }
-
     fn apply_entitled(&mut self, place: Place, item: &Item) -> Result<(), CoreError> {
         let log = self.journal.log(place.log).expect("applied entries stand in known logs");
         let (actor, scope) = (log.id.actor, log.id.scope.clone());
@@ -509,7 +475,16 @@ impl Replica {
             cells::merge(&mut self.overlay, &mut self.journal, &scope, (actor, place.seq), item)?;
         }
         let context = Context { place, actor, scope: &scope, inline_max: self.tuning.account_inline_max };
-        books::apply(&mut self.overlay, &context, item)?;
+        let accounts = books::apply(&mut self.overlay, &context, item)?;
+        if let Fact::Rights(fact) = &item.entry.fact
+            && planted(Plant::GrantTwice)
+        {
+            self.grant_again(fact)?;
+        }
+        self.touch_rights(actor, &item.entry, accounts)?;
+        if let Scope::StoreStock(store) = scope {
+            self.touch_goods(store, &item.entry)?;
+        }
         if let Fact::Fence(fence) = &item.entry.fact {
             self.reached("a fence was applied");
             self.take_fence(fence.node)?;
@@ -571,7 +546,9 @@ impl Replica {
             .filter(|(_, log)| log.id.actor == actor)
             .map(|(_, log)| (log.id.scope.clone(), log.head.seq, log.head.hash))
             .collect();
-        let token = Token { tenant: self.me.tenant, node: actor.node, epoch: self.epoch, volume: self.volume, heads };
+        let fed = self.journal.fed();
+        let (tenant, node) = (self.me.tenant, actor.node);
+        let token = Token { tenant, node, epoch: self.epoch, volume: self.volume, heads, fed };
         Some(token.to_bytes())
     }
 }

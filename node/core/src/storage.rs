@@ -52,10 +52,20 @@ pub enum Table {
     Quarantine = 18,
     /// Node to its capability.
     Nodes = 19,
+    /// (store, sku, unit, class, actor) to the actor's row of rights.
+    Rights = 20,
+    /// (store, promise) to the promise and what was said about it.
+    Promises = 21,
+    /// (store, sku, unit, promise) of promises that are open.
+    OpenPromises = 22,
+    /// (store, sku, unit) to units of promises, open and closed.
+    Owed = 23,
+    /// (store, transfer, part, content) to the entries that hold it.
+    Transfers = 24,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 20] = [
+pub const TABLES: [Table; 25] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -76,6 +86,11 @@ pub const TABLES: [Table; 20] = [
     Table::Keys,
     Table::Quarantine,
     Table::Nodes,
+    Table::Rights,
+    Table::Promises,
+    Table::OpenPromises,
+    Table::Owed,
+    Table::Transfers,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

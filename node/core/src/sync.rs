@@ -139,10 +139,18 @@ impl Sync {
                 self.interest_changed(replica, id)?;
             }
             Frame::Held(heads) => {
+                let (node, store) = (link.peer.node, link.peer.store);
+                let direct = link.path == Path::Direct;
                 handshake::on_held(replica, link, heads)?;
+                if direct {
+                    replica.note_link(node, store, true);
+                }
                 self.became_ready(id);
             }
-            Frame::Want(wants) => handshake::on_want(replica, link, wants)?,
+            Frame::Want(wants) => {
+                handshake::on_want(replica, link, wants)?;
+                self.interest_changed(replica, id)?;
+            }
             Frame::Entries(entries) => self.on_entries(replica, id, entries)?,
             Frame::Cells(cells) => on_cells(replica, link, cells)?,
             Frame::Ack(acks) => on_ack(replica, link, acks),
@@ -249,6 +257,11 @@ impl Sync {
     /// The links, for status.
     pub fn links(&self) -> impl Iterator<Item = (LinkId, &Link)> {
         self.links.iter()
+    }
+
+    /// A direct link to a node is up and greeted.
+    pub fn has_link(&self, node: NodeId) -> bool {
+        self.links.of_node(node).any(|link| link.path == Path::Direct && link.is_ready())
     }
 
     /// When everything of a store was last known to be here, on our wall clock.
@@ -363,7 +376,11 @@ impl Sync {
         handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));
         link.acknowledge(replica.now.mono_ms, scope.clone(), to);
         if let Some(store) = scope.store().filter(|&store| complete && link.peer.store == store) {
-            self.note_fresh(replica, store);
+            if scope == Scope::StoreStock(store) {
+                self.note_fresh(replica, store);
+            } else if scope == Scope::StoreRights(store) {
+                replica.store_was_heard(store);
+            }
         }
         Ok(())
     }
@@ -372,10 +389,14 @@ impl Sync {
         let link = self.links.get_mut(id).expect("the caller looked it up");
         link.note_clock(pulse.wall_ms, replica.now.wall_ms);
         let (node, store) = (link.peer.node, link.peer.store);
-        let own = Scope::StoreStock(store);
         for (scope, end) in pulse.ends {
-            if scope == own && handshake::cursor(replica, node, &scope)?.1 >= end {
-                self.note_fresh(replica, store);
+            if scope.store() != Some(store) || handshake::cursor(replica, node, &scope)?.1 < end {
+                continue;
+            }
+            match scope {
+                Scope::StoreStock(store) => self.note_fresh(replica, store),
+                Scope::StoreRights(store) => replica.store_was_heard(store),
+                _ => {}
             }
         }
         Ok(())

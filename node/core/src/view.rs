@@ -1,5 +1,8 @@
 //! Reading: the same questions over a committed snapshot or over the batch in progress. Never waits for a commit.
 
+pub mod goods;
+pub mod promises;
+
 use std::collections::BTreeMap;
 
 use stockroom_crdt::capability::Capability;
@@ -13,12 +16,13 @@ use stockroom_crdt::price::Price;
 use stockroom_crdt::product::{Product, Recall};
 use stockroom_crdt::sale::ReceiptNumber;
 use stockroom_crdt::scope::Scope;
+use stockroom_crdt::stock::promise::PromiseId;
 use stockroom_crdt::stock::{Effect, Position};
 
 use crate::books::account::{self, Account, Standing};
 use crate::books::days::{self, Day};
 use crate::books::scans::{self, Scan};
-use crate::books::{cells, sales};
+use crate::books::{cells, rights, sales};
 use crate::journal::{Place, damaged, entry_at};
 use crate::overlay::{last_of_prefix, scan_prefix};
 use crate::storage::{Direction, Snapshot, StoreError, Table};
@@ -230,6 +234,8 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
                     (_, Effect::Move(_)) => account::standing(self.snapshot, store, (position, place), &fact, base)?,
                     (Some((at, _)), Effect::Count(_)) if at == position => Standing::Counts,
                     (_, Effect::Count(_)) => Standing::Covered,
+                    // A count leaves aside what stands aside: only that a sale is written twice matters.
+                    (_, Effect::Aside(_)) => account::standing(self.snapshot, store, (position, place), &fact, None)?,
                 };
                 out.push(HistoryLine { position, place, effect, standing });
             }
@@ -313,6 +319,16 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
     pub fn fences(&self) -> Result<Vec<Fence>, StoreError> {
         let facts = self.decisions(&Scope::Control, kind::FENCE)?.into_iter();
         Ok(facts.filter_map(|fact| if let Fact::Fence(fence) = fact { Some(fence) } else { None }).collect())
+    }
+
+    /// A promise by its name, and the store where its goods are.
+    pub fn promise(&self, id: PromiseId) -> Result<Option<(StoreId, rights::Record)>, StoreError> {
+        for record in self.stores()? {
+            if let Some(held) = rights::record(self.snapshot, record.store, id)? {
+                return Ok(Some((record.store, held)));
+            }
+        }
+        Ok(None)
     }
 
     /// SHA-256 of the request that used a retry key, if one did: a further try will be a replay or a mismatch.

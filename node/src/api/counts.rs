@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use stockroom_core::input::Command;
+use stockroom_core::input::goods::{Doubtful, Uncounted};
 use stockroom_crdt::count::CountScan;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, Sku};
@@ -15,10 +15,10 @@ use utoipa::ToSchema;
 
 use super::goods::{named, packs, unit_of};
 use super::idempotency::{KeyHeader, Keyed, created};
-use super::problem::{Answered, Problem};
+use super::problem::Answered;
 use super::request::Segment;
-use super::values::{Moment, Text};
-use super::{Api, Books, unexpected_entry};
+use super::values::{Moment, Text, Word};
+use super::{Api, unexpected_entry};
 
 /// A counter saw goods in a zone.
 #[derive(Deserialize, ToSchema)]
@@ -38,6 +38,9 @@ pub struct CountScanBody {
     /// `each` or `gram`; the product's if absent.
     #[schema(value_type = Option<String>)]
     unit: Option<Text<Unit>>,
+    /// This settles the zone: what other counters found there before does not count any more.
+    #[serde(default)]
+    settles: bool,
     /// Who counted.
     #[serde(default)]
     #[schema(value_type = String)]
@@ -58,6 +61,8 @@ pub struct CountScanAnswer {
     unit: Text<Unit>,
     /// How many.
     quantity: i64,
+    /// It settles the zone.
+    settles: bool,
     /// Who counted.
     #[schema(value_type = String)]
     staff: Text<Code>,
@@ -70,6 +75,14 @@ pub struct CountScanAnswer {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CountCloseBody {
+    /// What to do with products that must be counted again: `refuse` to close and name them, which is what happens if this is
+    /// absent; `leave-out`, so that their book stays; `accept` those that moved while they were counted, marked for a recount.
+    #[schema(value_type = Option<String>)]
+    doubtful: Option<Text<Doubtful>>,
+    /// What to do with products of the sheet that nobody counted: `keep` their book, which is what happens if this is absent;
+    /// `zero`, which confirms that there is nothing of them.
+    #[schema(value_type = Option<String>)]
+    uncounted: Option<Text<Uncounted>>,
     /// Who closes it.
     #[serde(default)]
     #[schema(value_type = String)]
@@ -110,33 +123,6 @@ pub struct CountLineAnswer {
     recount: Option<&'static str>,
 }
 
-/// A session.
-#[derive(Serialize, ToSchema)]
-pub struct CountAnswer {
-    /// The session.
-    session: u64,
-    /// `open` or `closed`.
-    status: &'static str,
-    /// Its scans while it is open; its closing answered the sums.
-    scans: Vec<CountScanAnswer>,
-}
-
-/// A count session.
-#[utoipa::path(get, path = "/v1/counts/{session}", tag = "counts", params(("session" = u64, Path)),
-    responses((status = 200, body = CountAnswer)))]
-pub async fn show_count(State(api): State<Arc<Api>>, Segment(session): Segment<u64>) -> Answered<Json<CountAnswer>> {
-    let store = api.own_store()?;
-    let read = move |books: &Books<'_>| {
-        let (closed, scans) = books.count_session(store, session)?;
-        if !closed && scans.is_empty() {
-            return Err(Problem::not_found(format!("nobody has scanned for count session {session}")));
-        }
-        let scans = scans.into_iter().map(|scan| CountScanAnswer::new(scan.scan, scan.at_ms)).collect();
-        Ok(Json(CountAnswer { session, status: if closed { "closed" } else { "open" }, scans }))
-    };
-    api.read_much(read).await
-}
-
 /// One scan of a session. The first one opens it; counters choose its number.
 #[utoipa::path(post, path = "/v1/counts/{session}/scans", tag = "counts", params(("session" = u64, Path), KeyHeader),
     request_body = CountScanBody, responses((status = 201, body = CountScanAnswer)))]
@@ -150,7 +136,8 @@ pub async fn create_scan(
         let named = named(books, "", value.sku, value.code).map_err(|problem| problem.without_prefix("."))?;
         let quantity = packs("quantity", value.quantity, named.pack)?;
         let unit = unit_of(books, &named.sku, value.unit)?;
-        Ok(CountScan { session, zone: value.zone.0, sku: named.sku, unit, quantity, staff: value.staff.0 })
+        let (zone, staff) = (value.zone.0, value.staff.0);
+        Ok(CountScan { session, zone, sku: named.sku, unit, quantity, settles: value.settles, staff })
     })?;
     let written = api.write(Command::CountScan(retry, scan)).await;
     let written = written.map_err(|problem| problem.without_prefix("scan."))?;
@@ -158,7 +145,8 @@ pub async fn create_scan(
     Ok(created(written.replayed, CountScanAnswer::new(scan, written.entry.hlc.ms())))
 }
 
-/// Closes a session: the book of every product scanned becomes what was counted, and what moved since.
+/// Closes a session: the book of every product scanned becomes what was counted, and what moved since. Counters who disagree
+/// about a zone stop it until a scan settles that, or their product is left out.
 #[utoipa::path(post, path = "/v1/counts/{session}/close", tag = "counts", params(("session" = u64, Path), KeyHeader),
     request_body = CountCloseBody, responses((status = 201, body = CountCloseAnswer)))]
 pub async fn close_count(
@@ -167,7 +155,10 @@ pub async fn close_count(
     Keyed { value, retry }: Keyed<CountCloseBody>,
 ) -> Answered {
     api.own_store()?;
-    let written = api.write(Command::CountClose { retry, session, staff: value.staff.0 }).await?;
+    let doubtful = value.doubtful.map_or(Doubtful::Refuse, |word| word.0);
+    let uncounted = value.uncounted.map_or(Uncounted::Keep, |word| word.0);
+    let close = Command::CountClose { retry, session, staff: value.staff.0, doubtful, uncounted };
+    let written = api.write(close).await?;
     let Fact::CountClose(close) = written.entry.fact else { return unexpected_entry() };
     let lines = close.lines.into_iter().map(|line| CountLineAnswer {
         sku: Text(line.sku),
@@ -186,14 +177,52 @@ pub async fn close_count(
 }
 
 impl CountScanAnswer {
-    fn new(scan: CountScan, at_ms: u64) -> Self {
+    /// A scan as it was written.
+    pub fn new(scan: CountScan, at_ms: u64) -> Self {
         Self {
             zone: Text(scan.zone),
             sku: Text(scan.sku),
             unit: Text(scan.unit),
             quantity: scan.quantity,
+            settles: scan.settles,
             staff: Text(scan.staff),
             scanned_at: Text(Moment(at_ms)),
+        }
+    }
+}
+
+impl Word for Doubtful {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "refuse" => Ok(Self::Refuse),
+            "leave-out" => Ok(Self::LeaveOut),
+            "accept" => Ok(Self::Accept),
+            _ => Err("is not one of refuse, leave-out, accept".into()),
+        }
+    }
+
+    fn write(&self) -> String {
+        match self {
+            Self::Refuse => "refuse".into(),
+            Self::LeaveOut => "leave-out".into(),
+            Self::Accept => "accept".into(),
+        }
+    }
+}
+
+impl Word for Uncounted {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "keep" => Ok(Self::Keep),
+            "zero" => Ok(Self::Zero),
+            _ => Err("is neither keep nor zero".into()),
+        }
+    }
+
+    fn write(&self) -> String {
+        match self {
+            Self::Keep => "keep".into(),
+            Self::Zero => "zero".into(),
         }
     }
 }

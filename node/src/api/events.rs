@@ -2,6 +2,8 @@
 //!
 //! Nothing is kept for a client that is away: one that lost events is told how many, and reads what it needs again.
 
+mod promises;
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,7 +15,9 @@ use axum::response::sse::{Event as Frame, KeepAlive, Sse};
 use serde::Serialize;
 use serde_json::{Value, json};
 use stockroom_core::input::Event;
+use stockroom_core::status::Status;
 use stockroom_crdt::entry::{Fact, kind};
+use stockroom_crdt::transfer::TransferId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 use utoipa::ToSchema;
@@ -23,6 +27,8 @@ use super::limits::STREAM_PULSE;
 use super::problem::{Answered, Kind, Problem};
 use super::values::{Moment, ReceiptId, Text, Word, now_ms};
 use crate::handle::NumberedEvent;
+
+pub use promises::ApiEvent;
 
 /// A CloudEvent (`cloudevents/spec` 1.0.2, JSON format).
 #[derive(Serialize, ToSchema)]
@@ -61,6 +67,10 @@ pub async fn follow_events(State(api): State<Arc<Api>>, headers: HeaderMap) -> A
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let mut follower = Follower {
         receiver: api.handle.events(),
+        told: api.told.subscribe(),
+        locked: api.handle.status().rights_locked,
+        told_count: 0,
+        status: api.handle.statuses(),
         stopping: api.stopping.clone(),
         expected: None,
         ready: VecDeque::new(),
@@ -81,11 +91,25 @@ pub async fn follow_events(State(api): State<Arc<Api>>, headers: HeaderMap) -> A
 struct Follower {
     api: Arc<Api>,
     receiver: broadcast::Receiver<NumberedEvent>,
+    /// What happens at the API only.
+    told: broadcast::Receiver<ApiEvent>,
+    /// Whether rights are locked, as this client was told.
+    locked: bool,
+    /// How many events of the API this client was told, for their ids.
+    told_count: u64,
+    status: watch::Receiver<Arc<Status>>,
     stopping: watch::Receiver<bool>,
     /// The number that comes next, if nothing is lost.
     expected: Option<u64>,
     ready: VecDeque<CloudEvent>,
     _permit: OwnedSemaphorePermit,
+}
+
+/// What a follower waits for.
+enum Heard {
+    Core(Result<NumberedEvent, RecvError>),
+    Api(ApiEvent),
+    Status,
 }
 
 impl Follower {
@@ -101,18 +125,22 @@ impl Follower {
     async fn next(&mut self) -> Option<Frame> {
         while self.ready.is_empty() {
             // What has happened is told before the stream ends.
-            let received = tokio::select! {
+            let heard = tokio::select! {
                 biased;
-                received = self.receiver.recv() => received,
+                received = self.receiver.recv() => Heard::Core(received),
+                Ok(told) = self.told.recv() => Heard::Api(told),
+                Ok(()) = self.status.changed() => Heard::Status,
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
             };
-            match received {
-                Ok(event) => self.take(&event),
-                Err(RecvError::Lagged(missed)) => {
+            match heard {
+                Heard::Core(Ok(event)) => self.take(&event),
+                Heard::Core(Err(RecvError::Lagged(missed))) => {
                     self.lost(Some(missed));
                     self.expected = None;
                 }
-                Err(RecvError::Closed) => return None,
+                Heard::Core(Err(RecvError::Closed)) => return None,
+                Heard::Api(told) => self.tell(told),
+                Heard::Status => self.look_at_locks(),
             }
         }
         let event = self.ready.pop_front()?;
@@ -129,6 +157,23 @@ impl Follower {
         let (kind, subject, data) = describe(&self.api, &event.event);
         let id = format!("{}/{}", self.start(), event.number);
         let event = self.event(id, kind, event.at_ms, subject, data);
+        self.ready.push_back(event);
+    }
+
+    fn look_at_locks(&mut self) {
+        let locked = self.status.borrow_and_update().rights_locked;
+        if locked != self.locked {
+            self.locked = locked;
+            self.tell(ApiEvent::locked(locked));
+        }
+    }
+
+    /// Events of the API have no number of their own: nobody is told how many of them were lost.
+    fn tell(&mut self, told: ApiEvent) {
+        let now = now_ms();
+        let id = format!("{}/api-{now}-{}", self.start(), self.told_count);
+        self.told_count += 1;
+        let event = self.event(id, told.kind, now, told.subject, told.data);
         self.ready.push_back(event);
     }
 
@@ -162,10 +207,11 @@ fn describe(api: &Api, event: &Event) -> (&'static str, Option<String>, Value) {
     match event {
         Event::Entry { scope, kind, place } => {
             let entry = api.read(|books| Ok(books.entry(*place)?)).ok().flatten();
+            let word = kind_word(*kind, entry.as_ref().map(|entry| &entry.fact));
             let (subject, mut data) = entry.map_or((None, json!({})), |entry| about(scope.store(), &entry.fact));
             data["scope"] = json!(scope.to_string());
             data["seq"] = json!(place.seq);
-            (kind_word(*kind), subject.or_else(|| Some(scope.to_string())), data)
+            (word, subject.or_else(|| Some(scope.to_string())), data)
         }
         Event::Connected(node) => ("peer.connected", Some(format!("node/{}", node.0)), json!({ "node": node.0 })),
         Event::Disconnected(node) => ("peer.disconnected", Some(format!("node/{}", node.0)), json!({ "node": node.0 })),
@@ -177,6 +223,7 @@ fn describe(api: &Api, event: &Event) -> (&'static str, Option<String>, Value) {
 /// Subject and data of what an entry says. No personal data: ids only.
 fn about(store: Option<stockroom_crdt::ids::StoreId>, fact: &Fact) -> (Option<String>, Value) {
     let sku = |sku: &stockroom_crdt::ids::Sku| Some(format!("product/{sku}"));
+    let transfer = |id: TransferId, data| (Some(format!("transfer/{id}")), data);
     match fact {
         Fact::Sale(sale) => {
             let id = |number| store.map(|store| ReceiptId { store, number }.write());
@@ -210,16 +257,29 @@ fn about(store: Option<stockroom_crdt::ids::StoreId>, fact: &Fact) -> (Option<St
             (sku(&scan.sku), json!({ "session": scan.session, "sku": scan.sku.as_str(), "quantity": scan.quantity }))
         }
         Fact::CountClose(close) => (None, json!({ "session": close.session, "lines": close.lines.len() })),
+        Fact::Decision(decision) => {
+            let data = json!({
+                "sku": decision.sku.as_str(), "quantity": decision.quantity, "resale": decision.resale,
+            });
+            (sku(&decision.sku), data)
+        }
+        Fact::TransferAsk(ask) => transfer(ask.id, json!({ "from": ask.from.0, "lines": ask.lines.len() })),
+        Fact::TransferShip(ship) => transfer(ship.id, json!({ "to": ship.to.0, "lines": ship.lines.len() })),
+        Fact::TransferReceive(receive) => {
+            let data = json!({ "from": receive.from.0, "lines": receive.lines.len(), "differences": receive.differences.len() });
+            transfer(receive.id, data)
+        }
+        Fact::CountOpen(open) => (None, json!({ "session": open.session, "lines": open.lines.len() })),
         Fact::DayOpen(day) => (None, json!({ "business_day": day.number })),
         Fact::DayClose(day) => (None, json!({ "business_day": day.number })),
         Fact::Node(record) => (Some(format!("node/{}", record.capability.node.0)), json!({})),
         Fact::Fence(fence) => (Some(format!("node/{}", fence.node.0)), json!({ "reason": fence.reason.as_str() })),
         Fact::Store(record) => (Some(format!("store/{}", record.store.0)), json!({ "store": record.store.0 })),
-        Fact::EpochOpen(_) | Fact::Boot(_) | Fact::Fork(_) | Fact::Template(_) | Fact::Opaque(_) => (None, json!({})),
+        other => promises::about(other).unwrap_or((None, json!({}))),
     }
 }
 
-fn kind_word(number: u16) -> &'static str {
+fn kind_word(number: u16, fact: Option<&Fact>) -> &'static str {
     match number {
         kind::EPOCH_OPEN => "log.opened",
         kind::BOOT => "node.started",
@@ -238,6 +298,11 @@ fn kind_word(number: u16) -> &'static str {
         kind::DAY_OPEN => "day.opened",
         kind::DAY_CLOSE => "day.closed",
         kind::ADJUSTMENT => "stock.adjusted",
-        _ => "entry.unknown",
+        kind::DECISION => "quarantine.decided",
+        kind::TRANSFER_ASK => "transfer.asked",
+        kind::TRANSFER_SHIP => "transfer.shipped",
+        kind::TRANSFER_RECEIVE => "transfer.received",
+        kind::COUNT_OPEN => "count.opened",
+        other => promises::word(other, fact).unwrap_or("entry.unknown"),
     }
 }

@@ -56,7 +56,7 @@ async fn run(api: &Api, request: Request, next: Next, route: &str) -> Response {
     let Ok(_room) = api.requests.try_acquire() else {
         return Problem::new(Kind::Overloaded, "too many requests are being answered").into_response();
     };
-    let slow = [super::import::PATH, super::backup::PATH].contains(&route);
+    let slow = [super::import::PATH, super::backup::PATH, super::exports::SALES_PATH].contains(&route);
     let limit = if slow { SLOW_TIMEOUT } else { REQUEST_TIMEOUT };
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
@@ -136,8 +136,18 @@ const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), IpAddr
 const OPEN_ROUTE: &str = "/healthz";
 
 /// What a till on the LAN has no business with.
-const LOOPBACK_ONLY: [&str; 5] =
-    ["/v1/backup", "/v1/enrolment-tokens", "/v1/nodes/{node}/fence", "/v1/test/isolate", "/metrics"];
+const LOOPBACK_ONLY: [&str; 10] = [
+    "/v1/backup",
+    "/v1/consents",
+    "/v1/enrolment-tokens",
+    "/v1/exports/outages",
+    super::exports::SALES_PATH,
+    "/v1/nodes/{node}/fence",
+    "/v1/nodes/{node}/write-off",
+    super::policies::PATH,
+    "/v1/test/isolate",
+    "/metrics",
+];
 
 const HEADERS: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

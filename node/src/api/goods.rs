@@ -106,9 +106,14 @@ pub struct AdjustmentBody {
     unit: Option<Text<Unit>>,
     /// By how much, not 0.
     delta: i64,
-    /// Why: damage, theft, own use, found goods.
-    #[schema(value_type = String)]
+    /// Why. The standard words are `damage`, `theft`, `own-use`, `expired` and `sample`, which take goods away, `found`, which
+    /// adds, and `other`; any other text of at most 32 bytes is taken as it is.
+    #[schema(value_type = String, example = "damage")]
     reason: Text<Code>,
+    /// Which lot, if somebody looked.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    lot: Text<Code>,
     /// By whom.
     #[serde(default)]
     #[schema(value_type = String)]
@@ -134,6 +139,9 @@ pub struct AdjustmentAnswer {
     /// Why.
     #[schema(value_type = String)]
     reason: Text<Code>,
+    /// Which lot; empty if nobody looked.
+    #[schema(value_type = String)]
+    lot: Text<Code>,
     /// By whom.
     #[schema(value_type = String)]
     staff: Text<Code>,
@@ -181,8 +189,8 @@ pub async fn create_adjustment(State(api): State<Arc<Api>>, Keyed { value, retry
     let store = api.own_store()?;
     check_quantity("delta", value.delta)?;
     let unit = api.read(|books| unit_of(books, &value.sku.0, value.unit))?;
-    let adjustment =
-        Adjustment { sku: value.sku.0, unit, delta: value.delta, reason: value.reason.0, staff: value.staff.0 };
+    let AdjustmentBody { sku, delta, reason, lot, staff, .. } = value;
+    let adjustment = Adjustment { sku: sku.0, unit, delta, reason: reason.0, lot: lot.0, staff: staff.0 };
     let written = api.write(Command::Adjust(retry, adjustment)).await;
     let written = written.map_err(|problem| problem.without_prefix("adjustment."))?;
     let Fact::Adjustment(adjustment) = written.entry.fact else { return unexpected_entry() };
@@ -193,6 +201,7 @@ pub async fn create_adjustment(State(api): State<Arc<Api>>, Keyed { value, retry
         unit: Text(adjustment.unit),
         delta: adjustment.delta,
         reason: Text(adjustment.reason),
+        lot: Text(adjustment.lot),
         staff: Text(adjustment.staff),
     };
     Ok(created(written.replayed, answer))

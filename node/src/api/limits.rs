@@ -61,3 +61,21 @@ pub const AGE_MAX: u8 = 99;
 
 /// Pieces in one pack: a container of small parts.
 pub const PACK_MAX: u32 = 1_000_000;
+
+/// How long a reservation may wait for rights from elsewhere, milliseconds: a customer waits for a page no longer.
+pub const RESERVE_WAIT_MS_MAX: u64 = 5_000;
+
+/// Pause before a waiting reservation asks again: rows of rights come in bursts.
+pub const RESERVE_AGAIN: Duration = Duration::from_millis(20);
+
+/// How long an unconfirmed reservation may be held, seconds: a week, as for rules.
+pub const HOLD_S_MAX: u64 = 7 * 86_400;
+
+/// Entries about rights that one answer shows; the newest ones if there are more.
+pub const TRAIL_MAX: usize = 200;
+
+/// Tasks of one kind in one answer: more than a shift can do.
+pub const TASKS_MAX: usize = 1_000;
+
+/// Events of the API that wait for a slow client.
+pub const TOLD_MAX: usize = 256;

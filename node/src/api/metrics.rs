@@ -29,6 +29,13 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Route, Histogram, fn() -> Histogram>,
     sales: Counter,
+    reservations: Family<Outcome, Counter>,
+}
+
+/// What came of a reservation: `hard`, `soft` or `no`.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
 }
 
 /// A route, never a path: paths carry SKUs and numbers.
@@ -49,8 +56,11 @@ impl Metrics {
         registry.register_with_unit("http_request_duration", "Time to answer", Unit::Seconds, requests.clone());
         let sales = Counter::default();
         registry.register("sales", "Sales rung up over the API since the start", sales.clone());
+        let reservations: Family<Outcome, Counter> = Family::default();
+        let help = "Reservations asked for over the API since the start, by what came of them";
+        registry.register("reservations", help, reservations.clone());
         registry.register_collector(Box::new(Node { handle: handle.clone(), links: info.links.clone() }));
-        Self { registry, requests, sales }
+        Self { registry, requests, sales, reservations }
     }
 
     /// A request was answered.
@@ -62,6 +72,11 @@ impl Metrics {
     /// A sale was rung up.
     pub fn sold(&self) {
         self.sales.inc();
+    }
+
+    /// A reservation was answered.
+    pub fn reserved(&self, outcome: &'static str) {
+        self.reservations.get_or_create(&Outcome { outcome }).inc();
     }
 }
 
@@ -131,7 +146,7 @@ impl Node {
     }
 }
 
-fn counters(status: &Status) -> [(&'static str, &'static str, u64); 8] {
+fn counters(status: &Status) -> [(&'static str, &'static str, u64); 10] {
     let counters = &status.counters;
     [
         ("commits", "Commits made durable", counters.commits),
@@ -142,6 +157,8 @@ fn counters(status: &Status) -> [(&'static str, &'static str, u64); 8] {
         ("times_suspect", "Entries from too far in the future", counters.times_suspect),
         ("forks", "Forks seen", counters.forks),
         ("peer_faults", "Links closed for a fault of the peer", counters.peer_faults),
+        ("promises_shorted", "Promises of this node whose goods were missing", counters.shorted),
+        ("promises_compensated", "Promises of this node for which something was given instead", counters.compensated),
     ]
 }
 

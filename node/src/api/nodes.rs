@@ -15,6 +15,7 @@ use stockroom_crdt::money::Currency;
 use utoipa::ToSchema;
 
 use super::Api;
+use super::near::Degrees;
 use super::problem::{Answered, Kind, Problem};
 use super::request::{Body, Segment};
 use super::values::{Moment, Text, moment};
@@ -90,6 +91,8 @@ pub struct TokenBody {
     zone: Option<Text<Code>>,
     /// Minutes after midnight at which its day rolls over.
     rollover_min: Option<u16>,
+    /// Where it is: the nearest store is looked at first when goods are reserved.
+    coordinates: Option<Degrees>,
     /// For how long the token is good, at most 24 hours.
     valid_s: Option<u64>,
 }
@@ -170,6 +173,7 @@ pub async fn create_enrolment_token(State(api): State<Arc<Api>>, Body { value, .
         currency: value.currency.map(|text| text.0),
         zone: value.zone.map(|text| text.0),
         rollover_min: value.rollover_min,
+        coordinates: value.coordinates.map(|degrees| degrees.read("coordinates")).transpose()?,
         valid_ms: value.valid_s.map(|seconds| seconds.saturating_mul(1000)),
     };
     let issued = issue_token(&api.handle, &api.info, order).await.map_err(|error| match error {

@@ -212,6 +212,16 @@ impl Problem {
         LineError { line, field: self.field, detail }
     }
 
+    /// The field at fault, if there is one.
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    /// What went wrong, in words.
+    pub fn said(&self) -> &str {
+        &self.detail
+    }
+
     /// Which kind it is.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -12,6 +12,7 @@ use stockroom_core::journal::Place;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tender};
 use utoipa::{IntoParams, ToSchema};
 
@@ -130,6 +131,10 @@ pub struct SaleLineAnswer {
     /// Where returned goods were bought.
     #[serde(skip_serializing_if = "Option::is_none")]
     original: Option<OriginalBody>,
+    /// What becomes of goods that came back; only then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    disposition: Option<Text<Disposition>>,
 }
 
 /// Takes a whole receipt back.
@@ -284,6 +289,8 @@ impl SaleAnswer {
 impl SaleLineAnswer {
     fn new(store: StoreId, number: usize, line: SaleLine) -> Self {
         let amount = line.amount();
+        let came_back = line.quantity < 0 || line.disposition != Disposition::Resale;
+        let disposition = came_back.then_some(line.disposition);
         let tax = line.tax.map(|tax| TaxBody { code: Text(tax.code), rate_bp: tax.rate_bp, amount: tax.amount });
         let original =
             line.original.map(|(number, line)| OriginalBody { receipt: Text(ReceiptId { store, number }), line });
@@ -301,6 +308,7 @@ impl SaleLineAnswer {
             overridden: line.overridden,
             lot: Text(line.lot),
             original,
+            disposition: disposition.map(Text),
         }
     }
 }

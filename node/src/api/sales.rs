@@ -13,6 +13,7 @@ use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, Sku, StoreId, TillId};
 use stockroom_crdt::limits::{AMOUNT_MAX, FISCAL_BYTES_MAX, LINES_MAX, TENDERS_MAX};
 use stockroom_crdt::money::{Currency, Unit, extend};
+use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::sale::{Tax, Tender, TenderKind};
 use utoipa::ToSchema;
 
@@ -97,6 +98,11 @@ pub struct SaleLineBody {
     lot: Text<Code>,
     /// Where returned goods were bought.
     original: Option<OriginalBody>,
+    /// What becomes of returned goods: `resale` puts them back on the shelf, `quarantine` sets them aside until somebody
+    /// decides, `scrap` throws them away. Only the first adds to stock on hand.
+    #[serde(default)]
+    #[schema(value_type = String, example = "resale")]
+    disposition: Text<Disposition>,
 }
 
 /// Tax on a line, as the till computed it.
@@ -257,6 +263,7 @@ impl SaleLineBody {
             }),
             lot: self.lot.0.clone(),
             original: self.original.as_ref().map(|original| (original.receipt.0.number, original.line)),
+            disposition: self.disposition.0,
         }
     }
 }

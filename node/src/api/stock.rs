@@ -1,5 +1,7 @@
 //! Stock on hand, and why a figure is what it is.
 
+mod words;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,10 +9,10 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use stockroom_core::books::account::{Account, Standing};
 use stockroom_core::view::HistoryLine;
-use stockroom_crdt::entry::{Entry, Fact};
-use stockroom_crdt::ids::{Actor, Code, Sku, StoreId};
+use stockroom_crdt::ids::{Actor, Sku, StoreId};
 use stockroom_crdt::money::Unit;
-use stockroom_crdt::stock::{Cause, Counted, Effect, Movement};
+use stockroom_crdt::stock::rights::Account as RightsAccount;
+use stockroom_crdt::stock::{Counted, Effect};
 use utoipa::{IntoParams, ToSchema};
 
 use super::limits::HISTORY_MAX;
@@ -18,7 +20,8 @@ use super::problem::{Answered, Problem};
 use super::products::page_limit;
 use super::request::{Params, Segment};
 use super::stores::Knowledge;
-use super::values::{Moment, ReceiptId, Text, Word};
+use super::trail::TrailAnswer;
+use super::values::{Moment, Text};
 use super::{Api, Books};
 
 /// Stock on hand of one product at one store.
@@ -35,6 +38,10 @@ pub struct StockAnswer {
     unit: Text<Unit>,
     /// Pieces or grams in the book; negative when more was sold than was ever booked in.
     on_hand: i64,
+    /// Units that came back and wait for a decision; not on hand.
+    quarantined: i64,
+    /// Units that came back and were thrown away.
+    scrapped: i64,
     /// How many movements came after the count on which it rests.
     movements: u64,
     /// That count, if there was one.
@@ -95,6 +102,8 @@ pub struct HistoryAnswer {
     omitted: usize,
     /// Every entry: first what the count covers, then the count, then what moved after it.
     entries: Vec<HistoryEntry>,
+    /// Which rights to these goods moved where, and what was promised of them.
+    rights: TrailAnswer,
 }
 
 /// One entry behind a figure.
@@ -102,14 +111,20 @@ pub struct HistoryAnswer {
 pub struct HistoryEntry {
     /// What happened, in words.
     what: String,
-    /// `sale`, `receipt`, `adjustment` or `count`.
+    /// `sale`, `receipt`, `adjustment`, `issue`, `decision`, `shipment`, `transfer` or `count`.
     kind: &'static str,
     /// When it happened at the till or at the door.
     #[schema(value_type = String, format = DateTime)]
     at: Text<Moment>,
-    /// By how much it changed the book; absent for a count.
+    /// By how much it changed the book; absent for a count, and for what only stands aside.
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<i64>,
+    /// By how much it changed what is in quarantine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quarantined: Option<i64>,
+    /// How many it threw away of what had come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scrapped: Option<i64>,
     /// What a count found.
     #[serde(skip_serializing_if = "Option::is_none")]
     counted: Option<i64>,
@@ -147,10 +162,10 @@ pub struct StockParams {
 #[into_params(parameter_in = Query)]
 pub struct AccountParams {
     /// The store; this node's own if absent.
-    store: Option<u32>,
+    pub store: Option<u32>,
     /// `each` or `gram`; the product's if absent.
     #[param(value_type = Option<String>)]
-    unit: Option<Text<Unit>>,
+    pub unit: Option<Text<Unit>>,
 }
 
 /// Stock on hand of a store.
@@ -201,8 +216,9 @@ pub async fn show_history(
         let mut entries = explain(books, store, lines)?;
         let omitted = entries.len().saturating_sub(HISTORY_MAX);
         entries.drain(..omitted);
+        let rights = TrailAnswer::of(books, &RightsAccount { store, sku: sku.clone(), unit })?;
         let stock = StockAnswer::of(books, (sku, unit), account)?;
-        Ok(Json(HistoryAnswer { knowledge, stock, omitted, entries }))
+        Ok(Json(HistoryAnswer { knowledge, stock, omitted, entries, rights }))
     };
     api.read_much(read).await
 }
@@ -221,6 +237,8 @@ impl StockAnswer {
             sku: Text(sku),
             unit: Text(unit),
             on_hand: account.on_hand.quantity,
+            quarantined: account.aside.quarantined,
+            scrapped: account.aside.scrapped,
             movements: account.on_hand.movements,
             counted: account.base.map(|(_, base)| counted(base)),
             recount: account.on_hand.recount.map(|recount| recount.as_str()),
@@ -229,7 +247,7 @@ impl StockAnswer {
 }
 
 /// The account that is asked for: in the unit given, or in the product's, or in the one that there is.
-fn account(
+pub fn account(
     books: &Books<'_>,
     store: StoreId,
     sku: &Sku,
@@ -253,7 +271,8 @@ fn account(
 
 /// Puts what the figure does not add first, then the count, then what moved after it, and sums up.
 fn explain(books: &Books<'_>, store: StoreId, lines: Vec<HistoryLine>) -> Answered<Vec<HistoryEntry>> {
-    let counts = |line: &HistoryLine| line.standing == Standing::Counts;
+    let is_aside = |line: &HistoryLine| matches!(line.effect, Effect::Aside(_));
+    let counts = |line: &HistoryLine| line.standing == Standing::Counts && !is_aside(line);
     let is_base = |line: &HistoryLine| counts(line) && matches!(line.effect, Effect::Count(_));
     let rank = |line: &HistoryLine| match (counts(line), is_base(line)) {
         (false, _) => 0,
@@ -265,18 +284,31 @@ fn explain(books: &Books<'_>, store: StoreId, lines: Vec<HistoryLine>) -> Answer
     let mut running = 0_i64;
     let mut entries = Vec::with_capacity(lines.len());
     for line in lines {
-        let (at_ms, change, counted, kind) = match &line.effect {
-            Effect::Move(Movement { delta, at_ms, cause }) => (*at_ms, Some(*delta), None, kind(cause)),
-            Effect::Count(counted) => (counted.scanned_ms, None, Some(counted.quantity), "count"),
+        let (mut change, mut counted, mut aside) = (None, None, (0, 0));
+        let (at_ms, kind) = match &line.effect {
+            Effect::Move(moved) => {
+                change = Some(moved.delta);
+                (moved.at_ms, words::kind(&moved.cause))
+            }
+            Effect::Count(count) => {
+                counted = Some(count.quantity);
+                (count.scanned_ms, "count")
+            }
+            Effect::Aside(moved) => {
+                aside = (moved.quarantined, moved.scrapped);
+                (moved.at_ms, words::kind(&moved.cause))
+            }
         };
         if counts(&line) {
             running = counted.unwrap_or_else(|| running.saturating_add(change.unwrap_or(0)));
         }
         entries.push(HistoryEntry {
-            what: words(store, &line.effect, books.entry(line.place)?.as_ref()),
+            what: words::of(store, &line.effect, books.entry(line.place)?.as_ref()),
             kind,
             at: Text(Moment(at_ms)),
             change,
+            quarantined: Some(aside.0).filter(|units| *units != 0),
+            scrapped: Some(aside.1).filter(|units| *units != 0),
             counted,
             covered: line.standing == Standing::Covered,
             repeated: line.standing == Standing::Repeated,
@@ -286,52 +318,4 @@ fn explain(books: &Books<'_>, store: StoreId, lines: Vec<HistoryLine>) -> Answer
         });
     }
     Ok(entries)
-}
-
-fn kind(cause: &Cause) -> &'static str {
-    match cause {
-        Cause::Sale(_) => "sale",
-        Cause::Receipt(_) => "receipt",
-        Cause::Adjustment(_) => "adjustment",
-    }
-}
-
-/// What an entry did, as one person tells another.
-fn words(store: StoreId, effect: &Effect, entry: Option<&Entry>) -> String {
-    let fact = entry.map(|entry| &entry.fact);
-    match effect {
-        Effect::Move(Movement { delta, cause: Cause::Sale(number), .. }) => {
-            let receipt = ReceiptId { store, number: *number }.write();
-            let (verb, tail) = match fact {
-                Some(Fact::Sale(sale)) => {
-                    let verb = match (sale.voids, *delta > 0) {
-                        (Some(_), _) => "voided",
-                        (None, true) => "taken back",
-                        (None, false) => "sold",
-                    };
-                    (verb, format!(", till {} no. {}{}", number.till.0, sale.till_seq, by(&sale.cashier)))
-                }
-                _ => ("sold", String::new()),
-            };
-            format!("{} {verb} on receipt {receipt}{tail}", delta.unsigned_abs())
-        }
-        Effect::Move(Movement { delta, cause: Cause::Receipt(document), .. }) => {
-            let staff = if let Some(Fact::GoodsReceipt(receipt)) = fact { by(&receipt.staff) } else { String::new() };
-            let under = if document.is_empty() { String::new() } else { format!(" under {document}") };
-            format!("{delta} received{under}{staff}")
-        }
-        Effect::Move(Movement { delta, cause: Cause::Adjustment(reason), .. }) => {
-            let staff =
-                if let Some(Fact::Adjustment(adjustment)) = fact { by(&adjustment.staff) } else { String::new() };
-            format!("corrected by {delta:+}: {reason}{staff}")
-        }
-        Effect::Count(counted) => {
-            let staff = if let Some(Fact::CountClose(close)) = fact { by(&close.staff) } else { String::new() };
-            format!("{} counted in session {}{staff}", counted.quantity, counted.session)
-        }
-    }
-}
-
-fn by(staff: &Code) -> String {
-    if staff.is_empty() { String::new() } else { format!(", by {staff}") }
 }

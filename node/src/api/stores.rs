@@ -11,6 +11,7 @@ use stockroom_crdt::money::Currency;
 use utoipa::ToSchema;
 
 use super::days::{DayAnswer, last_days};
+use super::near::Degrees;
 use super::problem::{Answered, Problem};
 use super::request::Segment;
 use super::values::{Moment, Text, now_ms};
@@ -54,6 +55,9 @@ pub struct StoreAnswer {
     zone: Text<Code>,
     /// Minutes after midnight at which its day rolls over.
     rollover_min: u16,
+    /// Where it is; absent if nobody said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coordinates: Option<Degrees>,
     /// The node that keeps its goods.
     home: u32,
     /// Takings of its last days, oldest first.
@@ -118,6 +122,13 @@ impl Knowledge {
     }
 }
 
+impl Knowledge {
+    /// How old it is, in seconds; nothing if the store was never heard.
+    pub fn age_s(&self) -> Option<u64> {
+        self.age_s
+    }
+}
+
 impl StoreAnswer {
     fn of(api: &Api, books: &Books<'_>, record: StoreRecord, days: usize) -> Answered<Self> {
         // A store that came between the last status and this snapshot is not in the status yet.
@@ -130,6 +141,7 @@ impl StoreAnswer {
             currency: Text(record.currency),
             zone: Text(record.zone),
             rollover_min: record.rollover_min,
+            coordinates: record.coordinates.map(Degrees::of),
             home: record.home.0,
             days: last_days(books, record.store, days)?,
             accounts: None,

@@ -1,7 +1,9 @@
 //! The whole API over real cores in memory: a hub and a store with a link between them.
 
 mod description;
+mod goods;
 mod listeners;
 mod pair;
 mod problems;
+mod reservations;
 mod work;

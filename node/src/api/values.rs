@@ -7,7 +7,11 @@ use stockroom_crdt::gtin::{Embedded, Gtin};
 use stockroom_crdt::ids::{Actor, Code, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::product::Channel;
+use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::sale::{ReceiptNumber, TenderKind};
+use stockroom_crdt::stock::promise::PromiseId;
+use stockroom_crdt::stock::transit::State;
+use stockroom_crdt::transfer::TransferId;
 
 /// A value that is a text in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,6 +122,39 @@ impl Word for TenderKind {
     }
 }
 
+impl Word for Disposition {
+    fn read(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| "is not one of resale, quarantine, scrap".into())
+    }
+
+    fn write(&self) -> String {
+        self.as_str().into()
+    }
+}
+
+impl Word for State {
+    fn read(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| "is not one of asked, in-transit, received".into())
+    }
+
+    fn write(&self) -> String {
+        self.as_str().into()
+    }
+}
+
+impl Word for TransferId {
+    fn read(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('-').and_then(|(store, number)| Some((digits(store)?, digits(number)?)));
+        let id = parts.map(|(store, number)| Self { store: StoreId(store), number });
+        let id = id.filter(|id| id.number < Self::NUMBER_END);
+        id.ok_or_else(|| "is not the number of a transfer, store-number, e.g. 12-4839201755".into())
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Word for Channel {
     fn read(text: &str) -> Result<Self, String> {
         Self::parse(text).ok_or_else(|| "is not one of till, pickup, delivery".into())
@@ -149,6 +186,16 @@ impl Word for Actor {
     fn read(text: &str) -> Result<Self, String> {
         let parts = text.split_once('.').and_then(|(node, epoch)| Some((node.parse().ok()?, epoch.parse().ok()?)));
         parts.map(|(node, epoch)| Self::new(node, epoch)).ok_or_else(|| "is not node.epoch".into())
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Word for PromiseId {
+    fn read(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| "is not the name of a reservation, e.g. 1.1-00000000000000ff".into())
     }
 
     fn write(&self) -> String {

@@ -194,10 +194,23 @@ fn why(client: &Client, sku: &str, store: &str) -> Result<(), Failure> {
         [word(&entry["at"]), word(&entry["what"]), running, log]
     });
     table::print(["when", "what", "on hand", "in the log of"], entries);
+    let moved = rows(&history["rights"]["entries"]).map(|entry| {
+        let log = format!("{} #{}", word(&entry["writer"]), word(&entry["seq"]));
+        [word(&entry["at"]), word(&entry["what"]), log]
+    });
+    section(
+        "Nothing of it was ever promised.",
+        ["when", "what moved the rights, newest first", "in the log of"],
+        moved,
+    );
+    if history["rights"]["omitted"] == true {
+        out!("Older entries about rights are left out.");
+    }
     Ok(())
 }
 
-fn age_of(knowledge: &Value) -> String {
+/// How old what follows is.
+pub fn age_of(knowledge: &Value) -> String {
     let store = word(&knowledge["store"]);
     match knowledge["age_s"].as_u64() {
         None => format!("Store {store}: never heard of since it joined."),
@@ -218,12 +231,13 @@ fn section<const N: usize>(empty: &str, headings: [&str; N], rows: impl Iterator
     if rows.is_empty() { out!("{empty}") } else { table::print(headings, rows) }
 }
 
-fn rows(list: &Value) -> impl Iterator<Item = &Value> {
+/// The items of a list.
+pub fn rows(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().into_iter().flatten()
 }
 
 /// A value as people read it.
-fn word(value: &Value) -> String {
+pub fn word(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => "-".into(),
@@ -239,7 +253,7 @@ fn money(minor: &Value) -> String {
 }
 
 /// A SKU in a path or query: of what it may consist of, only the slash means something there.
-fn escaped(sku: &str) -> String {
+pub fn escaped(sku: &str) -> String {
     sku.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => char::from(byte).to_string(),

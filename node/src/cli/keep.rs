@@ -134,6 +134,7 @@ fn books(dir: &DataDir, identity: &Identity, store: &impl Store) -> Result<u64, 
     let now = Now { boot: 0, mono_ms: 0, wall_ms: wall_ms() };
     let (mirror, findings) = Mirror::new(store.reader());
     let mut core = Core::open(config, Box::new(mirror), now)?;
+    findings.begin();
     let stores = View::new(&*store.reader().snapshot()?).stores()?;
     for record in &stores {
         core.rebuild(record.store)?;

@@ -25,6 +25,11 @@ pub fn init(args: InitArgs) -> Result<(), Failure> {
     out!("Tenant {} ({}) is made; its first hub is node {} in {data}.", order.tenant, record.tenant, record.node);
     out!("The tenant's root keys are in {root_key}.");
     out!("MOVE THAT FILE OFF THIS MACHINE NOW, to a place where it is kept safe: whoever has it can admit any node.");
+    out!(
+        "All goods may be promised by the rule in {data}/first-policy.json, which the first start writes down: rights where they \
+         are worth the most (littlewood), 1% risk, soft promises at 1% for 5% of the goods, held 15 min, picked within 30 min. \
+         To change it later: stockroom policy set"
+    );
     out!("Next: stockroom run --data {data}");
     Ok(())
 }
@@ -40,6 +45,7 @@ pub fn token(args: TokenArgs) -> Result<(), Failure> {
         "currency": args.currency,
         "zone": args.zone,
         "rollover_min": args.rollover,
+        "coordinates": args.coordinates.map(super::promise::Place::json),
         "valid_s": args.valid.as_secs(),
     });
     let answer = client.write("/v1/enrolment-tokens", None, &body)?;

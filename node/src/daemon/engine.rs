@@ -170,8 +170,10 @@ impl Engine {
             match output {
                 Output::Token(bytes) => self.opener.write_token(&bytes)?,
                 Output::Reply(id, result) => {
-                    // Who no longer waits does not want to know.
-                    let _ = self.waiting.remove(&id).map(|answer| answer.send(result));
+                    if let Some(answer) = self.waiting.remove(&id) {
+                        // Who no longer waits does not want to know.
+                        let _ = answer.send(result);
+                    }
                 }
                 Output::Send(id, lane, bytes) => self.send(id, lane as u8, bytes),
                 Output::Close(id, reason) => self.close(id, &reason),

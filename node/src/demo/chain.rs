@@ -11,6 +11,7 @@ use super::door::Door;
 use super::patience::{Interrupt, Seen};
 use super::process::{Binary, Process, free_ports};
 use super::sample::{self, CURRENCY, STORES, Sample};
+use super::shoppers::LAST_UNIT_AT;
 use crate::files::DataDir;
 
 /// All nodes, running.
@@ -149,6 +150,16 @@ impl Chain {
         if reply.is_good() { Ok(()) } else { Err(DemoError::refused("the product list")(reply.words())) }
     }
 
+    /// Says how goods may be promised: as `init` said, but in a day that passes so many times faster.
+    pub fn set_rule(&self, speed: u32) -> Result<(), DemoError> {
+        let body = json!({
+            "allocation": "littlewood", "risk_percent": 1, "soft_percent": 1, "overbooking_percent": 5,
+            "lead_min": 30.0 / f64::from(speed), "hold_min": 15,
+        });
+        let set = self.hub().replace("/v1/policies", "demo-rule", &body);
+        set.map(|_| ()).map_err(DemoError::refused("the rule about promises"))
+    }
+
     /// Waits until every store has all products and every price has left the hub for good.
     pub fn catalogue_everywhere(&self) -> Result<(), DemoError> {
         self.interrupt.until("all stores to have the product list", CATALOGUE_MAX, || {
@@ -184,7 +195,14 @@ impl Chain {
                 done.map_err(DemoError::refused("the opening stock"))?;
             }
         }
-        Ok(units)
+        Ok(units + self.receive_last_unit(sample)?)
+    }
+
+    /// One unit of something that everybody will ask for.
+    fn receive_last_unit(&self, sample: &Sample) -> Result<i64, DemoError> {
+        let body = json!({ "document": "last-unit", "lines": [{ "sku": sample.last_unit(), "quantity": 1 }] });
+        let done = self.store(LAST_UNIT_AT).write("/v1/goods-receipts", Some("demo-last-unit"), &body);
+        done.map(|_| 1).map_err(DemoError::refused("the last unit"))
     }
 }
 

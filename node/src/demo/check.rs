@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::door::Door;
 use super::sample::{STORES, Sample};
+use super::shoppers::LAST_UNIT_AT;
 use super::till::Ack;
 
 /// Sums over the business days of a store.
@@ -18,6 +19,9 @@ pub struct Books {
     /// Cents taken.
     pub total: i64,
 }
+
+/// Units by store and product.
+pub type Units = BTreeMap<(u32, String), i64>;
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +62,7 @@ pub fn stock(door: &Door, store: u32) -> Result<BTreeMap<String, i64>, String> {
 }
 
 /// Checks everything. The first door is the hub's, the others are the stores' in order.
-pub fn check(doors: &[Door], sample: &Sample, acks: &[Ack]) -> Findings {
+pub fn check(doors: &[Door], sample: &Sample, acks: &[Ack], handed_over: &Units) -> Findings {
     let mut findings = gaps(acks);
     let of_store = |store: u32| {
         let own: Vec<&Ack> = acks.iter().filter(|ack| ack.store == store).collect();
@@ -73,7 +77,7 @@ pub fn check(doors: &[Door], sample: &Sample, acks: &[Ack]) -> Findings {
             }
         }
         faults.extend(tills(doors, store, &own).err());
-        faults.extend(shelves(doors, sample, store).err());
+        faults.extend(shelves(doors, sample, store, handed_over).err());
         Findings { lost: lost.len(), faults }
     };
     let parts: Vec<Findings> = std::thread::scope(|scope| {
@@ -142,10 +146,16 @@ fn tills(doors: &[Door], store: u32, acks: &[&Ack]) -> Result<(), String> {
     Ok(())
 }
 
-/// What is on a store's shelves is what was received less what was sold: at the store, at the hub, and at its neighbours.
-fn shelves(doors: &[Door], sample: &Sample, store: u32) -> Result<(), String> {
-    let mut wanted: BTreeMap<String, i64> =
-        sample.opening_stock(store).into_iter().map(|(sku, units)| (sku.to_owned(), units)).collect();
+/// What is on a store's shelves is what was received less what was sold and handed over: at the store, at the hub, and at its neighbours.
+fn shelves(doors: &[Door], sample: &Sample, store: u32, handed_over: &Units) -> Result<(), String> {
+    let mut wanted = sample.stock_with_last_unit(store);
+    if store == LAST_UNIT_AT {
+        // A till took it.
+        *wanted.entry(sample.last_unit().to_owned()).or_default() -= 1;
+    }
+    for ((_, sku), units) in handed_over.iter().filter(|((of, _), _)| *of == store) {
+        *wanted.entry(sku.clone()).or_default() -= units;
+    }
     for line in sample.of_store(store).flat_map(|basket| &basket.lines) {
         *wanted.entry(line.sku.to_owned()).or_default() -= line.quantity;
     }

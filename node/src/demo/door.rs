@@ -56,6 +56,14 @@ impl Door {
         if reply.is_good() { Ok(reply.body) } else { Err(reply.words()) }
     }
 
+    /// Replaces a resource.
+    pub fn replace(&self, path: &str, key: &str, body: &Value) -> Result<Value, String> {
+        let request = self.agent.put(format!("{}{path}", self.base)).header("Content-Type", JSON);
+        let reply = request.header("Idempotency-Key", key).send(body.to_string().as_str()).and_then(Reply::of);
+        let reply = reply.map_err(|error| error.to_string())?;
+        if reply.is_good() { Ok(reply.body) } else { Err(reply.words()) }
+    }
+
     /// All rows of a list that comes in pages.
     pub fn pages(&self, path: &str, query: &str) -> Result<Vec<Value>, String> {
         let (mut rows, mut after) = (Vec::new(), String::new());

@@ -8,6 +8,7 @@ use super::board::Sums;
 use super::check::Findings;
 use super::sample::{PANEL_DAYS, STORES, Sample};
 use super::script::Events;
+use super::shoppers::Kept;
 use super::till::{Ack, PER_STORE};
 
 /// Everything that was measured.
@@ -24,6 +25,8 @@ pub struct Report {
     pub safe: Option<Duration>,
     /// What happened on the way.
     pub events: Events,
+    /// What became of promises.
+    pub promises: Kept,
     /// Meters of the store nodes, from the first sale to agreement.
     pub sums: Sums,
     /// How many times faster than real the day passed.
@@ -35,10 +38,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// True if nothing was lost, all nodes agree, and nothing else is wrong.
+    /// True if nothing was lost or promised twice, all nodes agree, and nothing else is wrong.
     pub fn is_good(&self) -> bool {
         self.findings.lost == 0
             && self.findings.faults.is_empty()
+            && self.promises.oversold == 0
+            && self.promises.shorted == self.promises.compensated
             && self.converged.is_some()
             && self.safe.is_some()
             && self.acks.len() == self.replayed
@@ -62,6 +67,15 @@ impl Report {
             "sales_while_offline": events.sold_offline,
             "catch_up_s": seconds(events.caught_up),
             "killed_store_silent_s": seconds(events.down),
+            "promises_made": self.promises.made,
+            "promises_hard": self.promises.hard,
+            "promises_soft": self.promises.soft,
+            "promises_kept": self.promises.kept,
+            "promises_open": self.promises.open,
+            "promises_shorted": self.promises.shorted,
+            "promises_compensated": self.promises.compensated,
+            "wishes_turned_down": self.promises.turned_down,
+            "oversold": self.promises.oversold,
             "by_neighbour_s": seconds(events.by_neighbour),
             "sales_by_neighbour": events.carried,
             "ops": self.ops(),
@@ -102,6 +116,8 @@ impl Report {
                     seconds(events.caught_up)
                 ),
             ),
+            ("promised meanwhile", self.promised()),
+            ("oversold", format!("{} units promised beyond the goods", self.promises.oversold)),
             ("store killed", format!("{} from kill -9 to its next sale", seconds(events.down))),
             (
                 "neighbours only",
@@ -134,6 +150,14 @@ impl Report {
             text += &format!("  WRONG: {fault}\n");
         }
         text
+    }
+
+    fn promised(&self) -> String {
+        let Kept { made, hard, soft, turned_down, kept, shorted, compensated, .. } = self.promises;
+        format!(
+            "{made} ({hard} hard, {soft} soft), {kept} kept, {shorted} shorted by a till and {compensated} of these made good; \
+             {turned_down} wishes turned down"
+        )
     }
 
     fn convergence(&self) -> String {
@@ -222,6 +246,7 @@ mod tests {
             converged: Some(Duration::from_millis(1_500)),
             safe: Some(Duration::from_millis(2_500)),
             events: Events::default(),
+            promises: Kept { made: 3, hard: 2, soft: 1, kept: 2, shorted: 1, compensated: 1, ..Kept::default() },
             sums: Sums { hub_bytes: 8_000, neighbour_bytes: 4_000, commits: 150 },
             speed: 1_500,
             replay: Duration::from_secs(40),
@@ -242,6 +267,10 @@ mod tests {
         assert!(report(100).is_good());
         assert!(!report(99).is_good());
         assert!(!Report { converged: None, ..report(100) }.is_good());
+        let twice = Report { promises: Kept { oversold: 1, ..Kept::default() }, ..report(100) };
+        assert!(!twice.is_good() && twice.to_json()["oversold"] == 1);
+        let silent = Report { promises: Kept { shorted: 1, ..Kept::default() }, ..report(100) };
+        assert!(!silent.is_good(), "who goes without is compensated");
         let findings = Findings { lost: 1, faults: vec!["sale 1".into()] };
         let lost = Report { findings, ..report(100) };
         assert!(!lost.is_good() && lost.to_table().contains("WRONG: sale 1"));

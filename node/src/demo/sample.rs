@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::DemoError;
+use super::shoppers::LAST_UNIT_AT;
 
 /// One line of a basket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,25 @@ impl Sample {
         }
         units.values_mut().for_each(|units| *units = (*units + CASE - 1) / CASE * CASE + CASE);
         units
+    }
+}
+
+impl Sample {
+    /// A product that store 1 does not sell that day; one unit of it lies there all the same.
+    pub fn last_unit(&self) -> &'static str {
+        let sold = self.opening_stock(LAST_UNIT_AT);
+        let skus = rows(PRODUCTS).filter_map(|row| row.split(',').next());
+        skus.into_iter().find(|sku| !sold.contains_key(sku)).unwrap_or_default()
+    }
+
+    /// Everything that a store takes in that day.
+    pub fn stock_with_last_unit(&self, store: u32) -> BTreeMap<String, i64> {
+        let mut stock: BTreeMap<String, i64> =
+            self.opening_stock(store).into_iter().map(|(sku, units)| (sku.to_owned(), units)).collect();
+        if store == LAST_UNIT_AT {
+            *stock.entry(self.last_unit().to_owned()).or_default() += 1;
+        }
+        stock
     }
 }
 

@@ -9,7 +9,8 @@ use super::board::{Board, status_of};
 use super::chain::Chain;
 use super::check::books;
 use super::patience::{Interrupt, Seen};
-use super::sample::STORES;
+use super::sample::{STORES, Sample};
+use super::shoppers::{self, Asked};
 use super::till::{ShopClock, Tills};
 use super::view::View;
 
@@ -27,6 +28,10 @@ pub struct Day<'a> {
     pub clock: &'a ShopClock,
     /// Ends it early.
     pub interrupt: &'a Interrupt,
+    /// What is sold and asked for.
+    pub sample: &'a Sample,
+    /// What customers were told who wanted goods kept.
+    pub asked: Asked,
 }
 
 /// What was measured on the way.
@@ -65,6 +70,7 @@ impl Day<'_> {
         let cut = Instant::now();
         self.clock.go_on(MEND_AT_S);
         self.say("hub unreachable: the stores go on selling, nobody at a till notices");
+        self.reserve()?;
         self.pass_until(MEND_AT_S)?;
         events.sold_offline = self.sold() - before;
         events.offline = cut.elapsed();
@@ -82,6 +88,38 @@ impl Day<'_> {
         events.caught_up = mended.elapsed();
         let seconds = events.caught_up.as_secs_f64();
         self.say(format!("the hub has caught up, {seconds:.1} s after its line was mended"));
+        Ok(())
+    }
+
+    /// Customers on line and at the counters want what tills are selling; nobody can ask anybody.
+    fn reserve(&mut self) -> Result<(), DemoError> {
+        self.wait("the lines to be dead at both ends", LINE_MAX, |day| {
+            let hub = status_of(day.chain.hub())?.neighbours();
+            if hub == 0 { Ok(()) } else { Err(format!("{hub} stores on the line").into()) }
+        })?;
+        let doors: Vec<_> = self.chain.doors().cloned().collect();
+        self.asked = shoppers::ask(&doors, self.sample, (CUT_AT_S, MEND_AT_S))?;
+        let last = shoppers::sell_last_unit(self.chain.store(shoppers::LAST_UNIT_AT), self.sample.last_unit())?;
+        self.asked.last_sale = Some(last);
+        let hard = self.asked.made.values().filter(|made| made.hard).count();
+        let (soft, no) = (self.asked.made.len() - hard, self.asked.turned_down);
+        self.say(format!(
+            "on line and at the counters, without any line: {hard} promises with goods behind them, {soft} to be confirmed, {no} \
+             wishes turned down; and a till sold the one unit that all of them wanted"
+        ));
+        Ok(())
+    }
+
+    /// Customers come for what was promised to them.
+    fn hand_over(&mut self) -> Result<(), DemoError> {
+        let doors: Vec<_> = self.chain.doors().cloned().collect();
+        self.wait("all promises to be kept or made good", HAND_OVER_MAX, |day| {
+            match shoppers::hand_over(&doors, &day.asked)? {
+                0 => Ok(()),
+                open => Err(format!("{open} are open").into()),
+            }
+        })?;
+        self.say("customers came for what was promised to them");
         Ok(())
     }
 
@@ -143,7 +181,7 @@ impl Day<'_> {
             self.pass(SHOW_AFTER)?;
         }
         self.say("the last sale is acknowledged, the shops close");
-        Ok(())
+        self.hand_over()
     }
 
     /// Receipts of a store that the hub has.
@@ -234,6 +272,9 @@ const RESTART_MAX: Duration = Duration::from_secs(60);
 const NEIGHBOUR_MAX: Duration = Duration::from_secs(40);
 
 const LINE_MAX: Duration = Duration::from_secs(10);
+
+/// A hundred hand-overs, each durable twice, after the last promise has arrived.
+const HAND_OVER_MAX: Duration = Duration::from_secs(60);
 
 /// A parcel leaves after 3 s of silence, and is sent again after 5 s.
 const CARRY_MAX: Duration = Duration::from_secs(40);

@@ -34,7 +34,8 @@ impl Entitled {
         let Some(holding) = scene.union.nodes.get(&node) else { return };
         for run in &sight.runs {
             let Some(log) = holding.logs.get(&run.log) else { continue };
-            if log.id.actor.node.0 != identity(node) || log.id.scope.store().is_some() {
+            let decisions = log.id.scope.store().is_none() || matches!(log.id.scope, Scope::StoreRights(_));
+            if log.id.actor.node.0 != identity(node) || !decisions {
                 continue;
             }
             let decided = self.decided.entry(log.id.clone()).or_default();
@@ -158,7 +159,9 @@ fn may_hold(sight: &Sight, scene: &Scene<'_>, node: u32, scope: &Scope) -> bool 
             };
             match scope {
                 Scope::Prices(book) => own.iter().any(|record| record.book == *book),
-                Scope::StoreStock(store) => *store == capability.store || neighbour(store.0),
+                Scope::StoreStock(store) | Scope::StoreRights(store) => {
+                    *store == capability.store || neighbour(store.0)
+                }
                 _ => all || scope.store() == Some(capability.store),
             }
         }
@@ -171,7 +174,7 @@ impl Check for Confined {
     }
 
     fn meaning(&self) -> &'static str {
-        "a store's node holds nothing but control, catalogue, its own book and store, and the goods of its group; hubs hold what is below them"
+        "a store's node holds nothing but control, catalogue, its own book and store, and the goods and rights of its group; hubs hold what is below them"
     }
 
     fn observe(&mut self, seen: &Observation, scene: &Scene<'_>, findings: &mut Findings) {
@@ -265,4 +268,4 @@ fn is_fence(node: u32, row: &RowChange, scene: &Scene<'_>) -> bool {
 }
 
 /// Tables whose rows are a store's figures.
-const FIGURES: [Table; 4] = [Table::Accounts, Table::Days, Table::Sales, Table::Receipts];
+const FIGURES: [Table; 5] = [Table::Accounts, Table::Days, Table::Sales, Table::Receipts, Table::Transfers];

@@ -284,13 +284,13 @@ fn shared_scopes(sight: &Sight, scene: &Scene<'_>, node: u32) -> Vec<Scope> {
     out
 }
 
-/// The logs of control and of stores' goods decide the books; a store's starts do not.
+/// The logs that decide the books.
 fn domain_of(scope: &Scope) -> Option<Domain> {
     match scope {
         Scope::Control => Some(Domain::Control),
         Scope::StoreStock(store) => Some(Domain::Store(store.0)),
-        Scope::StoreRights(_)
-        | Scope::StoreOrders(_)
+        Scope::StoreRights(store) => Some(Domain::Rights(store.0)),
+        Scope::StoreOrders(_)
         | Scope::StoreHistory(_)
         | Scope::Members(_)
         | Scope::Prices(_)
@@ -390,10 +390,8 @@ impl Check for Together {
         for (store, nodes) in nodes_by_store(scene.world) {
             for &own in nodes.iter().filter(|node| heads.contains_key(node)) {
                 for holder in self.holders(scene, own, store) {
-                    let is_hub = super::fleet::store_of(scene.world, holder).is_none();
-                    let rights = is_hub.then_some(Scope::StoreRights(StoreId(store)));
-                    let scopes = [Some(Scope::StoreStock(StoreId(store))), rights].into_iter().flatten();
-                    apart.extend(scopes.filter_map(|scope| differ((own, holder), &scope, &of)));
+                    let scopes = [Scope::StoreStock(StoreId(store)), Scope::StoreRights(StoreId(store))];
+                    apart.extend(scopes.iter().filter_map(|scope| differ((own, holder), scope, &of)));
                 }
             }
         }
@@ -451,7 +449,7 @@ pub fn stock_logs(snapshot: &dyn Snapshot, store: u32) -> Vec<(LogNumber, Log)> 
 }
 
 /// Tables that sums are made of.
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 13] = [
     Table::Logs,
     Table::Cells,
     Table::Accounts,
@@ -459,7 +457,12 @@ const TABLES: [Table; 8] = [
     Table::Receipts,
     Table::Days,
     Table::Scans,
+    Table::Transfers,
     Table::Barcodes,
+    Table::Rights,
+    Table::Promises,
+    Table::OpenPromises,
+    Table::Owed,
 ];
 
 /// States per domain that are kept for comparison. Whoever is further behind is compared in the end.

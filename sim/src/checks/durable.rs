@@ -99,6 +99,16 @@ impl Check for Acknowledged {
         let Some(hub) = top_hub(scene.world).filter(|&hub| is_healthy(scene, hub)) else { return };
         let Some(snapshot) = snapshot(scene, hub) else { return };
         let held = logs(&*snapshot);
+        for (number, deed) in scene.truth.promised.iter().enumerate() {
+            let Some((id, seq, hash)) = &deed.entry else { continue };
+            if !scene.truth.promised_lost.contains(&number) && !holds(&*snapshot, (id, *seq, *hash)) {
+                let message = format!(
+                    "{:?} was acknowledged (entry {seq} of {} by {}) and is not at hub {hub}",
+                    deed.what, id.scope, id.actor
+                );
+                findings.report(self, scene, hub, message);
+            }
+        }
         for (&store, truth) in &scene.truth.stores {
             let mut missing = missing_entries(&truth.deeds);
             for (number, log) in &held {
@@ -147,7 +157,7 @@ fn is_there_otherwise(snapshot: &dyn Snapshot, deed: &Deed) -> bool {
             let sale = oracle::sale(snapshot, StoreId(deed.store), TillId(*till), *till_seq);
             sale.is_some_and(|sale| sale.total() == *total)
         }
-        Act::Receipt { .. } | Act::Count { .. } => false,
+        Act::Receipt { .. } | Act::Count { .. } | Act::Moved { .. } | Act::Promise { .. } | Act::Said { .. } => false,
         Act::Other(_) => deed.entry.is_none(),
     }
 }

@@ -11,7 +11,9 @@ use stockroom_crdt::chain::LogId;
 use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{Digest, StoreId};
 use stockroom_crdt::money::Unit;
+use stockroom_crdt::stock::promise::Step;
 use stockroom_crdt::stock::{Counted, Effect, Position, effects, rank};
+use stockroom_crdt::transfer::part;
 
 use super::converge::stock_logs;
 use super::fleet::{entries, is_healthy, nodes_by_store, snapshot, top_hub};
@@ -48,15 +50,17 @@ impl Goods {
             );
             findings.report(self, scene, hub, message);
         }
-        let mut books = BTreeMap::new();
+        let (mut books, mut quarantine) = (BTreeMap::new(), BTreeMap::new());
         for (sku, unit, account) in view.accounts(StoreId(store), None, usize::MAX).unwrap_or_default() {
             if let (Some(product), Unit::Each) = (product_of(sku.as_str()), unit) {
                 books.insert(product, account.on_hand.quantity);
+                quarantine.insert(product, account.aside.quarantined);
             }
         }
         let products: BTreeSet<u16> = books
             .keys()
             .chain(ledger.moves.keys())
+            .chain(ledger.aside.keys())
             .chain(truth.shelf.keys())
             .chain(truth.unseen.keys())
             .copied()
@@ -66,6 +70,14 @@ impl Goods {
             let expected = ledger.on_hand(product);
             let shelf = truth.shelf.get(&product).copied().unwrap_or(0);
             let unseen = truth.unseen.get(&product).copied().unwrap_or(0);
+            let (held, aside) = (quarantine.get(&product), ledger.aside.get(&product));
+            let (held, aside) = (held.copied().unwrap_or(0), aside.copied().unwrap_or(0));
+            if held != aside {
+                let message = format!(
+                    "store {store}, P{product:05}: the book at hub {hub} has {held} in quarantine, the logs add up to {aside}"
+                );
+                findings.report(self, scene, hub, message);
+            }
             let plain = !ledger.doubtful.contains(&product) && !self.late.contains(&(store, product));
             if book != expected {
                 let message = format!(
@@ -111,12 +123,19 @@ impl Check for Goods {
     }
 }
 
+/// Products by number, with units that came to the shelf.
+type Moved = Vec<(u16, i64)>;
+
 /// What a store's deeds add up to.
 #[derive(Default)]
 struct Ledger {
     takings: i64,
     moves: BTreeMap<u16, Vec<(Position, i64)>>,
     counts: BTreeMap<u16, Vec<(Position, Counted)>>,
+    /// Parts of transfers by what they say: every entry that holds one, and what it moved, once.
+    parts: BTreeMap<Digest, (Vec<Position>, Moved)>,
+    /// Units in quarantine.
+    aside: BTreeMap<u16, i64>,
     /// Products with something lost, unanswered or doubled: the shelf may differ.
     doubtful: BTreeSet<u16>,
 }
@@ -130,7 +149,7 @@ impl Ledger {
             .filter_map(|(number, deed)| deed.entry.as_ref().map(|(id, seq, hash)| ((id, *seq), (hash, number))))
             .collect();
         // A deed's own entry stands for it; a sale that was made anew stands for one whose entry is lost.
-        let mut found = BTreeSet::new();
+        let (mut found, mut issued) = (BTreeSet::new(), BTreeSet::new());
         let mut anew: BTreeMap<usize, (Position, Entry)> = BTreeMap::new();
         for (number, log) in stock_logs(snapshot, store) {
             entries(snapshot, number, |seq, item| {
@@ -139,6 +158,14 @@ impl Ledger {
                 if let Some((_, deed)) = own {
                     found.insert(*deed);
                     self.deed(&truth.deeds[*deed], position, Some(&item.entry));
+                    return;
+                }
+                // Its answer is that of the step that says so in the store's rights.
+                if let Fact::GoodsIssue(issue) = &item.entry.fact
+                    && truth.issued.contains_key(&issue.promise)
+                    && issued.insert(issue.promise)
+                {
+                    self.entry(position, &item.entry);
                     return;
                 }
                 let known = match &item.entry.fact {
@@ -151,6 +178,8 @@ impl Ledger {
                 }
             });
         }
+        let gone = truth.issued.iter().filter(|(id, _)| !issued.contains(*id));
+        self.doubtful.extend(gone.map(|(_, (product, _))| *product));
         for (number, deed) in truth.deeds.iter().enumerate().filter(|(number, _)| !found.contains(number)) {
             match anew.get(&number) {
                 Some((position, entry)) => self.deed(deed, *position, Some(entry)),
@@ -188,7 +217,33 @@ impl Ledger {
                     }
                 }
             }
-            Act::Other(_) => entry.into_iter().for_each(|entry| self.entry(position, entry)),
+            Act::Moved { lines } => match entry.and_then(|entry| part(&entry.fact)) {
+                Some((_, _, content)) => self.part(content, position, lines.clone()),
+                None => {
+                    for (product, quantity) in lines {
+                        self.moves.entry(*product).or_default().push((position, *quantity));
+                    }
+                }
+            },
+            Act::Promise { .. } | Act::Said { .. } | Act::Other(_) => {
+                return entry.into_iter().for_each(|entry| self.entry(position, entry));
+            }
+        }
+        entry.into_iter().for_each(|entry| self.set_aside(entry));
+    }
+
+    /// A part of a transfer that several entries hold counts once; a count that includes any of them includes it.
+    fn part(&mut self, content: Digest, position: Position, moved: Moved) {
+        let (positions, held) = self.parts.entry(content).or_default();
+        positions.push(position);
+        *held = moved;
+    }
+
+    fn set_aside(&mut self, entry: &Entry) {
+        for (sku, _, effect) in effects(entry) {
+            if let (Some(product), Effect::Aside(aside)) = (product_of(sku.as_str()), effect) {
+                *self.aside.entry(product).or_default() += aside.quarantined;
+            }
         }
     }
 
@@ -203,11 +258,20 @@ impl Ledger {
     }
 
     fn entry(&mut self, position: Position, entry: &Entry) {
+        self.set_aside(entry);
+        if let Some((_, _, content)) = part(&entry.fact) {
+            let moved = effects(entry).into_iter().filter_map(|(sku, _, effect)| match effect {
+                Effect::Move(movement) => Some((product_of(sku.as_str())?, movement.delta)),
+                Effect::Count(_) | Effect::Aside(_) => None,
+            });
+            return self.part(content, position, moved.collect());
+        }
         for (sku, _, effect) in effects(entry) {
             let Some(product) = product_of(sku.as_str()) else { continue };
             match effect {
                 Effect::Move(movement) => self.moves.entry(product).or_default().push((position, movement.delta)),
                 Effect::Count(counted) => self.counts.entry(product).or_default().push((position, counted)),
+                Effect::Aside(_) => {}
             }
         }
     }
@@ -216,16 +280,22 @@ impl Ledger {
         let counts = self.counts.get(&product).into_iter().flatten();
         let base = counts.max_by_key(|(at, counted)| rank(*at, counted));
         let moves = self.moves.get(&product).into_iter().flatten();
-        let after = moves.filter(|(position, _)| !base.is_some_and(|(at, counted)| counted.covers(*at, *position)));
-        base.map_or(0, |(_, counted)| counted.quantity) + after.map(|(_, delta)| delta).sum::<i64>()
+        let covers = |position: &Position| base.is_some_and(|(at, counted)| counted.covers(*at, *position));
+        let after = moves.filter(|(position, _)| !covers(position)).map(|(_, delta)| delta);
+        let parts = self.parts.values().filter(|(positions, _)| !positions.iter().any(covers));
+        let carried = parts.flat_map(|(_, moved)| moved).filter(|(moved, _)| *moved == product).map(|(_, delta)| delta);
+        base.map_or(0, |(_, counted)| counted.quantity) + after.chain(carried).sum::<i64>()
     }
 }
 
 fn products_of(deed: &Deed) -> Vec<u16> {
     match &deed.what {
         Act::Sale { lines, .. } => lines.iter().map(|(product, _)| *product).collect(),
+        Act::Moved { lines } => lines.iter().map(|(product, _)| *product).collect(),
         Act::Receipt { product, .. } | Act::Count { product, .. } => vec![*product],
-        Act::Other(_) => Vec::new(),
+        // What is handed over changes the book when its answer comes; the rest moves nothing.
+        Act::Said { product, step: Step::Fulfil, .. } => vec![*product],
+        Act::Promise { .. } | Act::Said { .. } | Act::Other(_) => Vec::new(),
     }
 }
 

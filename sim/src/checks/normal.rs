@@ -6,8 +6,10 @@
 //! | days | everything | nothing: all of it only adds, or keeps the earliest or latest |
 //! | sales | keys, and which entries hold a sale, in their order | local log numbers; which void marked a receipt: the last to come |
 //! | receipts | keys, which hold the content's hash, and where the entry stands in whose log | local log numbers |
-//! | scans | marks of closed sessions; scans apart, see [`Kind::Scans`] | log numbers |
+//! | scans | marks of closed sessions; sheets and scans apart, see [`Kind::Scans`] | log numbers |
+//! | transfers | keys, which hold the content's hash, and which entries hold a part, in their order | local log numbers |
 //! | cells | scope, key, stamp and value | the position in the feed: order of arrival |
+//! | rights, promises | everything | nothing: rows join, statements are gathered |
 //! | barcodes | everything | nothing |
 //!
 //! Logs, feeds, cursors and retry keys are not books; what they must be has checks of its own.
@@ -15,7 +17,8 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use stockroom_core::books::{account, cells, sales, scans};
+use stockroom_core::books::scans::{self, ScanRow};
+use stockroom_core::books::{account, cells, sales};
 use stockroom_core::journal::LogNumber;
 use stockroom_core::storage::{Direction, Snapshot, Table, prefix_end};
 use stockroom_crdt::entry::kind;
@@ -32,6 +35,8 @@ pub enum Domain {
     Shared(Scope),
     /// A store's goods and takings.
     Store(u32),
+    /// Rights to a store's goods, and promises.
+    Rights(u32),
 }
 
 /// When a row can be compared.
@@ -51,9 +56,13 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         Table::Accounts => (store(key)?, Kind::Books, account_words(key, value)?),
         Table::Days => (store(key)?, Kind::Books, [key, value].concat()),
         Table::Sales => (store(key)?, Kind::Books, sale_words(key, value)?),
+        Table::Transfers => (store(key)?, Kind::Books, writing_words(key, value)?),
         Table::Receipts => (store(key)?, Kind::Books, receipt_words(key, value, holding)?),
         Table::Scans => scan_words(key, value, holding)?,
         Table::Cells => cell_words(key, value, holding)?,
+        Table::Rights | Table::Promises | Table::OpenPromises | Table::Owed => {
+            (rights(key)?, Kind::Books, [key, value].concat())
+        }
         Table::Barcodes => (Domain::Shared(Scope::Catalog), Kind::Books, [key, value].concat()),
         Table::Meta
         | Table::Logs
@@ -94,12 +103,19 @@ fn store(key: &[u8]) -> Option<Domain> {
     Some(Domain::Store(u32::from_be_bytes(key.get(..4)?.try_into().ok()?)))
 }
 
+fn rights(key: &[u8]) -> Option<Domain> {
+    Some(Domain::Rights(u32::from_be_bytes(key.get(..4)?.try_into().ok()?)))
+}
+
 fn account_words(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
     let account = account::from_row(value).ok()?;
     let mut out = key.to_vec();
     out.extend(account.on_hand.quantity.to_be_bytes());
     out.extend(account.on_hand.movements.to_be_bytes());
     out.push(account.on_hand.recount.map_or(0, |recount| 1 + recount as u8));
+    out.extend(account.aside.quarantined.to_be_bytes());
+    out.extend(account.aside.scrapped.to_be_bytes());
+    out.push(account.dated.into());
     if let Some((at, counted)) = account.base {
         let words = [at.actor.node.0.into(), at.actor.epoch.0.into(), at.seq, counted.session, counted.quantity as u64];
         words.into_iter().chain([counted.cut, counted.hlc.to_bits()]).for_each(|word| out.extend(word.to_be_bytes()));
@@ -108,14 +124,16 @@ fn account_words(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn sale_words(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
+    if sales::is_void_mark(key) { Some(key.to_vec()) } else { writing_words(key, value) }
+}
+
+fn writing_words(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
     let mut out = key.to_vec();
-    if !sales::is_void_mark(key) {
-        for writing in sales::decode_writings(value).ok()? {
-            let at = writing.position;
-            let words = [at.actor.node.0.into(), at.actor.epoch.0.into(), at.seq];
-            words.into_iter().for_each(|word: u64| out.extend(word.to_be_bytes()));
-            out.extend(writing.digest.0);
-        }
+    for writing in sales::decode_writings(value).ok()? {
+        let at = writing.position;
+        let words = [at.actor.node.0.into(), at.actor.epoch.0.into(), at.seq];
+        words.into_iter().for_each(|word: u64| out.extend(word.to_be_bytes()));
+        out.extend(writing.digest.0);
     }
     Some(out)
 }
@@ -126,11 +144,16 @@ fn receipt_words(key: &[u8], value: &[u8], holding: &Holding) -> Option<Vec<u8>>
 }
 
 fn scan_words(key: &[u8], value: &[u8], holding: &Holding) -> Option<(Domain, Kind, Vec<u8>)> {
-    let Some(scan) = scans::from_row(value).ok()? else { return Some((store(key)?, Kind::Books, key.to_vec())) };
+    let scan = match scans::from_row(key, value).ok()? {
+        ScanRow::Closed => return Some((store(key)?, Kind::Books, key.to_vec())),
+        ScanRow::Sheet(_) => return Some((store(key)?, Kind::Scans, [key, value].concat())),
+        ScanRow::Scan(scan) => scan,
+    };
     let mut out = [key, &log_words(scan.place.log, holding)].concat();
     out.extend(scan.place.seq.to_be_bytes());
     out.extend(scan.at_ms.to_be_bytes());
     out.extend(scan.scan.quantity.to_be_bytes());
+    out.push(scan.scan.settles.into());
     Some((store(key)?, Kind::Scans, out))
 }
 
@@ -145,6 +168,7 @@ fn cell_words(key: &[u8], value: &[u8], holding: &Holding) -> Option<(Domain, Ki
     out.extend(cell.bytes);
     let kind = if scope == Scope::Control && field == kind::FENCE { Kind::Fences } else { Kind::Books };
     let domain = match scope.store() {
+        Some(store) if scope == Scope::StoreRights(store) => Domain::Rights(store.0),
         Some(store) => Domain::Store(store.0),
         None if scope == Scope::Control => Domain::Control,
         None => Domain::Shared(scope),
@@ -158,4 +182,15 @@ fn log_words(number: LogNumber, holding: &Holding) -> Vec<u8> {
 }
 
 /// Tables whose keys begin with a store.
-const STORE_TABLES: [Table; 5] = [Table::Accounts, Table::Days, Table::Sales, Table::Receipts, Table::Scans];
+const STORE_TABLES: [Table; 10] = [
+    Table::Accounts,
+    Table::Days,
+    Table::Sales,
+    Table::Receipts,
+    Table::Scans,
+    Table::Rights,
+    Table::Promises,
+    Table::OpenPromises,
+    Table::Owed,
+    Table::Transfers,
+];

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use stockroom_core::authority::{area, may_write, writer};
+use stockroom_core::authority::{area, may_say, may_write, writer};
 use stockroom_core::books::{self, Context};
 use stockroom_core::journal::{Journal, Log, LogNumber, Place};
 use stockroom_core::overlay::Overlay;
@@ -15,7 +15,7 @@ use stockroom_crdt::ids::StoreId;
 use stockroom_crdt::scope::Scope;
 
 use super::converge::{held, stock_logs};
-use super::fleet::{entries, is_healthy, nodes_by_store, snapshot};
+use super::fleet::{entries, is_healthy, logs_of, nodes_by_store, snapshot};
 use super::normal::{Kind, store_rows};
 use super::watch::Watch;
 use super::{Check, Findings, Scene};
@@ -101,12 +101,10 @@ impl Rebuilt {
         let Some(snapshot) = snapshot(scene, node).filter(|_| is_plain(node, store, &self.watch, scene)) else {
             return 0;
         };
-        let live = store_rows(&*snapshot, store, &held(&*snapshot));
-        let count: u64 = stock_logs(&*snapshot, store).iter().map(|(_, log)| log.head.seq).sum();
-        let made = rebuilt(scene, node, store);
-        let fault = match &made {
-            Ok(made) => difference(&live, made),
-            Err(error) => Some(error.clone()),
+        let count: u64 = books_logs(&*snapshot, store).iter().map(|(_, log)| log.head.seq).sum();
+        let fault = match rebuilt(scene, node, store) {
+            Ok((live, made)) => difference(&live, &made),
+            Err(error) => Some(error),
         };
         if let Some(fault) = fault {
             let message = format!("node {node}: the rebuilt books of store {store} differ: {fault}");
@@ -169,7 +167,7 @@ fn make(scene: &Scene<'_>, snapshot: &dyn Snapshot, store: u32) -> (Rows, usize,
     let mut holding = Holding::default();
     let mut rest: Vec<(LogNumber, Log, Queue)> = Vec::new();
     let mut count = 0;
-    for (number, log) in stock_logs(snapshot, store).into_iter().rev() {
+    for (number, log) in books_logs(snapshot, store).into_iter().rev() {
         let mut items = VecDeque::new();
         entries(snapshot, number, |seq, item| items.push_back((seq, item.clone())));
         count += items.len();
@@ -180,7 +178,7 @@ fn make(scene: &Scene<'_>, snapshot: &dyn Snapshot, store: u32) -> (Rows, usize,
         holding.logs.insert(opened, held);
         rest.push((opened, log, items));
     }
-    let histories = rest.len();
+    let histories = rest.iter().filter(|(_, log, _)| matches!(log.id.scope, Scope::StoreStock(_))).count();
     while rest.iter().any(|(_, _, items)| !items.is_empty()) {
         for (number, log, items) in &mut rest {
             for (seq, item) in items.drain(..items.len().min(ENTRIES_IN_TURN)) {
@@ -195,19 +193,28 @@ fn make(scene: &Scene<'_>, snapshot: &dyn Snapshot, store: u32) -> (Rows, usize,
     (store_rows(&*made, store, &holding), count, histories)
 }
 
+/// The histories that a store's books are made from: of its goods, and of rights to them.
+fn books_logs(snapshot: &dyn Snapshot, store: u32) -> Vec<(LogNumber, Log)> {
+    let mut logs = stock_logs(snapshot, store);
+    logs.extend(logs_of(snapshot, &Scope::StoreRights(StoreId(store))));
+    logs
+}
+
 fn apply(overlay: &mut Overlay, log: &Log, place: Place, item: &Item) {
     let role = if log.author_store == 0 { Role::Hub } else { Role::Store };
     let scope: &Scope = &log.id.scope;
     let fact = &item.entry.fact;
     let author = writer(role, StoreId(log.author_store), scope);
-    if fact.belongs_in(scope) && may_write(author, area(scope), fact.kind()) {
+    let says = may_say(author, log.id.actor, fact);
+    if fact.belongs_in(scope) && may_write(author, area(scope), fact.kind()) && says {
         let context = Context { place, actor: log.id.actor, scope, inline_max: Tuning::default().account_inline_max };
         books::apply(overlay, &context, item).expect("entries that were applied once can be applied");
     }
 }
 
-/// The books of a store after a node on a copy of the disk rebuilt them.
-fn rebuilt(scene: &Scene<'_>, node: u32, store: u32) -> Result<Rows, String> {
+/// The books of a store at a node on a copy of the disk, before and after it rebuilt them. What follows from a start (rights
+/// that are moved) is written before either.
+fn rebuilt(scene: &Scene<'_>, node: u32, store: u32) -> Result<(Rows, Rows), String> {
     let original = &scene.world.nodes[&node];
     let mut twin = original.twin();
     twin.disk = original.disk.image();
@@ -216,10 +223,15 @@ fn rebuilt(scene: &Scene<'_>, node: u32, store: u32) -> Result<Rows, String> {
     twin.start(scene.now_ms, [7; 32]).map_err(|error| error.to_string())?;
     let now = twin.now(scene.now_ms);
     let core = twin.core.as_mut().expect("it was just started");
+    let rows = |core: &stockroom_core::core::Core| {
+        let snapshot = core.reader().snapshot().map_err(|error| error.to_string())?;
+        Ok::<_, String>(store_rows(&*snapshot, store, &held(&*snapshot)))
+    };
+    core.commit(now).map_err(|error| error.to_string())?;
+    let before = rows(core)?;
     let done = core.rebuild(StoreId(store)).and_then(|()| core.commit(now));
     done.map_err(|error| error.to_string())?;
-    let snapshot = core.reader().snapshot().map_err(|error| error.to_string())?;
-    Ok(store_rows(&*snapshot, store, &held(&*snapshot)))
+    Ok((before, rows(core)?))
 }
 
 /// Scans of open counts replace each other in the order of arrival, so they are left out where there are several histories.

@@ -152,12 +152,13 @@ impl Trace {
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+/// Writes a file whole.
+pub fn write(path: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// A file that cannot be written is found before a long run, not after it.
-fn has_folder(path: &Path) -> Result<(), Failure> {
+pub fn has_folder(path: &Path) -> Result<(), Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if folder.is_dir() && !path.is_dir() { Ok(()) } else { Err(format!("{}: cannot be written there", path.display())) }
 }

@@ -198,15 +198,18 @@ pub fn scenarios() -> PossibleValuesParser {
     PossibleValuesParser::new(SCENARIOS.iter().map(|scenario| scenario.name))
 }
 
-fn open(path: &Path) -> Result<BufReader<File>, Failure> {
+/// Opens a file to read; its name is in the failure.
+pub fn open(path: &Path) -> Result<BufReader<File>, Failure> {
     File::open(path).map(BufReader::new).map_err(|error| format!("{}: {error}", shown(path)))
 }
 
-fn faulty(error: DataError) -> Failure {
+/// What is wrong with a file, for people.
+pub fn faulty(error: DataError) -> Failure {
     error.to_string()
 }
 
-fn shown(path: &Path) -> String {
+/// A path for people.
+pub fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 

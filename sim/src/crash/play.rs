@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
+use stockroom_core::input::goods::{Doubtful, Uncounted};
 use stockroom_core::input::{Answer, Command, Input, Output, RequestId, RetryKey, SellLine, SellRequest};
 use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::count::CountScan;
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TenantId, TillId};
 use stockroom_crdt::money::Unit;
-use stockroom_crdt::receiving::{Adjustment, GoodsReceipt, ReceiptLine};
+use stockroom_crdt::receiving::{Adjustment, Disposition, GoodsReceipt, ReceiptLine};
 use stockroom_crdt::sale::{Sale, Tender, TenderKind};
 
 use crate::disk::platter::Still;
@@ -271,13 +272,25 @@ impl Play {
                 let line = ReceiptLine { sku, unit, quantity: 12, lot: Code::default(), expiry_day: 0 };
                 Command::Receive(self.key(), GoodsReceipt { document: code("note"), staff, lines: vec![line] })
             }
-            4 => Command::Adjust(self.key(), Adjustment { sku, unit, delta: -2, reason: code("broken"), staff }),
+            4 => Command::Adjust(
+                self.key(),
+                Adjustment { sku, unit, delta: -2, reason: code("broken"), lot: Code::default(), staff },
+            ),
             5 | 6 => {
                 let session = self.keys / 6;
                 let quantity = self.below(50) as i64;
-                Command::CountScan(self.key(), CountScan { session, zone: code("shelf"), sku, unit, quantity, staff })
+                Command::CountScan(
+                    self.key(),
+                    CountScan { session, zone: code("shelf"), sku, unit, quantity, settles: false, staff },
+                )
             }
-            7 => Command::CountClose { session: self.keys / 6, retry: self.key(), staff },
+            7 => Command::CountClose {
+                session: self.keys / 6,
+                retry: self.key(),
+                staff,
+                doubtful: Doubtful::Accept,
+                uncounted: Uncounted::Keep,
+            },
             8 if self.below(3) == 0 => Command::NewEpoch(EpochReason::Manual),
             _ => Command::Sell(self.sale(sku)),
         }
@@ -296,6 +309,7 @@ impl Play {
             tax: None,
             lot: Code::default(),
             original: None,
+            disposition: Disposition::Resale,
         };
         let tender = Tender { kind: TenderKind::Cash, amount: 100 * quantity, reference: Code::default() };
         SellRequest {

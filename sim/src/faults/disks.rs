@@ -173,20 +173,35 @@ impl Play<'_> {
 
     /// What this disk holds and nobody else may be lost from now on: deeds that no other node has.
     pub(crate) fn excuse(&mut self, id: u32) {
-        let Some(store) = self.cast.store_of(id) else { return };
-        let Some(truth) = self.truth.stores.get(&store) else { return };
         let others: Vec<u32> = self.cast.all().filter(|other| *other != id).collect();
-        for (number, deed) in truth.deeds.iter().enumerate() {
-            let Some((log, seq, _)) = &deed.entry else { continue };
-            // Who holds the number may hold another history of it: the end of the run looks at the entry itself.
-            let sure = others.iter().any(|other| {
+        // Who holds the number may hold another history of it: the end of the run looks at the entry itself.
+        let sure = |log: &stockroom_crdt::chain::LogId, seq: u64| {
+            let held = others.iter().any(|other| {
                 let logs = self.union.nodes.get(other).into_iter().flat_map(|holding| holding.logs.values());
-                logs.filter(|held| held.id == *log).any(|held| held.parent.is_none() && held.sealed_seq >= *seq)
+                logs.filter(|held| held.id == *log).any(|held| held.parent.is_none() && held.sealed_seq >= seq)
             });
-            if !sure || self.forked(log) {
-                self.excused.insert((store, number));
+            held && !self.forked(log)
+        };
+        let mut lost = Vec::new();
+        for (number, deed) in self.truth.promised.iter().enumerate() {
+            let Some((log, seq, _)) = deed.entry.as_ref().filter(|(log, ..)| log.actor.node.0 == id) else { continue };
+            if !sure(log, *seq) {
+                lost.push(number);
             }
         }
+        let mut excused = Vec::new();
+        if let Some((store, truth)) =
+            self.cast.store_of(id).and_then(|store| Some((store, self.truth.stores.get(&store)?)))
+        {
+            for (number, deed) in truth.deeds.iter().enumerate() {
+                let Some((log, seq, _)) = &deed.entry else { continue };
+                if !sure(log, *seq) {
+                    excused.push((store, number));
+                }
+            }
+        }
+        self.excused_promises.extend(lost);
+        self.excused.extend(excused);
     }
 
     /// True when somebody holds a branch of this log.

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 
+use stockroom_core::input::goods::{Doubtful, Uncounted};
 use stockroom_core::input::{Answer, Command, Refusal, RetryKey, SellLine, SellRequest};
 use stockroom_core::journal::{Place, entry_at};
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::count::CountScan;
 use stockroom_crdt::ids::{Code, Digest, NodeId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
-use stockroom_crdt::receiving::{GoodsReceipt, ReceiptLine};
+use stockroom_crdt::receiving::{Disposition, GoodsReceipt, ReceiptLine};
 use stockroom_crdt::sale::{Tender, TenderKind};
+use stockroom_crdt::stock::policy::PolicyRule;
 
 use super::{Play, Todo};
 use crate::cast::{put_products, sku};
@@ -57,6 +59,8 @@ enum Wish {
     Count {
         number: u64,
         product: u16,
+        /// What is counted is off by so much.
+        off: i64,
     },
 }
 
@@ -67,6 +71,10 @@ impl Play<'_> {
         let (desk, wish) = match action {
             Action::Sell { store, till, lines, repeats } => {
                 let desk = (*store, *till);
+                let lines = &if self.plan.scarce { self.what_is_there(*store, lines) } else { lines.clone() };
+                if lines.is_empty() {
+                    return;
+                }
                 let queue = self.desks.entry(desk).or_default();
                 queue.numbers += 1;
                 let (request, act) = basket(*till, queue.numbers, lines);
@@ -76,7 +84,7 @@ impl Play<'_> {
                 (self.staff(*store), Wish::Receive { number: self.event, product: *product, quantity: *quantity })
             }
             Action::Count { store, product } => {
-                (self.staff(*store), Wish::Count { number: self.event, product: *product })
+                (self.staff(*store), Wish::Count { number: self.event, product: *product, off: 0 })
             }
             Action::RetryStorm { store, last } => return self.retry_storm(*store, *last),
             Action::PushCatalogue { products } => {
@@ -84,11 +92,27 @@ impl Play<'_> {
                 return self.mark("W5 catalogue push", self.cast.hubs[0], None, format!("{products} products"));
             }
             Action::Shrink { store, product, quantity } => {
-                self.truth.shrank(*store, *product, *quantity);
+                // Nobody steals what is not there.
+                let quantity = if self.plan.scarce { (*quantity).min(self.free(*store, *product)) } else { *quantity };
+                if quantity <= 0 {
+                    return;
+                }
+                self.truth.shrank(*store, *product, quantity);
                 let node = self.cast.stores[store];
                 return self.mark("W15 shrinkage", node, None, format!("{quantity} of product {product}"));
             }
             Action::FenceHostile => return self.fence_hostile(),
+            Action::Miscount { store, product, off } => {
+                (self.staff(*store), Wish::Count { number: self.event, product: *product, off: *off })
+            }
+            Action::Rule(rule) => return self.rule(rule),
+            Action::Reserve(wanted) => return self.order(wanted),
+            Action::Say { order, step } => return self.say_of(*order, *step, 0),
+            Action::Retire(who) => {
+                let node = self.cast.node(*who);
+                return self.decree(node);
+            }
+            Action::Replace(store) => return self.replace(*store),
             Action::Fault(_) => return,
         };
         let queue = self.desks.entry(desk).or_default();
@@ -143,22 +167,23 @@ impl Play<'_> {
                 let command = Command::Receive(retry(desk, number, 0), goods(product, quantity));
                 self.ask(desk, node, command, Act::Receipt { product, quantity }, asked_ms)
             }
-            Wish::Count { number, product } => {
-                let (number, product) = (*number, *product);
-                self.count(desk, node, (number, product), asked_ms)
+            Wish::Count { number, product, off } => {
+                let (number, product, off) = (*number, *product, *off);
+                self.count(desk, node, (number, product, off), asked_ms)
             }
         }
     }
 
     /// Counts a product that lies in no open basket, then closes the count.
-    fn count(&mut self, desk: Desk, node: u32, (number, product): (u64, u16), asked_ms: u64) -> bool {
-        if self.in_open_basket(desk.0, product) {
+    fn count(&mut self, desk: Desk, node: u32, (number, product, off): (u64, u16, i64), asked_ms: u64) -> bool {
+        if self.in_baskets(desk.0, product) > 0 || self.is_in_doubt(desk.0, product) {
             return false;
         }
         let quantity = self.truth.on_shelf(desk.0, product);
         if quantity < 0 {
             return true; // Shelves do not hold less than nothing: the plan sold what was never delivered.
         }
+        let quantity = (quantity + off).max(0);
         let attempt = self.desks[&desk].tries;
         let scan = CountScan {
             session: number,
@@ -166,13 +191,20 @@ impl Play<'_> {
             sku: sku(product),
             unit: Unit::Each,
             quantity,
+            settles: false,
             staff: code("bo"),
         };
         let command = Command::CountScan(retry(desk, number, 1 + attempt), scan);
         if !self.ask(desk, node, command, Act::Other("count scan"), asked_ms) {
             return false;
         }
-        let close = Command::CountClose { retry: retry(desk, number, 1_000), session: number, staff: code("bo") };
+        let close = Command::CountClose {
+            retry: retry(desk, number, 1_000),
+            session: number,
+            staff: code("bo"),
+            doubtful: Doubtful::Accept,
+            uncounted: Uncounted::Keep,
+        };
         self.ask(desk, node, close, Act::Count { product, quantity }, asked_ms)
     }
 
@@ -210,7 +242,7 @@ impl Play<'_> {
     }
 
     /// Where an entry stands for everybody: its log, its number, and its content.
-    fn entry(&self, node: u32, place: Place) -> Option<(LogId, u64, Digest)> {
+    pub(crate) fn entry(&self, node: u32, place: Place) -> Option<(LogId, u64, Digest)> {
         let log = self.union.nodes.get(&node)?.logs.get(&place.log)?.id.clone();
         if !self.world.is_up(node) {
             return None;
@@ -219,12 +251,43 @@ impl Play<'_> {
         Some((log, place.seq, item.digest()))
     }
 
-    fn in_open_basket(&self, store: u32, product: u16) -> bool {
+    /// Units of a product in baskets that wait for their till's answer.
+    pub(crate) fn in_baskets(&self, store: u32, product: u16) -> i64 {
         let holds = |task: &Task| match &task.wish {
-            Wish::Sell { act: Act::Sale { lines, .. }, .. } => lines.iter().any(|(line, _)| *line == product),
-            Wish::Sell { .. } | Wish::Receive { .. } | Wish::Count { .. } => false,
+            Wish::Sell { act: Act::Sale { lines, .. }, .. } => {
+                lines.iter().filter(|(line, _)| *line == product).map(|(_, units)| *units).sum()
+            }
+            Wish::Sell { .. } | Wish::Receive { .. } | Wish::Count { .. } => 0,
         };
-        self.desks.range((store, 1)..=(store, u32::MAX)).any(|(_, queue)| queue.tasks.iter().any(holds))
+        self.desks.range((store, 1)..=(store, u32::MAX)).flat_map(|(_, queue)| queue.tasks.iter().map(holds)).sum()
+    }
+
+    /// A basket, cut to what its customer finds on the shelf.
+    fn what_is_there(&self, store: u32, lines: &[(u16, i64, i64)]) -> Vec<(u16, i64, i64)> {
+        let found = |&(product, quantity, price): &(u16, i64, i64)| {
+            let quantity = quantity.min(self.free(store, product));
+            (quantity > 0).then_some((product, quantity, price))
+        };
+        lines.iter().filter_map(found).collect()
+    }
+
+    /// A store whose box is gone for good gets another one, as soon as a hub can enrol it.
+    fn replace(&mut self, store: u32) {
+        let old = self.cast.stores[&store];
+        if !self.written_off.contains(&old) {
+            return;
+        }
+        let fleet = self.plan.fleet.clone();
+        if self.cast.replace(&mut self.world, &fleet, store) {
+            let id = self.cast.stores[&store];
+            self.mark("W17 another box", id, None, format!("for node {old}"));
+        }
+    }
+
+    /// Head office says how goods may be promised. A hub that is down is told another day.
+    fn rule(&mut self, rule: &PolicyRule) {
+        let key = Digest::of(&[b"rule", &self.event.to_be_bytes()]);
+        let _ = self.world.ask(self.cast.hubs[0], Command::PolicyRule(RetryKey { key, body: key }, rule.clone()));
     }
 
     /// Tills send their last sales again, as after a power cut of the shop's LAN.
@@ -270,6 +333,7 @@ fn basket(till: u32, till_seq: u64, lines: &[(u16, i64, i64)]) -> (SellRequest, 
         tax: None,
         lot: Code::default(),
         original: None,
+        disposition: Disposition::Resale,
     };
     let request = SellRequest {
         till: TillId(till),

@@ -2,12 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use stockroom_core::books;
 use stockroom_core::journal::{LogNumber, Place, entry_at};
+use stockroom_core::rights;
+use stockroom_core::view::View;
 use stockroom_crdt::chain::LogId;
-use stockroom_crdt::ids::Digest;
+use stockroom_crdt::ids::{Actor, Digest, StoreId};
+use stockroom_crdt::money::Unit;
+use stockroom_crdt::stock::policy::Allocation;
+use stockroom_crdt::stock::rights::{Account, Class};
 
 use super::{Play, Todo};
-use crate::cast::Cast;
+use crate::cast::{Cast, sku};
 use crate::checks::Scene;
 use crate::outcome::{Outcome, Verdict, Violation};
 use crate::trace::TraceHash;
@@ -42,6 +48,17 @@ impl Play<'_> {
         self.recorder.agreed(agreed.map(|after| healed_ms + after));
         let quiet = self.world.now_ms + QUIET_MS;
         self.play_to(quiet);
+        if self.plan.scarce && agreed.is_some() {
+            self.ask_for_what_is_free();
+            // Hubs spread rights now and then: what is under way arrives.
+            for _ in 0..ROUNDS_MAX {
+                let next = self.world.now_ms + LOOK_MS;
+                self.play_to(next);
+                if self.agrees() {
+                    break;
+                }
+            }
+        }
         self.declare_losses();
         self.check_end();
         Settled { after_ms: agreed, moving }
@@ -54,7 +71,7 @@ impl Play<'_> {
         let waiting = self.desks.iter().any(|(desk, queue)| {
             !queue.is_empty() && self.cast.stores.get(&desk.0).is_some_and(|id| !self.written_off.contains(id))
         });
-        if lagging.is_some() || waiting {
+        if lagging.is_some() || waiting || !self.orders_are_served() {
             return false;
         }
         let links = self.cast.links(&self.world);
@@ -96,6 +113,12 @@ impl Play<'_> {
             };
             if !kept {
                 self.truth.declared_lost.insert((store, number));
+            }
+        }
+        for number in std::mem::take(&mut self.excused_promises) {
+            let entry = self.truth.promised[number].entry.as_ref();
+            if !entry.is_some_and(|entry| holds(&self.world, &self.union, hub, entry)) {
+                self.truth.promised_lost.insert(number);
             }
         }
     }
@@ -150,6 +173,70 @@ impl Play<'_> {
             scaling: self.plan.scaling.clone(),
             record: sum.record,
         }
+    }
+
+    /// Rights that nobody uses must not be stuck: with all links up, who asks gets one.
+    fn ask_for_what_is_free(&mut self) {
+        let mut asked = 0;
+        let stores: Vec<u32> = self.cast.stores.keys().copied().collect();
+        for (store, product) in stores.into_iter().flat_map(|store| [(store, 0), (store, 1)]) {
+            if asked >= PROBES_MAX || self.idle_rights(store, product) == 0 {
+                continue;
+            }
+            asked += 1;
+            let hub = self.cast.hub_of[&self.cast.stores[&store]];
+            let mut got = false;
+            for round in 0..PROBE_ROUNDS {
+                if self.reserve_free(hub, (store, product), asked << 8 | round) {
+                    got = true;
+                    break;
+                }
+                let next = self.world.now_ms + PROBE_MS;
+                self.play_to(next);
+            }
+            let idle = self.idle_rights(store, product);
+            if !got && idle > 0 {
+                self.findings.violations.push(Violation {
+                    check: "I30 free rights can be used".into(),
+                    at_ms: self.world.now_ms - self.start_ms,
+                    event: self.event,
+                    node: hub,
+                    message: format!(
+                        "{idle} rights to product {product} at store {store} lie idle, and {} asked {PROBE_ROUNDS} times and got none",
+                        self.cast.name(hub)
+                    ),
+                    story: self.final_story(),
+                });
+            }
+        }
+    }
+
+    /// Rights that a running node holds and may give up, as the home knows it; none where a rule keeps them in their places.
+    fn idle_rights(&self, store: u32, product: u16) -> u64 {
+        let node = self.cast.stores[&store];
+        let hub = self.cast.hub_of[&node];
+        let healthy = |id: u32| !self.written_off.contains(&id) && self.world.is_up(id);
+        if !healthy(node) || !healthy(hub) || self.world.status(node).rights_locked {
+            return 0;
+        }
+        let snapshot = self.world.snapshot(node);
+        let account = Account { store: StoreId(store), sku: sku(product), unit: Unit::Each };
+        let view = View::new(&*snapshot);
+        let rule = rights::rules(&*snapshot).and_then(|rules| rights::rule_for(&rules, &view, &account.sku));
+        let is_home = view.store(account.store).is_ok_and(|record| record.is_some_and(|record| record.home.0 == node));
+        if !is_home || !rule.is_ok_and(|rule| rule.is_some_and(|rule| rule.allocation != Allocation::Static)) {
+            return 0;
+        }
+        // A hub that was set back may have forgotten its catalogue, and promises nothing that it does not know.
+        let at_hub = self.world.snapshot(hub);
+        if !View::new(&*at_hub).product(&account.sku).is_ok_and(|product| product.is_some()) {
+            return 0;
+        }
+        let held = books::rights::rights(&*snapshot, &account, Class::Goods).unwrap_or_default();
+        let retired = rights::known::retired(&*snapshot, account.store).unwrap_or_default();
+        let lives = self.cast.all().filter(|id| healthy(*id) && !self.world.status(*id).rights_locked);
+        let lives = lives.map(|id| Actor::new(id, self.world.status(id).epoch.0));
+        lives.filter(|life| !retired.contains(life)).map(|life| held.held(life)).sum()
     }
 
     fn tell_who_is_behind(&mut self, verdict: Verdict) {
@@ -276,3 +363,13 @@ const QUIET_MS: u64 = 12_000;
 /// Nodes and logs in a story.
 const STORY_NODES: usize = 16;
 const STORY_LOGS: usize = 24;
+
+/// Accounts whose free rights are asked for in the end.
+const PROBES_MAX: u32 = 4;
+
+/// How often, and how long apart: a request goes from hub to hub and back.
+const PROBE_ROUNDS: u32 = 20;
+const PROBE_MS: u64 = 4_000;
+
+/// Looks for the last entries to arrive.
+const ROUNDS_MAX: u32 = 120;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
 
+mod goods;
+mod promised;
 mod watched;
 
 use stockroom_core::input::Command;
@@ -371,12 +373,12 @@ fn a_scope_in_the_wrong_hands_is_found() {
     let mut watched = Watched::new(22);
     let scope = RowChange {
         table: Table::Scopes,
-        key: Scope::StoreRights(StoreId(2)).to_bytes(),
+        key: Scope::StoreRights(StoreId(9)).to_bytes(),
         old: None,
         new: watched.rows(ONE, Table::Scopes).pop().map(|(_, value)| value),
     };
     watched.pretend(ONE, Seen::Committed(vec![scope]));
-    watched.must_find("I23", "node 2 holds store/2/rights");
+    watched.must_find("I23", "node 2 holds store/9/rights");
 }
 
 #[test]

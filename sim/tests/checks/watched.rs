@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use stockroom_core::input::goods::{Doubtful, Uncounted};
 use stockroom_core::input::{Answer, Command, RetryKey};
 use stockroom_core::journal::{Log, LogNumber, entry_at};
 use stockroom_core::storage::{Direction, Table, Writes};
@@ -149,10 +150,16 @@ impl Watched {
         let quantity = self.truth.on_shelf(node - 1, product);
         let session = self.event;
         let (zone, staff) = (code("shelf"), code("bo"));
-        let scan = CountScan { session, zone, sku: sku(product), unit: Unit::Each, quantity, staff };
+        let scan = CountScan { session, zone, sku: sku(product), unit: Unit::Each, quantity, settles: false, staff };
         let retry = self.retry();
         self.world.command(node, Command::CountScan(retry, scan)).unwrap();
-        let close = Command::CountClose { retry: self.retry(), session, staff: code("bo") };
+        let close = Command::CountClose {
+            retry: self.retry(),
+            session,
+            staff: code("bo"),
+            doubtful: Doubtful::Accept,
+            uncounted: Uncounted::Keep,
+        };
         let answer = self.world.command(node, close).unwrap();
         self.acknowledge(node, Act::Count { product, quantity }, answer);
     }

@@ -12,6 +12,7 @@ use stockroom_crdt::clock::Hlc;
 use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{Code, Sku, TillId};
 use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tax, Tender, TenderKind};
 
 /// How much a sale says beside its goods and prices.
@@ -107,6 +108,7 @@ impl Place {
             overridden: false,
             lot: Code::default(),
             original: None,
+            disposition: Disposition::Resale,
         }
     }
 

@@ -13,6 +13,7 @@ use stockroom_core::input::{Command, SellLine, SellRequest, TokenRequest};
 use stockroom_core::view::View;
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::sale::{Tender, TenderKind};
 
 use super::pair::Pair;
@@ -184,6 +185,7 @@ pub fn sale(n: u64) -> SellRequest {
         tax: None,
         lot: Code::default(),
         original: None,
+        disposition: Disposition::Resale,
     };
     let total = price * line.quantity;
     SellRequest {
@@ -214,6 +216,7 @@ fn token(round: u64) -> TokenRequest {
         currency: Currency::parse("EUR").expect("three letters"),
         zone: code("UTC"),
         rollover_min: 0,
+        coordinates: None,
         valid_ms: 60_000,
     }
 }

@@ -175,7 +175,9 @@ fn drive(
             match output {
                 Output::Reply(id, result) => {
                     let answer: Option<std_mpsc::Sender<_>> = waiting.remove(&id);
-                    let _ = answer.map(|answer| answer.send(result));
+                    if let Some(answer) = answer {
+                        let _ = answer.send(result);
+                    }
                 }
                 Output::Send(link, lane, bytes) => {
                     _ = net.send(stockroom_transport::LinkId(link.0), lane as u8, bytes.into())

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use stockroom_tests::bench::{ALL, Effort};
+use stockroom_tests::bench::{ALL, Effort, RESIDENT, say_resident};
 
 /// Measures Stockroom, beside what else could be used.
 #[derive(Parser)]
@@ -18,12 +18,19 @@ struct Arguments {
     /// Small numbers, to see that it works.
     #[arg(long)]
     quick: bool,
+    /// What a benchmark left for a process of its own.
+    #[arg(long, hide = true)]
+    folder: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.name == "list" {
         ALL.iter().for_each(|benchmark| println!("{:<10} {}", benchmark.name, benchmark.about));
+        return ExitCode::SUCCESS;
+    }
+    if let (RESIDENT, Some(folder)) = (arguments.name.as_str(), &arguments.folder) {
+        say_resident(folder);
         return ExitCode::SUCCESS;
     }
     let Some(benchmark) = ALL.iter().find(|benchmark| benchmark.name == arguments.name) else {

@@ -1,13 +1,13 @@
 //! Arbitrary valid facts, one function per module of the data model.
 
-use proptest::collection::vec;
+use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 
 use stockroom_crdt::capability::{Capability, Role};
 use stockroom_crdt::chain::{LogId, Moment, Seal};
-use stockroom_crdt::control::{Boot, EpochOpen, EpochReason, Fence, FenceCut, NodeRecord, StoreRecord};
-use stockroom_crdt::count::{CountClose, CountLine, CountScan};
+use stockroom_crdt::control::{Boot, Coordinates, EpochOpen, EpochReason, Fence, FenceCut, NodeRecord, StoreRecord};
+use stockroom_crdt::count::{CountClose, CountLine, CountOpen, CountScan, Sheet};
 use stockroom_crdt::day::{DayClose, DayOpen};
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::fork::{Branch, ForkProof};
@@ -16,8 +16,9 @@ use stockroom_crdt::ids::{Epoch, NodeId, StoreId, TillId};
 use stockroom_crdt::limits::{AMOUNT_MAX, QUANTITY_MAX};
 use stockroom_crdt::price::Price;
 use stockroom_crdt::product::{Product, Recall};
-use stockroom_crdt::receiving::{Adjustment, GoodsReceipt, ReceiptLine};
+use stockroom_crdt::receiving::{Adjustment, Decision, Disposition, GoodsReceipt, ReceiptLine};
 use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tax, Tender, TenderKind};
+use stockroom_crdt::transfer::{AskedLine, Difference, TransferAsk, TransferId, TransferReceive, TransferShip};
 
 use super::arbitrary::{
     actor, amount, barcodes, code, currency, digest, name, quantity, scope, signed_quantity, sku, some_code, u32s,
@@ -52,7 +53,12 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
             (u32s(), code()).prop_map(|(number, staff)| Fact::DayClose(DayClose { number, staff })).boxed()
         }
         kind::ADJUSTMENT => adjustment().prop_map(Fact::Adjustment).boxed(),
-        other => panic!("no generator for facts of kind {other}"),
+        kind::DECISION => decision().prop_map(Fact::Decision).boxed(),
+        kind::TRANSFER_ASK => transfer_ask().prop_map(Fact::TransferAsk).boxed(),
+        kind::TRANSFER_SHIP => transfer_ship().prop_map(Fact::TransferShip).boxed(),
+        kind::TRANSFER_RECEIVE => transfer_receive().prop_map(Fact::TransferReceive).boxed(),
+        kind::COUNT_OPEN => count_open().prop_map(Fact::CountOpen).boxed(),
+        other => super::promised::fact_of(other),
     }
 }
 
@@ -104,10 +110,15 @@ fn fence() -> impl Strategy<Value = Fence> {
     (u32s(), vec(cut, 0..6), code()).prop_map(|(node, cuts, reason)| Fence { node: NodeId(node), cuts, reason })
 }
 
+fn coordinates() -> impl Strategy<Value = Coordinates> {
+    (-90_000_000..=90_000_000, -180_000_000..=180_000_000)
+        .prop_map(|(latitude, longitude)| Coordinates { latitude, longitude })
+}
+
 fn store_record() -> impl Strategy<Value = StoreRecord> {
     let who = (1..=u32::MAX, name(), code(), code(), code());
-    (who, (currency(), code(), 0..1440u16), (u32s(), u32s())).prop_map(
-        |((store, name, book, group, entity), (currency, zone, rollover_min), (home, term))| StoreRecord {
+    (who, (currency(), code(), 0..1440u16), (u32s(), u32s(), option::of(coordinates()))).prop_map(
+        |((store, name, book, group, entity), (currency, zone, rollover_min), (home, term, coordinates))| StoreRecord {
             store: StoreId(store),
             name,
             book,
@@ -118,6 +129,7 @@ fn store_record() -> impl Strategy<Value = StoreRecord> {
             rollover_min,
             home: NodeId(home),
             term,
+            coordinates,
         },
     )
 }
@@ -177,25 +189,115 @@ pub fn template() -> impl Strategy<Value = Template> {
     })
 }
 
+fn goods_line() -> impl Strategy<Value = ReceiptLine> {
+    (sku(), unit(), quantity(), code(), u32s()).prop_map(|(sku, unit, quantity, lot, expiry_day)| ReceiptLine {
+        sku,
+        unit,
+        quantity,
+        lot,
+        expiry_day,
+    })
+}
+
 fn goods_receipt() -> impl Strategy<Value = GoodsReceipt> {
-    let line = (sku(), unit(), quantity(), code(), u32s())
-        .prop_map(|(sku, unit, quantity, lot, expiry_day)| ReceiptLine { sku, unit, quantity, lot, expiry_day });
-    (code(), code(), vec(line, 0..12)).prop_map(|(document, staff, lines)| GoodsReceipt { document, staff, lines })
+    (code(), code(), vec(goods_line(), 0..12)).prop_map(|(document, staff, lines)| GoodsReceipt {
+        document,
+        staff,
+        lines,
+    })
 }
 
 fn adjustment() -> impl Strategy<Value = Adjustment> {
-    (sku(), unit(), signed_quantity(), code(), code()).prop_map(|(sku, unit, delta, reason, staff)| Adjustment {
+    let what = (sku(), unit(), signed_quantity());
+    (what, (code(), code(), code())).prop_map(|((sku, unit, delta), (reason, lot, staff))| Adjustment {
         sku,
         unit,
         delta,
         reason,
+        lot,
         staff,
     })
 }
 
+fn decision() -> impl Strategy<Value = Decision> {
+    let what = (sku(), unit(), quantity(), any::<bool>());
+    (what, (code(), code(), code())).prop_map(|((sku, unit, quantity, resale), (reason, lot, staff))| Decision {
+        sku,
+        unit,
+        quantity,
+        resale,
+        reason,
+        lot,
+        staff,
+    })
+}
+
+fn transfer_id() -> impl Strategy<Value = TransferId> {
+    let number = prop_oneof![4 => 0..3u64, 1 => 0..TransferId::NUMBER_END, 1 => Just(TransferId::NUMBER_END - 1)];
+    (u32s(), number).prop_map(|(store, number)| TransferId { store: StoreId(store), number })
+}
+
+fn transfer_ask() -> impl Strategy<Value = TransferAsk> {
+    let line = (sku(), unit(), quantity()).prop_map(|(sku, unit, quantity)| AskedLine { sku, unit, quantity });
+    (transfer_id(), u32s(), u64s(), code(), code(), vec(line, 0..12)).prop_map(
+        |(id, from, due_ms, staff, reason, lines)| TransferAsk {
+            id,
+            from: StoreId(from),
+            due_ms,
+            staff,
+            reason,
+            lines,
+        },
+    )
+}
+
+fn transfer_ship() -> impl Strategy<Value = TransferShip> {
+    (transfer_id(), u32s(), u64s(), code(), code(), vec(goods_line(), 0..12)).prop_map(
+        |(id, to, due_ms, staff, approver, lines)| TransferShip { id, to: StoreId(to), due_ms, staff, approver, lines },
+    )
+}
+
+fn transfer_receive() -> impl Strategy<Value = TransferReceive> {
+    let sent = prop_oneof![1 => Just(0), 4 => quantity(), 1 => Just(QUANTITY_MAX * 1_000)];
+    let difference =
+        (sku(), unit(), sent, code()).prop_map(|(sku, unit, sent, reason)| Difference { sku, unit, sent, reason });
+    (transfer_id(), u32s(), any::<bool>(), code(), vec(goods_line(), 0..12), vec(difference, 0..4)).prop_map(
+        |(id, from, seen, staff, lines, differences)| TransferReceive {
+            id,
+            from: StoreId(from),
+            seen,
+            staff,
+            lines,
+            differences,
+        },
+    )
+}
+
+fn count_open() -> impl Strategy<Value = CountOpen> {
+    let sheet = prop_oneof![Just(Sheet::Listed), Just(Sheet::InBook), code().prop_map(Sheet::Department)];
+    (u64s(), sheet, any::<bool>(), code(), btree_set((sku(), unit()), 0..12)).prop_map(
+        |(session, sheet, blind, staff, lines)| CountOpen {
+            session,
+            sheet,
+            blind,
+            staff,
+            lines: lines.into_iter().rev().collect(),
+        },
+    )
+}
+
 fn count_scan() -> impl Strategy<Value = CountScan> {
-    (u64s(), code(), sku(), unit(), 0..=QUANTITY_MAX, code())
-        .prop_map(|(session, zone, sku, unit, quantity, staff)| CountScan { session, zone, sku, unit, quantity, staff })
+    (u64s(), code(), sku(), unit(), (0..=QUANTITY_MAX, any::<bool>()), code()).prop_map(
+        |(session, zone, sku, unit, (quantity, settles), staff)| CountScan {
+            session,
+            zone,
+            sku,
+            unit,
+            quantity,
+            settles,
+            staff,
+        },
+    )
 }
 
 fn count_close() -> impl Strategy<Value = CountClose> {
@@ -232,23 +334,28 @@ fn sale() -> impl Strategy<Value = Sale> {
         |(
             (till_seq, receipt, day, late, rung_ms, currency),
             (cashier, approver, seller, foreign_key),
-            (fiscal, voids, lines, cash_rounding, tenders),
-        )| Sale {
-            till_seq,
-            receipt,
-            day,
-            late,
-            rung_ms,
-            currency,
-            cashier,
-            approver,
-            seller,
-            foreign_key,
-            fiscal,
-            voids,
-            lines,
-            cash_rounding,
-            tenders,
+            (fiscal, voids, mut lines, cash_rounding, tenders),
+        )| {
+            // Only what comes back can be set aside, unless a void takes that back.
+            let sold = |line: &&mut SaleLine| voids.is_none() && line.quantity > 0;
+            lines.iter_mut().filter(sold).for_each(|line| line.disposition = Disposition::Resale);
+            Sale {
+                till_seq,
+                receipt,
+                day,
+                late,
+                rung_ms,
+                currency,
+                cashier,
+                approver,
+                seller,
+                foreign_key,
+                fiscal,
+                voids,
+                lines,
+                cash_rounding,
+                tenders,
+            }
         },
     )
 }
@@ -257,9 +364,13 @@ fn line() -> impl Strategy<Value = SaleLine> {
     let what = (sku(), unit(), signed_quantity(), amount(), prop_oneof![2 => Just(0), 1 => amount()]);
     let tax = (code(), u32s(), amount()).prop_map(|(code, rate_bp, amount)| Tax { code, rate_bp, amount });
     let original = option::weighted(0.1, (receipt_number(), u32s()));
-    let rest = (rarely_code(), option::of(tax), any::<bool>(), any::<bool>(), rarely_code(), original);
+    let disposition = proptest::sample::select(Disposition::ALL.to_vec());
+    let rest = (rarely_code(), option::of(tax), any::<bool>(), any::<bool>(), rarely_code(), (original, disposition));
     (what, rest).prop_map(
-        |((sku, unit, quantity, unit_price, discount), (discount_reason, tax, unknown, overridden, lot, original))| {
+        |(
+            (sku, unit, quantity, unit_price, discount),
+            (discount_reason, tax, unknown, overridden, lot, (original, disposition)),
+        )| {
             SaleLine {
                 sku,
                 unit,
@@ -272,6 +383,7 @@ fn line() -> impl Strategy<Value = SaleLine> {
                 overridden,
                 lot,
                 original,
+                disposition,
             }
         },
     )

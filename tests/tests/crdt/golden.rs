@@ -13,8 +13,8 @@ use stockroom_crdt::capability::{Capability, Role, Signer, decode_chain, encode_
 use stockroom_crdt::chain::{Head, LogId, Moment, Seal, advance};
 use stockroom_crdt::clock::Hlc;
 use stockroom_crdt::codec::{RowReader, Rows};
-use stockroom_crdt::control::{Boot, EpochOpen, EpochReason, Fence, FenceCut, NodeRecord, StoreRecord};
-use stockroom_crdt::count::{CountClose, CountLine, CountScan};
+use stockroom_crdt::control::{Boot, Coordinates, EpochOpen, EpochReason, Fence, FenceCut, NodeRecord, StoreRecord};
+use stockroom_crdt::count::{CountClose, CountLine, CountOpen, CountScan, Sheet};
 use stockroom_crdt::day::{DayClose, DayOpen};
 use stockroom_crdt::entry::{Entry, Fact, Opaque, kind};
 use stockroom_crdt::fork::{Branch, ForkProof};
@@ -23,9 +23,10 @@ use stockroom_crdt::ids::{Actor, Code, Digest, Epoch, NodeId, Sku, StoreId, Tena
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::price::Price;
 use stockroom_crdt::product::{Barcode, Product, Recall};
-use stockroom_crdt::receiving::{Adjustment, GoodsReceipt, ReceiptLine};
+use stockroom_crdt::receiving::{Adjustment, Decision, Disposition, GoodsReceipt, ReceiptLine};
 use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tax, Tender, TenderKind};
 use stockroom_crdt::scope::Scope;
+use stockroom_crdt::transfer::{AskedLine, Difference, TransferAsk, TransferId, TransferReceive, TransferShip};
 
 #[test]
 fn stored_and_sent_bytes_have_not_changed() {
@@ -105,9 +106,15 @@ fn entries() -> Vec<(&'static str, Entry)> {
         ("day_open", Fact::DayOpen(DayOpen { number: 412, date: 20_413, staff: code("anna") })),
         ("day_close", Fact::DayClose(DayClose { number: 412, staff: code("") })),
         ("adjustment", Fact::Adjustment(adjustment())),
+        ("decision", Fact::Decision(decision())),
+        ("transfer_ask", Fact::TransferAsk(transfer_ask())),
+        ("transfer_ship", Fact::TransferShip(transfer_ship())),
+        ("transfer_receive", Fact::TransferReceive(transfer_receive())),
+        ("count_open", Fact::CountOpen(count_open())),
         ("opaque", Fact::Opaque(Opaque { kind: 9_999, critical: true, body: b"from the future".to_vec() })),
     ];
-    facts.into_iter().map(|(name, fact)| (name, Entry { hlc: Hlc::new(MS, 3), fact })).collect()
+    let facts = facts.into_iter().chain(super::promised::examples());
+    facts.map(|(name, fact)| (name, Entry { hlc: Hlc::new(MS, 3), fact })).collect()
 }
 
 fn epoch_open() -> EpochOpen {
@@ -133,6 +140,7 @@ fn store() -> StoreRecord {
         rollover_min: 240,
         home: NodeId(150),
         term: 3,
+        coordinates: Coordinates::new(52_520_008, 13_404_954),
     }
 }
 
@@ -183,6 +191,7 @@ fn sale() -> Sale {
         overridden: false,
         lot: code(""),
         original: None,
+        disposition: Disposition::Resale,
     };
     let rich = SaleLine {
         sku: sku("tea-7"),
@@ -196,6 +205,7 @@ fn sale() -> Sale {
         overridden: true,
         lot: code("L42"),
         original: Some((number(17), 3)),
+        disposition: Disposition::Quarantine,
     };
     Sale {
         till_seq: 1_234,
@@ -221,7 +231,7 @@ fn sale() -> Sale {
 
 fn count_scan() -> CountScan {
     let (zone, staff) = (code("shelf"), code("anna"));
-    CountScan { session: 20_413, zone, sku: sku("1080414"), unit: Unit::Each, quantity: 17, staff }
+    CountScan { session: 20_413, zone, sku: sku("1080414"), unit: Unit::Each, quantity: 17, settles: true, staff }
 }
 
 fn count_close() -> CountClose {
@@ -238,7 +248,57 @@ fn count_close() -> CountClose {
 }
 
 fn adjustment() -> Adjustment {
-    Adjustment { sku: sku("1080414"), unit: Unit::Each, delta: -3, reason: code("damaged"), staff: code("bo") }
+    Adjustment {
+        sku: sku("1080414"),
+        unit: Unit::Each,
+        delta: -3,
+        reason: code("damaged"),
+        lot: code("L42"),
+        staff: code("bo"),
+    }
+}
+
+fn decision() -> Decision {
+    let (sku, unit, quantity) = (sku("1080414"), Unit::Gram, 750);
+    Decision { sku, unit, quantity, resale: true, reason: code("sealed"), lot: code("L42"), staff: code("bo") }
+}
+
+fn transfer_id() -> TransferId {
+    TransferId { store: StoreId(7), number: 4_839_201_755 }
+}
+
+fn transfer_ask() -> TransferAsk {
+    let line = |text, unit, quantity| AskedLine { sku: sku(text), unit, quantity };
+    let lines = vec![line("1080414", Unit::Each, 12), line("tea-7", Unit::Gram, 5_000)];
+    let (from, due_ms) = (StoreId(9), MS + 86_400_000);
+    TransferAsk { id: transfer_id(), from, due_ms, staff: code("anna"), reason: code("promotion"), lines }
+}
+
+fn transfer_lines(tea: i64) -> Vec<ReceiptLine> {
+    let line = |text, unit, quantity, lot, expiry_day| ReceiptLine {
+        sku: sku(text),
+        unit,
+        quantity,
+        lot: code(lot),
+        expiry_day,
+    };
+    vec![line("1080414", Unit::Each, 12, "", 0), line("tea-7", Unit::Gram, tea, "L42", 20_500)]
+}
+
+fn transfer_ship() -> TransferShip {
+    let (to, due_ms, lines) = (StoreId(7), MS + 172_800_000, transfer_lines(5_000));
+    TransferShip { id: transfer_id(), to, due_ms, staff: code("carl"), approver: code("bo"), lines }
+}
+
+fn transfer_receive() -> TransferReceive {
+    let difference = Difference { sku: sku("tea-7"), unit: Unit::Gram, sent: 5_000, reason: code("torn bag") };
+    let (from, lines) = (StoreId(9), transfer_lines(4_250));
+    TransferReceive { id: transfer_id(), from, seen: true, staff: code("anna"), lines, differences: vec![difference] }
+}
+
+fn count_open() -> CountOpen {
+    let lines = vec![(sku("1080414"), Unit::Each), (sku("tea-7"), Unit::Gram)];
+    CountOpen { session: 20_413, sheet: Sheet::Department(code("dry")), blind: true, staff: code("anna"), lines }
 }
 
 /// Twenty sales as a till writes them.

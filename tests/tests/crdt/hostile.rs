@@ -73,6 +73,7 @@ fn a_few_bytes_that_claim_256_large_entries_are_refused() {
         sku: Sku::parse("999999999999999999").unwrap(),
         unit: Unit::Each,
         quantity: 10_000_000,
+        settles: false,
         staff: Code::default(),
     };
     let entry = Entry { hlc: Hlc::new((1 << 48) - 1, u16::MAX), fact: Fact::CountScan(scan) };

@@ -107,6 +107,19 @@ fn records_are_keyed_by_what_they_are_about_and_events_by_what_they_say() {
             Fact::Product(product) => product.sku.as_str().into(),
             Fact::Recall(recall) => [recall.sku.as_str().as_bytes(), &[0], recall.lot.as_str().as_bytes()].concat(),
             Fact::Price(price) => [price.sku.as_str().as_bytes(), &[0], &price.from_ms.to_be_bytes()].concat(),
+            Fact::PolicyRule(rule) => Rows::of(|rows| rule.target.encode(rows)),
+            Fact::Consent(consent) => consent.entity(),
+            Fact::Rights(rights) => Rows::of(|rows| {
+                rights.account.encode(rows);
+                rights.class.encode(rows);
+            }),
+            Fact::Want(want) => Rows::of(|rows| {
+                want.account.encode(rows);
+                want.class.encode(rows);
+                rows.uint(0, want.of.0.into());
+            }),
+            Fact::Retire(retire) => Rows::of(|rows| retire.actor.encode(rows)),
+            Fact::Compensation(compensation) => compensation.id.to_vec(),
             event => Digest::of(&[&body(event)]).short().to_vec(),
         };
         prop_assert_eq!(&*key.entity, about.as_slice());

@@ -10,9 +10,9 @@ use stockroom_crdt::count::{CountClose, CountLine};
 use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{Actor, Code, Sku, TillId};
 use stockroom_crdt::money::{Currency, Unit};
-use stockroom_crdt::receiving::{Adjustment, GoodsReceipt, ReceiptLine};
+use stockroom_crdt::receiving::{Adjustment, Decision, Disposition, GoodsReceipt, ReceiptLine};
 use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine};
-use stockroom_crdt::stock::{Cause, Counted, Effect, Movement, OnHand, Position, Recount, effects, resolve};
+use stockroom_crdt::stock::{Batch, Cause, Counted, Effect, Movement, OnHand, Position, Recount, effects, resolve};
 use stockroom_tests::property::check;
 
 use super::arbitrary::entry;
@@ -102,17 +102,31 @@ fn what_was_never_booked_in_can_still_be_sold() {
 
 #[test]
 fn every_line_has_its_effect_and_other_facts_have_none() {
-    check("every_line_has_its_effect_and_other_facts_have_none", 1_000, entry(), |entry| {
+    check("every_line_has_its_effect_and_other_facts_have_none", 2_000, entry(), |entry| {
         let found = effects(&entry);
         let moved: i64 = found.iter().map(|(_, _, effect)| delta(effect)).sum();
-        let (lines, units) = match &entry.fact {
-            Fact::Sale(sale) => (sale.lines.len(), -sale.lines.iter().map(|line| line.quantity).sum::<i64>()),
-            Fact::GoodsReceipt(receipt) => (receipt.lines.len(), receipt.lines.iter().map(|line| line.quantity).sum()),
-            Fact::Adjustment(adjustment) => (1, adjustment.delta),
-            Fact::CountClose(close) => (close.lines.len(), 0),
-            _ => (0, 0),
+        let aside = found.iter().map(|(_, _, effect)| aside(effect)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        let units = |lines: &[ReceiptLine]| lines.iter().map(|line| line.quantity).sum::<i64>();
+        let (lines, units, set_aside) = match &entry.fact {
+            Fact::Sale(sale) => {
+                let back = |disposition| {
+                    let lines = sale.lines.iter().filter(|line| line.disposition == disposition);
+                    lines.map(|line| -line.quantity).sum::<i64>()
+                };
+                let set_aside = (back(Disposition::Quarantine), back(Disposition::Scrap));
+                (sale.lines.len(), back(Disposition::Resale), set_aside)
+            }
+            Fact::GoodsReceipt(receipt) => (receipt.lines.len(), units(&receipt.lines), (0, 0)),
+            Fact::TransferShip(ship) => (ship.lines.len(), -units(&ship.lines), (0, 0)),
+            Fact::TransferReceive(receive) => (receive.lines.len(), units(&receive.lines), (0, 0)),
+            Fact::Adjustment(adjustment) => (1, adjustment.delta, (0, 0)),
+            Fact::GoodsIssue(issue) => (1, -issue.quantity, (0, 0)),
+            Fact::Decision(Decision { resale: true, quantity, .. }) => (2, *quantity, (-quantity, 0)),
+            Fact::Decision(Decision { resale: false, quantity, .. }) => (1, 0, (-quantity, *quantity)),
+            Fact::CountClose(close) => (close.lines.len(), 0, (0, 0)),
+            _ => (0, 0, (0, 0)),
         };
-        prop_assert_eq!((found.len(), moved), (lines, units));
+        prop_assert_eq!((found.len(), moved, aside), (lines, units, set_aside));
         Ok(())
     });
 }
@@ -151,7 +165,14 @@ fn naive(facts: &[(Position, Effect)]) -> OnHand {
 fn delta(effect: &Effect) -> i64 {
     match effect {
         Effect::Move(movement) => movement.delta,
-        Effect::Count(_) => 0,
+        Effect::Count(_) | Effect::Aside(_) => 0,
+    }
+}
+
+fn aside(effect: &Effect) -> (i64, i64) {
+    match effect {
+        Effect::Aside(aside) => (aside.quarantined, aside.scrapped),
+        Effect::Move(_) | Effect::Count(_) => (0, 0),
     }
 }
 
@@ -161,8 +182,9 @@ fn position() -> impl Strategy<Value = Position> {
 
 fn effect() -> impl Strategy<Value = Effect> {
     let cause = Cause::Adjustment("x".into());
-    let movement = (-9..9i64, 0..20u64)
-        .prop_map(move |(delta, at_ms)| Effect::Move(Movement { delta, at_ms, cause: cause.clone() }));
+    let movement = (-9..9i64, 0..20u64).prop_map(move |(delta, at_ms)| {
+        Effect::Move(Movement { delta, at_ms, cause: cause.clone(), batch: Batch::default() })
+    });
     let others = vec((position(), 1..12u64).prop_map(|(at, seq)| (at.actor, seq)), 0..4);
     let counted = (0..50i64, 0..12u64, others, 0..20u64, any::<bool>(), 0..6u64).prop_map(
         |(quantity, cut, others, scanned_ms, ambiguous, ms)| {
@@ -247,7 +269,8 @@ impl Store {
                 self.shelf -= 1;
                 let delta = -1;
                 let (reason, staff) = (Code::parse("broken").unwrap(), Code::default());
-                let adjustment = Adjustment { sku: tea(), unit: Unit::Each, delta, reason, staff };
+                let adjustment =
+                    Adjustment { sku: tea(), unit: Unit::Each, delta, reason, lot: Code::default(), staff };
                 self.write(OTHER, Fact::Adjustment(adjustment));
             }
             Event::Scan => self.scan(),
@@ -343,6 +366,7 @@ fn sale_of(rung_ms: u64, units: i64) -> Sale {
         overridden: false,
         lot: Code::default(),
         original: None,
+        disposition: Disposition::Resale,
     };
     Sale {
         till_seq: rung_ms,

@@ -16,6 +16,7 @@ use stockroom_crdt::stock::{Counted, Effect, Movement, OnHand, Position, Recount
 
 use super::Context;
 use super::sales::{self, Again, Writing};
+use super::transfers;
 use crate::journal::{LogNumber, Place, damaged, entry_at};
 use crate::limits::ACCOUNT_PLACES_MAX;
 use crate::overlay::{Overlay, scan_prefix};
@@ -29,10 +30,23 @@ pub struct Account {
     pub on_hand: OnHand,
     /// The count on which it rests, with its place.
     pub base: Option<(Position, Counted)>,
+    /// What does not stand on the shelf.
+    pub aside: SetAside,
+    /// Some of the goods had a date of expiry.
+    pub dated: bool,
     /// How many chunks of older places there are.
     pub chunks: u32,
     /// The newest places: log, actor's entry number.
     pub places: Vec<(Actor, Place)>,
+}
+
+/// Goods that came back and are not on hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct SetAside {
+    /// Units that wait for a decision.
+    pub quarantined: i64,
+    /// Units that were thrown away.
+    pub scrapped: i64,
 }
 
 /// Applies what an entry does to the accounts of `store`.
@@ -49,20 +63,26 @@ pub fn apply(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, entry
                 if planted(Plant::CutLines) {
                     movement.delta = movement.delta.max(-2);
                 }
+                account.dated |= movement.batch.expiry_day != 0;
                 let base = account.base.as_ref().map(|(at, counted)| (*at, counted));
                 account.on_hand.add(base, position, &movement);
+            }
+            Effect::Aside(aside) => {
+                let held = &mut account.aside;
+                held.quarantined = held.quarantined.saturating_add(aside.quarantined);
+                held.scrapped = held.scrapped.saturating_add(aside.scrapped);
             }
             Effect::Count(counted) => {
                 count(overlay, (store, &sku, unit), &mut account, (position, context.place), counted)?;
             }
         }
-        overlay.put(Table::Accounts, key, encode(&account));
+        overlay.put(Table::Accounts, key, to_row(&account));
     }
     Ok(())
 }
 
-/// Applies one more entry of a sale that others hold already: what the sale did to the accounts is taken back and done again as
-/// the entry says that counts now.
+/// Applies one more entry of a sale, or of a part of a transfer, that others hold already: what it did to the accounts is taken
+/// back and done again as the entry says that counts now. What it set aside stays: all of these entries say the same of that.
 pub fn repeat(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, again: &Again) -> Result<(), StoreError> {
     let [before, after] = [&again.before, &again.after];
     let accounts: BTreeSet<_> =
@@ -83,7 +103,7 @@ pub fn repeat(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, agai
             undone.iter().for_each(|(_, movement)| account.on_hand.take_back(movement));
             done.iter().for_each(|(position, movement)| account.on_hand.add(base, *position, movement));
         }
-        overlay.put(Table::Accounts, key, encode(&account));
+        overlay.put(Table::Accounts, key, to_row(&account));
     }
     Ok(())
 }
@@ -111,7 +131,7 @@ pub fn standing(
     let covers = |position| base.is_some_and(|(at, counted)| counted.covers(at, position));
     let writings = match fact {
         Fact::Sale(sale) => sales::writings(snapshot, store, sale)?,
-        _ => Vec::new(),
+        other => transfers::writings(snapshot, store, other)?,
     };
     Ok(if writings.first().is_some_and(|first| first.place != place) {
         Standing::Repeated
@@ -144,6 +164,27 @@ pub fn load(snapshot: &(impl Snapshot + ?Sized), key: &[u8]) -> Result<Option<Ac
 /// Reads a row of [`Table::Accounts`].
 pub fn from_row(bytes: &[u8]) -> Result<Account, StoreError> {
     decode(bytes).map_err(damaged)
+}
+
+/// Writes a row of [`Table::Accounts`].
+pub fn to_row(account: &Account) -> Vec<u8> {
+    Rows::of(|sink| {
+        sink.int(col::QUANTITY, account.on_hand.quantity);
+        sink.uint(col::COUNT, account.on_hand.movements);
+        sink.uint(col::FLAGS, account.on_hand.recount.map_or(0, |recount| 1 + recount as u64));
+        let has_aside = account.aside != SetAside::default();
+        let has = [account.base.is_some(), account.dated, has_aside];
+        sink.uint(col::A, has.iter().rev().fold(0, |bits, &has| bits << 1 | u64::from(has)));
+        if let Some((at, counted)) = &account.base {
+            encode_counted(sink, *at, counted);
+        }
+        if has_aside {
+            sink.int(col::QUANTITY, account.aside.quarantined);
+            sink.int(col::QUANTITY, account.aside.scrapped);
+        }
+        sink.uint(col::B, u64::from(account.chunks));
+        encode_places(sink, &account.places);
+    })
 }
 
 /// Every place that made the account what it is, oldest first.
@@ -230,7 +271,7 @@ fn share(
     let first = writings[0];
     let own = |(sku, unit, effect): (Sku, Unit, Effect)| match effect {
         Effect::Move(movement) if sku == *account.0 && unit == account.1 => Some((first.position, movement)),
-        Effect::Move(_) | Effect::Count(_) => None,
+        Effect::Move(_) | Effect::Count(_) | Effect::Aside(_) => None,
     };
     Ok(effects_of(overlay, first.place)?.into_iter().filter_map(own).collect())
 }
@@ -250,20 +291,6 @@ fn push_place(overlay: &mut Overlay, key: &[u8], account: &mut Account, context:
     account.places.push((context.actor, context.place));
 }
 
-fn encode(account: &Account) -> Vec<u8> {
-    Rows::of(|sink| {
-        sink.int(col::QUANTITY, account.on_hand.quantity);
-        sink.uint(col::COUNT, account.on_hand.movements);
-        sink.uint(col::FLAGS, account.on_hand.recount.map_or(0, |recount| 1 + recount as u64));
-        sink.uint(col::A, account.base.is_some().into());
-        if let Some((at, counted)) = &account.base {
-            encode_counted(sink, *at, counted);
-        }
-        sink.uint(col::B, u64::from(account.chunks));
-        encode_places(sink, &account.places);
-    })
-}
-
 fn decode(bytes: &[u8]) -> Result<Account, DecodeError> {
     let mut reader = RowReader::new(bytes);
     let quantity = reader.int(col::QUANTITY)?;
@@ -273,11 +300,16 @@ fn decode(bytes: &[u8]) -> Result<Account, DecodeError> {
         1 => Some(Recount::MovedWhileCounting),
         _ => Some(Recount::LateSale),
     };
-    let base = if reader.flag(col::A)? { Some(decode_counted(&mut reader)?) } else { None };
+    let has = reader.uint(col::A)?;
+    let base = if has & 1 != 0 { Some(decode_counted(&mut reader)?) } else { None };
+    let aside = match has & 4 != 0 {
+        true => SetAside { quarantined: reader.int(col::QUANTITY)?, scrapped: reader.int(col::QUANTITY)? },
+        false => SetAside::default(),
+    };
     let chunks = reader.u32(col::B)?;
     let places = decode_places(&mut reader)?;
     let on_hand = OnHand { quantity, base: base.as_ref().map(|(at, _)| *at), movements, recount };
-    Ok(Account { on_hand, base, chunks, places })
+    Ok(Account { on_hand, base, aside, dated: has & 2 != 0, chunks, places })
 }
 
 fn encode_counted(sink: &mut Rows, at: Position, counted: &Counted) {

@@ -1,4 +1,5 @@
-//! Decisions as cells: products, recalls, prices, templates, store records, nodes, fences.
+//! Decisions as cells: products, recalls, prices, templates, store records, nodes, fences, rules about promises, requests for
+//! rights and decrees about them.
 //!
 //! One row per (scope, field, entity, writer); across writers the largest precedence wins. In shared scopes each change also
 //! takes a position of the scope's feed of cells, and the position of the value that it replaces is freed: children that
@@ -32,7 +33,18 @@ pub struct CellRow {
 pub fn is_decision(number: u16) -> bool {
     matches!(
         number,
-        kind::NODE | kind::FENCE | kind::STORE | kind::PRODUCT | kind::RECALL | kind::PRICE | kind::TEMPLATE
+        kind::NODE
+            | kind::FENCE
+            | kind::STORE
+            | kind::POLICY
+            | kind::PRODUCT
+            | kind::RECALL
+            | kind::PRICE
+            | kind::TEMPLATE
+            | kind::WANT
+            | kind::COMPENSATION
+            | kind::RETIRE
+            | kind::CONSENT
     )
 }
 
@@ -97,6 +109,18 @@ pub fn winners(
         out.extend(decide(group.iter())?);
     }
     Ok(out)
+}
+
+/// What each writer says in its cells of the entities whose keys begin with `entity`.
+pub fn by_writer(
+    snapshot: &(impl Snapshot + ?Sized),
+    scope: u32,
+    field: u16,
+    entity: &[u8],
+) -> Result<Vec<(Actor, Entry)>, StoreError> {
+    let rows = scan_prefix(snapshot, Table::Cells, &entity_prefix(scope, field, entity), usize::MAX)?;
+    let read = |(key, value): &Row| Ok((writer_of(key)?, Entry::from_bytes(&decode(value)?.bytes).map_err(damaged)?));
+    rows.iter().map(read).collect()
 }
 
 /// The scope's number as a reader of the tables finds it.

@@ -11,7 +11,7 @@ use crate::journal::{LogNumber, Place, damaged, entry_at};
 use crate::overlay::{Overlay, last_of_prefix, scan_prefix};
 use crate::storage::{Snapshot, StoreError, Table};
 
-/// One entry that holds a sale.
+/// One entry that holds a sale, or a part of a transfer.
 ///
 /// A till that hears no answer sends its sale again. A node that was set back to an older disk does not know the first try any
 /// more and writes the sale anew; later the lost entry comes back from the hub. Both stay, and one of them counts: the first in
@@ -195,7 +195,7 @@ pub fn encode(place: Place) -> Vec<u8> {
 }
 
 /// Begins like [`encode`] of the first.
-fn encode_writings(writings: &[Writing]) -> Vec<u8> {
+pub fn encode_writings(writings: &[Writing]) -> Vec<u8> {
     Rows::of(|sink| {
         for Writing { position, digest, place } in writings {
             sink.uint(col::KEY, u64::from(place.log.0));

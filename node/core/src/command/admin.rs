@@ -40,6 +40,7 @@ pub fn issue_token(replica: &mut Replica, request: TokenRequest) -> Result<Answe
         rollover_min: request.rollover_min,
         home: held.as_ref().map_or(NodeId(0), |held| held.home),
         term: held.as_ref().map_or(0, |held| held.term),
+        coordinates: request.coordinates,
     };
     if held.as_ref() != Some(&record) {
         replica.write(&Scope::Control, vec![Fact::Store(record)])?;

@@ -4,6 +4,7 @@ use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Digest, StoreId};
 use stockroom_crdt::limits::{AMOUNT_MAX, LINES_MAX, TENDERS_MAX};
 use stockroom_crdt::money::Unit;
+use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tender};
 use stockroom_crdt::scope::Scope;
 
@@ -174,6 +175,10 @@ fn check_line(replica: &Replica, at: (StoreId, usize), line: SellLine, sale: (u6
         return Err(Refusal::invalid(format!("{field}.quantity"), "is negative: a return needs an approver").into());
     }
     check_quantity(&format!("{field}.quantity"), line.quantity.saturating_abs(), 1)?;
+    if line.quantity > 0 && line.disposition != Disposition::Resale {
+        let message = format!("is {}, but only goods that come back have one", line.disposition.as_str());
+        return Err(Refusal::invalid(format!("{field}.disposition"), message).into());
+    }
     let unit = line.unit.or(product.as_ref().map(|p| p.unit)).unwrap_or(Unit::Each);
     if let Some(product) = product.as_ref().filter(|product| product.unit != unit) {
         let message = format!("{} is sold in {}, not in {}", line.sku, product.unit.as_str(), unit.as_str());
@@ -210,6 +215,7 @@ fn check_line(replica: &Replica, at: (StoreId, usize), line: SellLine, sale: (u6
         overridden: recall.is_some(),
         lot: line.lot,
         original: line.original,
+        disposition: line.disposition,
     };
     check_amount(&field, sold.amount())?;
     if sold.amount().signum() * sold.quantity.signum() < 0 {

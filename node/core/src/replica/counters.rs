@@ -25,6 +25,10 @@ pub struct Counters {
     pub forks: u64,
     /// Peers whose link was closed for a fault of theirs.
     pub peer_faults: u64,
+    /// Promises of this node that the home of the goods declared broken.
+    pub shorted: u64,
+    /// Promises of this node for which something was given instead.
+    pub compensated: u64,
     /// Rare paths that were reached, and how often, so that a simulator can tell what it has tried.
     pub reached: BTreeMap<&'static str, u64>,
 }

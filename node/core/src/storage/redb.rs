@@ -158,6 +158,11 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::Keys => "keys",
         Table::Quarantine => "quarantine",
         Table::Nodes => "nodes",
+        Table::Rights => "rights",
+        Table::Promises => "promises",
+        Table::OpenPromises => "open_promises",
+        Table::Owed => "owed",
+        Table::Transfers => "transfers",
     })
 }
 

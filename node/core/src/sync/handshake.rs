@@ -108,6 +108,11 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
         by_log.entry(head.log.clone()).or_default().push(head);
     }
     let mut verdict = None;
+    let hub = link.relation == Relation::Parent;
+    if hub && replica.rights_locked {
+        let reach = |heads: &Vec<HeadIn>| heads.iter().map(|head| head.seq).max().unwrap_or(0);
+        replica.desk.unlock = by_log.iter().map(|(id, heads)| (id.clone(), reach(heads))).collect();
+    }
     for (id, heads) in by_log {
         if id.actor.node != replica.actor().node {
             continue;
@@ -151,9 +156,11 @@ pub fn on_held(replica: &mut Replica, link: &mut Link, heads: Vec<HeadIn>) -> Re
     } else if let Some((epoch, reason)) = verdict {
         replica.alarm(format!("this node's history is not the one that its peer knows: {}", reason.as_str()));
         replica.reopen(epoch.max(replica.epoch.0), reason)?;
-    } else if link.relation == Relation::Parent && replica.rights_locked {
-        replica.rights_locked = false;
-        replica.touch();
+    }
+    if verdict.is_some() {
+        replica.desk.unlock.clear();
+    } else if hub && replica.rights_locked {
+        replica.hub_was_heard();
     }
     link.held = true;
     Ok(())

@@ -8,6 +8,7 @@ use stockroom_crdt::ids::{Epoch, NodeId, StoreId};
 use stockroom_crdt::scope::Scope;
 
 use super::link::{Link, Relation};
+use crate::limits::MATES_MAX;
 use crate::overlay::Overlay;
 use crate::plant::{Plant, planted};
 use crate::replica::Replica;
@@ -23,17 +24,28 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
             out.extend([Scope::Control, Scope::Catalog]);
             out.extend(of_store(own));
             out.extend(view.store(own)?.map(|record| Scope::Prices(record.book)));
+            out.extend(mates(&view, own)?.into_iter().map(Scope::StoreRights));
+            if planted(Plant::LeakRights) {
+                out.extend(view.stores()?.into_iter().map(|record| Scope::StoreRights(record.store)));
+            }
         }
         (Relation::Parent, None) => {
             out.extend([Scope::Control, Scope::Catalog]);
-            // What stores below were told is safe may be above only: they and this hub were both set back.
+            // The hub above may hold rights to goods of the stores below. Also what those were told is safe may be above only: they
+            // and this hub were both set back.
+            let below = stores_below(&view, replica.actor().node)?.into_iter();
             if is_set_back(replica) {
-                out.extend(stores_below(&view, replica.actor().node)?.into_iter().flat_map(of_store));
+                out.extend(below.flat_map(of_store));
+            } else {
+                out.extend(below.map(Scope::StoreRights));
             }
             out.extend(view.stores()?.into_iter().map(|record| Scope::Prices(record.book)));
         }
         (Relation::Child, _) if link.peer.role == Role::Store => {
             out.extend(of_store(link.peer.store));
+            // Whoever follows the rights of another store of its group may hold some of them.
+            let others = link.outs.keys().filter(|scope| matches!(scope, Scope::StoreRights(_)));
+            out.extend(others.cloned());
             // A hub that was set back takes from below what it has lost of its own.
             out.extend(is_set_back(replica).then_some(Scope::Control));
         }
@@ -43,12 +55,10 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
             let own = own.and_then(|own| view.store(own).transpose()).transpose()?;
             let theirs = view.store(link.peer.store)?;
             if shares(own.as_ref(), theirs.as_ref()) {
-                out.insert(Scope::StoreStock(link.peer.store));
+                out.extend(of_store(link.peer.store));
+                out.extend(own.as_ref().map(|own| Scope::StoreRights(own.store)));
                 // What had reached a neighbour only, before this store was set back.
                 out.extend(own.filter(|_| is_set_back(replica)).map(|own| Scope::StoreStock(own.store)));
-                if planted(Plant::LeakRights) {
-                    out.insert(Scope::StoreRights(link.peer.store));
-                }
             }
         }
     }
@@ -61,8 +71,18 @@ pub fn wants_about(replica: &Replica, link: &Link, stores: &BTreeSet<StoreId>) -
     let mut out = BTreeSet::new();
     for &store in stores {
         match (link.relation, replica.own_store()) {
-            (Relation::Parent, own) if own.is_none_or(|own| own == store) => {
+            (Relation::Parent, Some(own)) if own == store => {
                 out.extend(view.store(store)?.map(|record| Scope::Prices(record.book)));
+                out.extend(mates(&view, own)?.into_iter().map(Scope::StoreRights));
+            }
+            (Relation::Parent, Some(own)) if mates(&view, own)?.contains(&store) => {
+                out.insert(Scope::StoreRights(store));
+            }
+            (Relation::Parent, None) => {
+                out.extend(view.store(store)?.map(|record| Scope::Prices(record.book)));
+                if stores_below(&view, replica.actor().node)?.contains(&store) {
+                    out.insert(Scope::StoreRights(store));
+                }
             }
             (Relation::Child, _) if link.peer.role == Role::Hub && view.store(store)?.is_some() => {
                 out.extend(of_store(store));
@@ -79,15 +99,16 @@ pub fn may_see(replica: &Replica, link: &Link, scope: &Scope) -> Result<bool, St
     Ok(match link.relation {
         Relation::Parent => scope.store().is_some() || *scope == Scope::Control,
         Relation::Child => match scope.store() {
-            Some(store) => link.peer.role == Role::Hub || store == link.peer.store,
+            Some(store) if link.peer.role == Role::Hub || store == link.peer.store => true,
+            Some(store) if *scope == Scope::StoreRights(store) && planted(Plant::LeakRights) => true,
+            Some(store) => *scope == Scope::StoreRights(store) && mates(&view, link.peer.store)?.contains(&store),
             None => matches!(scope, Scope::Control | Scope::Catalog | Scope::Prices(_)),
         },
         Relation::Peer => {
             let own = replica.own_store();
-            let stock = [own, Some(link.peer.store)].into_iter().flatten().map(Scope::StoreStock);
+            let mut both = [own, Some(link.peer.store)].into_iter().flatten().flat_map(of_store);
             *scope == Scope::Control
-                || (planted(Plant::LeakRights) && own.map(Scope::StoreRights).as_ref() == Some(scope))
-                || (stock.into_iter().any(|stock| stock == *scope) && {
+                || (both.any(|between| between == *scope) && {
                     let own = own.and_then(|own| view.store(own).transpose()).transpose()?;
                     shares(own.as_ref(), view.store(link.peer.store)?.as_ref())
                 })
@@ -116,6 +137,15 @@ fn stores_below(view: &View<'_, Overlay>, hub: NodeId) -> Result<BTreeSet<StoreI
 /// The scopes of a store that exist so far.
 fn of_store(store: StoreId) -> [Scope; 2] {
     [Scope::StoreRights(store), Scope::StoreStock(store)]
+}
+
+/// The other stores of a store's group: they may be granted rights to its goods. A group too large for everybody to follow
+/// everybody shares no rights; its stores ask their hub.
+fn mates(view: &View<'_, Overlay>, own: StoreId) -> Result<Vec<StoreId>, StoreError> {
+    let Some(own) = view.store(own)?.filter(|own| !own.group.is_empty()) else { return Ok(Vec::new()) };
+    let same = |other: &StoreRecord| other.store != own.store && other.group == own.group;
+    let mates: Vec<_> = view.stores()?.into_iter().filter(same).map(|other| other.store).collect();
+    Ok(if mates.len() > MATES_MAX { Vec::new() } else { mates })
 }
 
 /// Stores of one non-empty group let each other read their stock.

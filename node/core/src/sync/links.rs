@@ -83,6 +83,11 @@ impl Links {
         Some(link)
     }
 
+    /// Links to a node.
+    pub(super) fn of_node(&self, node: NodeId) -> impl Iterator<Item = &Link> {
+        self.by_node.get(&node).into_iter().flatten().filter_map(|id| self.by_id.get(id))
+    }
+
     /// The link may have something to send.
     pub(super) fn mark(&mut self, id: LinkId) {
         if self.by_id.contains_key(&id) {

@@ -176,6 +176,8 @@ impl Side {
                     self.core.handle(now, Input::Writable(LINK, bytes.len())).unwrap();
                     frames.push(bytes);
                 }
+                // Whoever opens an epoch is greeted anew; nothing in these tests waits for that.
+                Output::Close(_, why) if why == "a new epoch was opened" => {}
                 Output::Close(_, why) => panic!("a link was closed: {why}"),
                 Output::Event(event) => {
                     self.told += 1;
@@ -307,6 +309,7 @@ fn enrol(hub: &mut Core) -> Vec<Capability> {
         currency: Currency::parse("EUR").unwrap(),
         zone: Code::parse("UTC").unwrap(),
         rollover_min: 240,
+        coordinates: None,
         valid_ms: 60_000,
     };
     let log_key = Signer::from_seed(&[2; 32]).public();
