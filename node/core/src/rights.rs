@@ -3,8 +3,8 @@
 //!
 //! Nothing here is asked for by a person. Whatever moves an account (an entry that is applied, a promise that runs out, a link that
 //! comes up) only marks it; before each commit [`Replica::settle`] looks at the marked accounts and writes what follows, in the
-//! same commit. What follows depends on the books alone, so a crash in between loses nothing: everything is looked at again, little
-//! by little, after a start.
+//! same commit. Whether it is owed depends on the books alone; how much is moved where also on what was seen of demand and links. A
+//! crash loses nothing: everything is looked at again, little by little, after a start.
 //!
 //! | module | what it knows |
 //! |---|---|

@@ -379,7 +379,7 @@ impl Check for FromNothing {
     }
 
     fn meaning(&self) -> &'static str {
-        "an actor has what was granted to it by name or what it made as a home, and a home that was set back makes none before it met its hub"
+        "an actor has what was granted to it by name or what it made as a home, and a home that was set back makes none before it met its hub, or by parcels holds all that its hub holds of it"
     }
 
     fn observe(&mut self, seen: &Observation, scene: &Scene<'_>, findings: &mut Findings) {

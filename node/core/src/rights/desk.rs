@@ -1,4 +1,5 @@
-//! What a replica remembers about rights between two commits. All of it can be made again from the books.
+//! What a replica remembers about rights between two commits. Marks, timers and debts are made again from the books at a start; what
+//! was only seen (walk-in demand, the risk of soft promises so far, who was turned away) begins anew, which costs promises and breaks none.
 
 use std::collections::{BTreeMap, BTreeSet};
 

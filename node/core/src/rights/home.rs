@@ -88,7 +88,7 @@ pub fn exposed(replica: &Replica, account: &Account, rule: &PolicyRule, on_hand:
     Ok(expose(u64::try_from(on_hand).unwrap_or(0), rule, &leak))
 }
 
-/// Without a rule nothing is promised: what was granted out is asked back, and nothing new is made.
+/// Without a rule nothing new is made. Rights that lie elsewhere stay there, and nobody promises from them while no rule holds.
 fn none(account: &Account) -> PolicyRule {
     let target = stockroom_crdt::stock::policy::Target::Sku(account.sku.clone());
     PolicyRule { safety: u32::MAX, ..PolicyRule::of(target, Allocation::HubOnly) }
