@@ -13,6 +13,12 @@ use crate::fork::ForkProof;
 use crate::gtin::Template;
 use crate::ids::{Actor, Digest};
 use crate::limits::ENTRY_BYTES_MAX;
+use crate::order::header::{Order, Payment};
+use crate::order::intent::OrderStep;
+use crate::order::offer::Offer;
+use crate::order::pass::SignedPass;
+use crate::order::redress::Redress;
+use crate::order::step::FulfillmentStep;
 use crate::price::Price;
 use crate::product::{Product, Recall};
 use crate::receiving::{Adjustment, Decision, GoodsReceipt};
@@ -62,9 +68,16 @@ pub mod kind {
     pub const TRANSFER_SHIP: u16 = 52;
     pub const TRANSFER_RECEIVE: u16 = 53;
     pub const COUNT_OPEN: u16 = 54;
+    pub const ORDER: u16 = 60;
+    pub const OFFER: u16 = 61;
+    pub const FULFILLMENT_STEP: u16 = 62;
+    pub const ORDER_STEP: u16 = 63;
+    pub const PAYMENT: u16 = 64;
+    pub const REDRESS: u16 = 65;
+    pub const PASS_SHOWN: u16 = 66;
 
     /// All kinds that this version knows.
-    pub const ALL: [u16; 33] = [
+    pub const ALL: [u16; 40] = [
         EPOCH_OPEN,
         BOOT,
         NODE,
@@ -98,6 +111,13 @@ pub mod kind {
         TRANSFER_SHIP,
         TRANSFER_RECEIVE,
         COUNT_OPEN,
+        ORDER,
+        OFFER,
+        FULFILLMENT_STEP,
+        ORDER_STEP,
+        PAYMENT,
+        REDRESS,
+        PASS_SHOWN,
     ];
 }
 
@@ -138,6 +158,13 @@ pub enum Fact {
     TransferShip(TransferShip),
     TransferReceive(TransferReceive),
     CountOpen(CountOpen),
+    Order(Order),
+    Offer(Offer),
+    FulfillmentStep(FulfillmentStep),
+    OrderStep(OrderStep),
+    Payment(Payment),
+    Redress(Redress),
+    PassShown(SignedPass),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -199,6 +226,13 @@ impl Fact {
             Self::TransferShip(_) => kind::TRANSFER_SHIP,
             Self::TransferReceive(_) => kind::TRANSFER_RECEIVE,
             Self::CountOpen(_) => kind::COUNT_OPEN,
+            Self::Order(_) => kind::ORDER,
+            Self::Offer(_) => kind::OFFER,
+            Self::FulfillmentStep(_) => kind::FULFILLMENT_STEP,
+            Self::OrderStep(_) => kind::ORDER_STEP,
+            Self::Payment(_) => kind::PAYMENT,
+            Self::Redress(_) => kind::REDRESS,
+            Self::PassShown(_) => kind::PASS_SHOWN,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -242,6 +276,11 @@ impl Fact {
             | Self::TransferReceive(_)
             | Self::CountOpen(_) => matches!(scope, Scope::StoreStock(_)),
             Self::GoodsIssue(issue) => *scope == Scope::StoreStock(issue.account.store),
+            Self::Order(_) | Self::Payment(_) | Self::Redress(_) | Self::OrderStep(_) => {
+                matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_))
+            }
+            Self::Offer(_) | Self::FulfillmentStep(_) => matches!(scope, Scope::StoreOrders(_)),
+            Self::PassShown(shown) => *scope == Scope::StoreRights(shown.pass.store),
         }
     }
 
@@ -289,6 +328,13 @@ impl Fact {
             | Self::TransferShip(_)
             | Self::TransferReceive(_)
             | Self::CountOpen(_)
+            | Self::Order(_)
+            | Self::Offer(_)
+            | Self::FulfillmentStep(_)
+            | Self::OrderStep(_)
+            | Self::Payment(_)
+            | Self::Redress(_)
+            | Self::PassShown(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }
@@ -329,6 +375,13 @@ impl Fact {
             Self::TransferShip(fact) => fact.encode(sink),
             Self::TransferReceive(fact) => fact.encode(sink),
             Self::CountOpen(fact) => fact.encode(sink),
+            Self::Order(fact) => fact.encode(sink),
+            Self::Offer(fact) => fact.encode(sink),
+            Self::FulfillmentStep(fact) => fact.encode(sink),
+            Self::OrderStep(fact) => fact.encode(sink),
+            Self::Payment(fact) => fact.encode(sink),
+            Self::Redress(fact) => fact.encode(sink),
+            Self::PassShown(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -368,6 +421,13 @@ impl Fact {
             kind::TRANSFER_SHIP => Self::TransferShip(TransferShip::decode(source)?),
             kind::TRANSFER_RECEIVE => Self::TransferReceive(TransferReceive::decode(source)?),
             kind::COUNT_OPEN => Self::CountOpen(CountOpen::decode(source)?),
+            kind::ORDER => Self::Order(Order::decode(source)?),
+            kind::OFFER => Self::Offer(Offer::decode(source)?),
+            kind::FULFILLMENT_STEP => Self::FulfillmentStep(FulfillmentStep::decode(source)?),
+            kind::ORDER_STEP => Self::OrderStep(OrderStep::decode(source)?),
+            kind::PAYMENT => Self::Payment(Payment::decode(source)?),
+            kind::REDRESS => Self::Redress(Redress::decode(source)?),
+            kind::PASS_SHOWN => Self::PassShown(SignedPass::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }

@@ -246,6 +246,13 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
         | Fact::Consent(_)
         | Fact::TransferAsk(_)
         | Fact::CountOpen(_)
+        | Fact::Order(_)
+        | Fact::Offer(_)
+        | Fact::FulfillmentStep(_)
+        | Fact::OrderStep(_)
+        | Fact::Payment(_)
+        | Fact::Redress(_)
+        | Fact::PassShown(_)
         | Fact::Opaque(_) => Vec::new(),
     }
 }

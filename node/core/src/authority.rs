@@ -74,6 +74,7 @@ pub const RULES: &[Rule] = &[
             kind::SHORTAGE,
             kind::COMPENSATION,
             kind::CONSENT,
+            kind::PASS_SHOWN,
         ],
     ),
     // A neighbour spends what it was granted, and nothing else; that links carry its log is up to the stores' group.
@@ -88,6 +89,30 @@ pub const RULES: &[Rule] = &[
             kind::WANT,
             kind::HINT,
             kind::COMPENSATION,
+        ],
+    ),
+    (
+        Writer::Hub,
+        Area::Orders,
+        &[kind::EPOCH_OPEN, kind::ORDER, kind::ORDER_STEP, kind::PAYMENT, kind::REDRESS],
+    ),
+    (
+        Writer::Hub,
+        Area::StoreOrders,
+        &[kind::EPOCH_OPEN, kind::OFFER, kind::ORDER_STEP, kind::FULFILLMENT_STEP],
+    ),
+    // A store is the home of orders that begin at its own counter.
+    (
+        Writer::OwnStore,
+        Area::StoreOrders,
+        &[
+            kind::EPOCH_OPEN,
+            kind::ORDER,
+            kind::OFFER,
+            kind::ORDER_STEP,
+            kind::PAYMENT,
+            kind::REDRESS,
+            kind::FULFILLMENT_STEP,
         ],
     ),
     (
@@ -152,6 +177,16 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         // A later epoch of the issuer speaks for the promises of the one before.
         Fact::PromiseStep(step) => step.promise.issuer.node == actor.node,
         Fact::Compensation(compensation) => compensation.promise.issuer.node == actor.node,
+        // The money of an order is its home's. What is said of an order, and who is offered a part, a hub may also decide that took it over.
+        Fact::Order(order) => order.id.home == actor.node,
+        Fact::Payment(payment) => payment.order.home == actor.node,
+        Fact::Redress(redress) => redress.order.home == actor.node,
+        Fact::Offer(offer) => {
+            offer.issuer == actor && (writer == Writer::Hub || offer.order.home == actor.node)
+        }
+        Fact::OrderStep(step) => writer == Writer::Hub || step.order.home == actor.node,
+        // Only the store says what its people decide and what becomes of its goods.
+        Fact::FulfillmentStep(step) => writer == Writer::OwnStore || !step.step.is_of_store(),
         Fact::EpochOpen(_)
         | Fact::Boot(_)
         | Fact::Node(_)
@@ -175,6 +210,7 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         | Fact::TransferShip(_)
         | Fact::TransferReceive(_)
         | Fact::CountOpen(_)
+        | Fact::PassShown(_)
         | Fact::PolicyRule(_)
         | Fact::Want(_)
         | Fact::Hint(_)

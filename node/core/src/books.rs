@@ -6,6 +6,7 @@
 pub mod account;
 pub mod cells;
 pub mod days;
+pub mod orders;
 pub mod rights;
 pub mod sales;
 pub mod scans;
@@ -45,9 +46,14 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     if let Fact::Node(record) = &item.entry.fact {
         put_node(overlay, &record.capability);
     }
+    if orders::is_about_one(&item.entry.fact) {
+        orders::apply(overlay, context, &item.entry)?;
+    }
     let Some(store) = context.scope.store() else { return Ok(Vec::new()) };
-    if let Scope::StoreRights(_) = context.scope {
-        return rights::apply(overlay, store, context, &item.entry);
+    match context.scope {
+        Scope::StoreRights(_) => return rights::apply(overlay, store, context, &item.entry),
+        Scope::StoreOrders(_) => return Ok(Vec::new()),
+        _ => {}
     }
     match &item.entry.fact {
         Fact::Sale(sale) => return sell(overlay, store, context, (item, sale)).map(|()| Vec::new()),
@@ -83,6 +89,13 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Retire(_)
         | Fact::Consent(_)
         | Fact::Decision(_)
+        | Fact::Order(_)
+        | Fact::Offer(_)
+        | Fact::FulfillmentStep(_)
+        | Fact::OrderStep(_)
+        | Fact::Payment(_)
+        | Fact::Redress(_)
+        | Fact::PassShown(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;
@@ -122,7 +135,7 @@ fn transfer(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, item: 
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 11] = [
+pub const STORE_TABLES: [Table; 13] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -134,6 +147,8 @@ pub const STORE_TABLES: [Table; 11] = [
     Table::OpenPromises,
     Table::Owed,
     Table::Transfers,
+    Table::OrderEvents,
+    Table::OpenOrders,
 ];
 
 /// Empties the books of one store.

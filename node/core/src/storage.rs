@@ -62,10 +62,16 @@ pub enum Table {
     Owed = 23,
     /// (store, transfer, part, content) to the entries that hold it.
     Transfers = 24,
+    /// (store, order, writer, sequence number) to an entry about an order; store 0 for the scope of its home.
+    OrderEvents = 25,
+    /// (store, due, order, generation) of fulfillments that somebody has to work on; store 0 for orders at their home.
+    OpenOrders = 26,
+    /// (order, store): where entries about an order stand.
+    OrderStores = 27,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 25] = [
+pub const TABLES: [Table; 28] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -91,6 +97,9 @@ pub const TABLES: [Table; 25] = [
     Table::OpenPromises,
     Table::Owed,
     Table::Transfers,
+    Table::OrderEvents,
+    Table::OpenOrders,
+    Table::OrderStores,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

@@ -29,7 +29,7 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
         kind::RIGHTS => rights_fact().prop_map(Fact::Rights).boxed(),
         kind::PROMISE => promise().prop_map(Fact::Promise).boxed(),
         kind::PROMISE_STEP => (id(), step(), code(), code())
-            .prop_map(|(promise, step, note, staff)| Fact::PromiseStep(PromiseStep { promise, step, note, staff }))
+            .prop_map(|(promise, step, note, staff)| Fact::PromiseStep(PromiseStep { promise, step, found: 0, note, staff }))
             .boxed(),
         kind::WANT => (account(), class(), u32s(), u32s(), quantity(), why())
             .prop_map(|(account, class, of, number, quantity, why)| {
@@ -109,7 +109,7 @@ pub fn examples() -> Vec<(&'static str, Fact)> {
         ("promise", Fact::Promise(promise)),
         (
             "promise_step",
-            Fact::PromiseStep(PromiseStep { promise: id, step: Step::Pick, note: word("bay 3"), staff: word("anna") }),
+            Fact::PromiseStep(PromiseStep { promise: id, step: Step::Pick, found: 0, note: word("bay 3"), staff: word("anna") }),
         ),
         (
             "want",
@@ -305,7 +305,7 @@ fn what_is_said_of_a_promise_adds_up_in_any_order() {
         let mut seen: BTreeMap<(Actor, u64), ()> = BTreeMap::new();
         let unique: Vec<_> = one.iter().filter(|it| seen.insert((it.0, it.1), ()).is_none()).cloned().collect();
         let add = |said: &mut Said, (actor, seq, hlc, step, note): &(Actor, u64, Hlc, Step, Code)| {
-            let fact = PromiseStep { promise: id, step: *step, note: note.clone(), staff: Code::default() };
+            let fact = PromiseStep { promise: id, step: *step, found: 0, note: note.clone(), staff: Code::default() };
             said.add(Position { actor: *actor, seq: *seq }, *hlc, fact);
         };
         let (mut left, mut right) = (Said::default(), Said::default());

@@ -92,6 +92,7 @@ pub fn step(replica: &mut Replica, request: StepRequest) -> Result<Place, Failed
     let said = Fact::PromiseStep(PromiseStep {
         promise: request.promise,
         step: request.step,
+        found: 0,
         note: request.note.clone(),
         staff: request.staff.clone(),
     });
