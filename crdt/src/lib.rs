@@ -37,6 +37,7 @@ pub mod fork;
 pub mod control;
 pub mod count;
 pub mod day;
+pub mod order;
 pub mod price;
 pub mod product;
 pub mod receiving;

@@ -1,0 +1,3 @@
+//! Orders that were not rung up at a till.
+
+pub mod rules;
