@@ -18,6 +18,9 @@ use crate::order::intent::OrderStep;
 use crate::order::offer::Offer;
 use crate::order::pass::SignedPass;
 use crate::order::redress::Redress;
+use crate::order::rules::RoutingRules;
+use crate::order::rules::hours::StoreService;
+use crate::order::rules::limits::OrderLimits;
 use crate::order::step::FulfillmentStep;
 use crate::price::Price;
 use crate::product::{Product, Recall};
@@ -75,9 +78,12 @@ pub mod kind {
     pub const PAYMENT: u16 = 64;
     pub const REDRESS: u16 = 65;
     pub const PASS_SHOWN: u16 = 66;
+    pub const ROUTING: u16 = 67;
+    pub const SERVICE: u16 = 68;
+    pub const ORDER_LIMITS: u16 = 69;
 
     /// All kinds that this version knows.
-    pub const ALL: [u16; 40] = [
+    pub const ALL: [u16; 43] = [
         EPOCH_OPEN,
         BOOT,
         NODE,
@@ -118,6 +124,9 @@ pub mod kind {
         PAYMENT,
         REDRESS,
         PASS_SHOWN,
+        ROUTING,
+        SERVICE,
+        ORDER_LIMITS,
     ];
 }
 
@@ -165,6 +174,9 @@ pub enum Fact {
     Payment(Payment),
     Redress(Redress),
     PassShown(SignedPass),
+    Routing(RoutingRules),
+    Service(StoreService),
+    OrderLimits(OrderLimits),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -233,6 +245,9 @@ impl Fact {
             Self::Payment(_) => kind::PAYMENT,
             Self::Redress(_) => kind::REDRESS,
             Self::PassShown(_) => kind::PASS_SHOWN,
+            Self::Routing(_) => kind::ROUTING,
+            Self::Service(_) => kind::SERVICE,
+            Self::OrderLimits(_) => kind::ORDER_LIMITS,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -250,9 +265,14 @@ impl Fact {
         match self {
             Self::EpochOpen(_) | Self::Opaque(_) => true,
             Self::Boot(_) => matches!(scope, Scope::Control | Scope::StoreRights(_)),
-            Self::Node(_) | Self::Fence(_) | Self::Store(_) | Self::Fork(_) | Self::PolicyRule(_) => {
-                *scope == Scope::Control
-            }
+            Self::Node(_)
+            | Self::Fence(_)
+            | Self::Store(_)
+            | Self::Fork(_)
+            | Self::PolicyRule(_)
+            | Self::Routing(_)
+            | Self::Service(_)
+            | Self::OrderLimits(_) => *scope == Scope::Control,
             Self::Rights(RightsFact { account, .. })
             | Self::Promise(Promise { account, .. })
             | Self::Want(Want { account, .. })
@@ -297,6 +317,9 @@ impl Fact {
             Self::Template(template) => vec![template.prefix],
             Self::PolicyRule(rule) => Rows::of(|s| rule.target.encode(s)),
             Self::Consent(consent) => consent.entity(),
+            Self::Routing(rules) => rules.entity(),
+            Self::Service(service) => service.entity(),
+            Self::OrderLimits(limits) => limits.entity(),
             Self::Rights(rights) => Rows::of(|s| {
                 rights.account.encode(s);
                 rights.class.encode(s);
@@ -382,6 +405,9 @@ impl Fact {
             Self::Payment(fact) => fact.encode(sink),
             Self::Redress(fact) => fact.encode(sink),
             Self::PassShown(fact) => fact.encode(sink),
+            Self::Routing(fact) => fact.encode(sink),
+            Self::Service(fact) => fact.encode(sink),
+            Self::OrderLimits(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -428,6 +454,9 @@ impl Fact {
             kind::PAYMENT => Self::Payment(Payment::decode(source)?),
             kind::REDRESS => Self::Redress(Redress::decode(source)?),
             kind::PASS_SHOWN => Self::PassShown(SignedPass::decode(source)?),
+            kind::ROUTING => Self::Routing(RoutingRules::decode(source)?),
+            kind::SERVICE => Self::Service(StoreService::decode(source)?),
+            kind::ORDER_LIMITS => Self::OrderLimits(OrderLimits::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }

@@ -13,6 +13,7 @@
 //! | [`intent`] | what the customer and the home say of the order |
 //! | [`redress`] | what somebody gets because it went otherwise than promised |
 //! | [`pass`] | the signed pass with which a customer collects at a store that never heard of the order |
+//! | [`rules`] | how orders are routed, how long things may take, when stores are open |
 //! | [`resolve`] | what all of it adds up to: lines, state, reasons, compensations |
 //!
 //! Where they stand: what a store needs is in `store/<id>/orders`; the order itself and its money in `orders/<hub>` of its home.
@@ -23,6 +24,7 @@ pub mod offer;
 pub mod pass;
 pub mod redress;
 pub mod resolve;
+pub mod rules;
 pub mod step;
 
 use std::fmt;

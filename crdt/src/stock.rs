@@ -253,6 +253,9 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
         | Fact::Payment(_)
         | Fact::Redress(_)
         | Fact::PassShown(_)
+        | Fact::Routing(_)
+        | Fact::Service(_)
+        | Fact::OrderLimits(_)
         | Fact::Opaque(_) => Vec::new(),
     }
 }

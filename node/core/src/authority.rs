@@ -42,7 +42,7 @@ pub const RULES: &[Rule] = &[
     (
         Writer::Hub,
         Area::Control,
-        &[kind::EPOCH_OPEN, kind::BOOT, kind::NODE, kind::FENCE, kind::STORE, kind::FORK, kind::POLICY],
+        &[kind::EPOCH_OPEN, kind::BOOT, kind::NODE, kind::FENCE, kind::STORE, kind::FORK, kind::POLICY, kind::ROUTING, kind::SERVICE, kind::ORDER_LIMITS],
     ),
     (Writer::Hub, Area::Catalog, &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE]),
     (Writer::Hub, Area::Prices, &[kind::EPOCH_OPEN, kind::PRICE]),
@@ -211,6 +211,9 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         | Fact::TransferReceive(_)
         | Fact::CountOpen(_)
         | Fact::PassShown(_)
+        | Fact::Routing(_)
+        | Fact::Service(_)
+        | Fact::OrderLimits(_)
         | Fact::PolicyRule(_)
         | Fact::Want(_)
         | Fact::Hint(_)

@@ -96,6 +96,9 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Payment(_)
         | Fact::Redress(_)
         | Fact::PassShown(_)
+        | Fact::Routing(_)
+        | Fact::Service(_)
+        | Fact::OrderLimits(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;

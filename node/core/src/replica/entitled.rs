@@ -93,6 +93,9 @@ impl Replica {
             | Fact::OrderStep(_)
             | Fact::Payment(_)
             | Fact::Redress(_)
+            | Fact::Routing(_)
+            | Fact::Service(_)
+            | Fact::OrderLimits(_)
             | Fact::Opaque(_) => true,
         })
     }
