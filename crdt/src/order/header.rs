@@ -35,6 +35,8 @@ pub struct Order {
     pub place: Option<Coordinates>,
     /// Name, phone and address, sealed to the home; empty for none.
     pub contact: Vec<u8>,
+    /// Salted hash of the last four digits of the customer's phone, see [`super::offer::phone_hash`]; zeros for none.
+    pub phone: [u8; 8],
     /// What is ordered.
     pub lines: Vec<OrderLine>,
 }
@@ -123,8 +125,9 @@ impl Order {
     /// Writes the order.
     pub fn encode(&self, sink: &mut impl Sink) {
         self.id.encode(sink);
-        let (has_place, has_contact) = (self.place.is_some(), !self.contact.is_empty());
-        sink.uint(col::FLAGS, (self.channel as u64) << 2 | u64::from(has_place) << 1 | u64::from(has_contact));
+        let has = [!self.contact.is_empty(), self.place.is_some(), self.phone != [0; 8]];
+        let flags: u64 = has.iter().enumerate().map(|(bit, has)| u64::from(*has) << bit).sum();
+        sink.uint(col::FLAGS, (self.channel as u64) << has.len() | flags);
         self.source.encode(sink, col::TAX_CODE);
         self.reference.encode(sink, col::REFERENCE);
         self.entity.encode(sink, col::ENTITY);
@@ -134,8 +137,11 @@ impl Order {
         if let Some(place) = self.place {
             place.encode(sink);
         }
-        if has_contact {
+        if has[0] {
             sink.blob(col::FISCAL, &self.contact);
+        }
+        if has[2] {
+            sink.array(col::KEY, &self.phone);
         }
         sink.uint(col::LINE_COUNT, self.lines.len() as u64);
         self.lines.iter().for_each(|line| line.encode(sink));
@@ -145,7 +151,7 @@ impl Order {
     pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
         let id = OrderId::decode(source)?;
         let flags = source.uint(col::FLAGS)?;
-        let channel = decode_channel(flags >> 2)?;
+        let channel = decode_channel(flags >> 3)?;
         let origin = Code::decode(source, col::TAX_CODE)?;
         let reference = Code::decode(source, col::REFERENCE)?;
         let entity = Code::decode(source, col::ENTITY)?;
@@ -155,6 +161,7 @@ impl Order {
         let priority = source.u8(col::E)?;
         let place = if flags & 2 == 2 { Some(Coordinates::decode(source)?) } else { None };
         let contact = if flags & 1 == 1 { decode_sealed(source)? } else { Vec::new() };
+        let phone = if flags & 4 == 4 { source.array(col::KEY)? } else { [0; 8] };
         let count = source.count(col::LINE_COUNT, ORDER_LINES_MAX, "lines of an order")?;
         let mut lines = Vec::new();
         for _ in 0..count {
@@ -176,6 +183,7 @@ impl Order {
             priority,
             place,
             contact,
+            phone,
             lines,
         })
     }

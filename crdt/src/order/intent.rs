@@ -11,7 +11,7 @@ pub enum Saying {
     /// The customer, or head office, asks to cancel units. The holder of the fulfillment decides. With the note `amend` only what is not
     /// picked yet is cancelled.
     AskCancel = 1,
-    /// The home takes its offer back: a store that did not hand over yet stands down.
+    /// The home takes its offer back: a store that has not accepted stands down. One that has goes on, and the home decides anew.
     Withdraw = 2,
     /// The home cancels units that no store has accepted, as far as it knows.
     Cancel = 3,
@@ -24,6 +24,9 @@ pub enum Saying {
     Hold = 6,
     /// It goes on.
     Resume = 7,
+    /// The home decides that a store gives a fulfillment up, however far it is, unless the goods left: another store has the units, or nobody
+    /// wants them any more.
+    StandDown = 8,
     /// A person decides to pay back before the store confirmed; the note names who bears it if the goods were handed over.
     RiskRefund = 9,
     /// The home finds nobody for these units.
@@ -53,7 +56,7 @@ pub struct OrderStep {
 
 impl Saying {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AskCancel,
         Self::Withdraw,
         Self::Cancel,
@@ -61,6 +64,7 @@ impl Saying {
         Self::Choose,
         Self::Hold,
         Self::Resume,
+        Self::StandDown,
         Self::RiskRefund,
         Self::GiveUp,
         Self::Arrive,
@@ -76,6 +80,7 @@ impl Saying {
             Self::Choose => "choose",
             Self::Hold => "hold",
             Self::Resume => "resume",
+            Self::StandDown => "stand-down",
             Self::RiskRefund => "risk-refund",
             Self::GiveUp => "give-up",
             Self::Arrive => "arrive",

@@ -81,6 +81,15 @@ pub fn promise_of(issuer: Actor, order: OrderId, (generation, store, line): (u16
     PromiseId { issuer, number: u64::from_be_bytes(std::array::from_fn(|at| digest.0[at])) }
 }
 
+/// The six digits with which a customer collects an order, or takes a delivery. They follow from a secret of its home, so that they can be
+/// sent again and stand nowhere.
+pub fn pickup_code(secret: &[u8; 32], order: OrderId) -> String {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret);
+    let tag = ring::hmac::sign(&key, &[b"pickup code ".as_slice(), order.to_string().as_bytes()].concat());
+    let number: [u8; 8] = std::array::from_fn(|at| tag.as_ref()[at]);
+    format!("{:06}", u64::from_be_bytes(number) % 1_000_000)
+}
+
 /// The hash of a pickup code as an offer holds it. Six digits are guessed from any hash within hours: it keeps a code from being read by
 /// chance, tries are what is limited.
 pub fn code_hash(order: OrderId, code: &str) -> [u8; 16] {

@@ -11,7 +11,7 @@ pub mod words;
 
 use std::collections::BTreeMap;
 
-use super::header::{Order, Payment, Preference};
+use super::header::{Order, OrderLine, Payment, Preference};
 use super::intent::{OrderStep, Saying};
 use super::redress::Redress;
 use crate::clock::Hlc;
@@ -132,11 +132,13 @@ impl OrderState {
 impl Known {
     /// True when the home took an offer back.
     pub fn is_withdrawn(&self, generation: u16, store: StoreId) -> bool {
-        let about = |event: &&Event<OrderStep>| event.store == store || event.store == StoreId(0);
-        self.sayings
-            .iter()
-            .filter(about)
-            .any(|event| event.says.saying == Saying::Withdraw && event.says.generation == generation)
+        self.has_said(Saying::Withdraw, generation, store) || self.has_said(Saying::StandDown, generation, store)
+    }
+
+    /// True when something was said to a store of one of its offers.
+    pub fn has_said(&self, saying: Saying, generation: u16, store: StoreId) -> bool {
+        let said = |event: &Event<OrderStep>| event.says.saying == saying && event.says.generation == generation;
+        self.sayings.iter().any(|event| event.store == store && said(event))
     }
 
     /// The fulfillments whose offers are known.
@@ -173,7 +175,7 @@ impl<T> Event<T> {
 pub fn resolve(known: &Known) -> Option<Outcome> {
     let order = known.order.as_ref()?;
     let fulfillments = known.fulfillments();
-    let losers = losers(order, &fulfillments);
+    let losers = losers(known, order, &fulfillments);
     let lines: Vec<_> = (0..order.lines.len()).map(|at| line(known, order, (at as u16, &fulfillments, &losers))).collect();
     let state = state(&lines, &fulfillments, &losers);
     let silent = |part: &Fulfillment| part.withdrawn && part.state.is_open();
@@ -196,10 +198,18 @@ pub fn resolve(known: &Known) -> Option<Outcome> {
 
 /// Of parts that hold the same units, those that have to give way: less far, then later offered, then the larger store. Parts that nobody
 /// accepted give way to any that somebody did.
-fn losers(order: &Order, fulfillments: &[Fulfillment]) -> Vec<(u16, StoreId)> {
-    let mut left: Vec<i64> = order.lines.iter().map(|line| line.quantity).collect();
+fn losers(known: &Known, order: &Order, fulfillments: &[Fulfillment]) -> Vec<(u16, StoreId)> {
+    let wanted = |(at, line): (usize, &OrderLine)| {
+        let gone = [Saying::Cancel, Saying::GiveUp].map(|saying| known.said_units(saying, at as u16, line.quantity));
+        line.quantity - gone.iter().sum::<i64>().min(line.quantity)
+    };
+    let mut left: Vec<i64> = order.lines.iter().enumerate().map(wanted).collect();
     let mut ranked: Vec<_> = fulfillments.iter().collect();
-    ranked.sort_by_key(|part| (std::cmp::Reverse(rank(part)), part.generation, part.store));
+    // Of two homes, the one that took over decides: what nobody has accepted from the earlier one counts for nothing.
+    ranked.sort_by_key(|part| {
+        let home = std::cmp::Reverse(if part.state == State::Offered { part.generation / HOME_GENERATIONS } else { 0 });
+        (std::cmp::Reverse(rank(part)), home, part.generation, part.store)
+    });
     let mut out = Vec::new();
     for part in ranked {
         let claims = |line: &PartLine| if part.state.is_open() { line.open() + line.stands_for() } else { line.stands_for() };
@@ -211,12 +221,15 @@ fn losers(order: &Order, fulfillments: &[Fulfillment]) -> Vec<(u16, StoreId)> {
             *left -= taken;
             gets += taken;
         }
-        if part.state.is_open() && wants > 0 && gets == 0 && !part.withdrawn {
+        if part.state.is_open() && wants > 0 && gets == 0 {
             out.push((part.generation, part.store));
         }
     }
     out
 }
+
+/// Generations of one home. Another home that takes an order over begins at the next multiple, so its decisions come later.
+pub const HOME_GENERATIONS: u16 = 256;
 
 /// How far a part is: only what is in the customer's hands, lies ready, is being picked, or was accepted beats another one.
 fn rank(part: &Fulfillment) -> u8 {

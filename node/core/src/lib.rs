@@ -46,7 +46,9 @@ pub mod overlay;
 pub mod storage;
 
 pub mod policy;
+pub mod orders;
 pub mod rights;
+pub mod sealed;
 
 pub mod sync;
 

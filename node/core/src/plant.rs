@@ -54,6 +54,16 @@ pub enum Plant {
     MintFromBook,
     /// Nobody is told that goods are missing.
     HideShortage,
+    /// An order is offered where no right to its goods is held.
+    RouteWithoutRight,
+    /// A code or a pass works a second time.
+    HandOverTwice,
+    /// A store that has to stand down keeps the goods.
+    LoserKeeps,
+    /// Time limits of orders follow the clock on the wall.
+    WallClockLimits,
+    /// A cancel is paid back before the store that holds the goods confirmed it.
+    RefundEarly,
 }
 
 /// All of them.
@@ -82,6 +92,11 @@ pub const ALL: &[Plant] = &[
     Plant::MintUnknown,
     Plant::MintFromBook,
     Plant::HideShortage,
+    Plant::RouteWithoutRight,
+    Plant::HandOverTwice,
+    Plant::LoserKeeps,
+    Plant::WallClockLimits,
+    Plant::RefundEarly,
 ];
 
 impl Plant {

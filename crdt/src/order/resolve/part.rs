@@ -146,10 +146,15 @@ impl State {
 }
 
 impl PartLine {
+    /// Units that are there for the customer, or will be looked for.
+    pub fn there(&self) -> i64 {
+        let wanted = (self.offered.quantity_max() - self.cancelled).max(0);
+        self.picked.unwrap_or(self.offered.quantity - self.cancelled).clamp(0, wanted)
+    }
+
     /// Units that may still get to the customer.
     pub fn open(&self) -> i64 {
-        let there = self.picked.unwrap_or(self.offered.quantity).min(self.offered.quantity.max(0));
-        (there - self.handed - self.cancelled - self.failed).max(0)
+        (self.there() - self.handed - self.failed).max(0)
     }
 
     /// Units of the order for which what was handed over stands: goods that are weighed come out a little lighter or heavier.
@@ -164,9 +169,10 @@ impl PartLine {
 
     /// Units that nobody found.
     pub fn short(&self) -> i64 {
-        let picked = self.picked.unwrap_or(self.offered.quantity);
+        let Some(picked) = self.picked else { return 0 };
         // Goods in grams are never cut to the gram: what is lighter without a reason is paid less, not missing.
-        if self.reason.is_empty() && picked > 0 { 0 } else { (self.offered.quantity - picked).max(0) }
+        let is_whole = self.reason.is_empty() && picked > 0;
+        if is_whole { 0 } else { (self.offered.quantity - self.cancelled - picked).max(0) }
     }
 
     /// What the customer pays for what was handed over: never more than for as much of the ordered goods.
@@ -316,23 +322,34 @@ impl Fulfillment {
             }
         }
         let looked = self.lines.iter().all(|line| line.picked.is_some() || line.cancelled >= line.offered.quantity);
-        self.reach(if looked { State::Picked } else { State::Picking });
+        if looked && self.lines.iter().all(|line| line.there() == 0) && self.state.is_open() {
+            // Nothing of it is there: the store cannot serve it.
+            self.state = State::Refused;
+        } else if looked {
+            self.reach(State::Picked);
+        } else if !said.staff.is_empty() {
+            // What the node itself says is missing does not mean that somebody has begun.
+            self.reach(State::Picking);
+        }
     }
 
     /// A fact: it counts whatever was decided. What exceeds the fulfillment was handed over a second time.
     fn hand_over(&mut self, event: &Event<FulfillmentStep>) {
         let mut again = Vec::new();
+        let is_first = self.at[&Step::HandOver] == event.hlc;
         for line in &mut self.lines {
             if !event.says.is_about(line.offered.line) {
                 continue;
             }
-            let all = line.picked.unwrap_or(line.offered.quantity);
-            let units = event.says.line(line.offered.line).map_or(all - line.cancelled, |said| said.quantity).max(0);
-            let fits = units.min((all - line.handed).max(0));
+            // What was handed over counts, also when it had been cancelled.
+            let units = event.says.line(line.offered.line).map_or_else(
+                || if is_first { line.there() - line.handed } else { line.there() },
+                |said| said.quantity,
+            );
+            let most = line.picked.unwrap_or(line.offered.quantity).max(line.offered.quantity);
+            let fits = units.min(most - line.handed).max(0);
             line.handed += fits;
-            if fits < units || (fits == 0 && all > 0 && event.says.lines.is_empty()) {
-                again.push((line.offered.line, if event.says.lines.is_empty() { all } else { units - fits }));
-            }
+            again.push((line.offered.line, units - fits));
         }
         again.retain(|(_, units)| *units > 0);
         if !again.is_empty() {
@@ -346,7 +363,7 @@ impl Fulfillment {
     fn deliver(&mut self, said: &FulfillmentStep) {
         for line in &mut self.lines {
             if said.is_about(line.offered.line) {
-                let all = line.picked.unwrap_or(line.offered.quantity) - line.cancelled;
+                let all = line.there();
                 line.handed = said.line(line.offered.line).map_or(all, |said| said.quantity.min(all)).max(0);
                 line.failed = 0;
             }

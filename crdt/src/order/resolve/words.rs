@@ -111,7 +111,7 @@ pub fn reasons(known: &Known, outcome: &Outcome) -> Vec<Reason> {
                 }
             }
             Saying::Cancel => push(event.hlc, Why::CancelledByHome, here),
-            Saying::Withdraw => push(event.hlc, Why::Withdrawn(event.store, event.says.note.clone()), here),
+            Saying::Withdraw | Saying::StandDown => push(event.hlc, Why::Withdrawn(event.store, event.says.note.clone()), here),
             Saying::GiveUp => push(event.hlc, Why::GivenUp(event.says.note.clone()), here),
             Saying::RiskRefund if outcome.due.iter().any(|due| due.rule == Rule::RefundedAndHanded) => {
                 push(event.hlc, Why::RefundedAndHanded(event.says.note.clone()), here);
