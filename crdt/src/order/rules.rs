@@ -6,7 +6,7 @@
 pub mod hours;
 pub mod limits;
 
-use crate::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
+use crate::codec::{DecodeError, Rows, Sink, Source, col};
 use crate::ids::Code;
 use crate::limits::QUANTITY_MAX;
 use crate::money::Unit;
@@ -327,27 +327,6 @@ const PREPARE_MS_MAX: u64 = 14 * 86_400_000;
 
 /// 600 km/h: an aeroplane.
 const METRES_PER_MIN_MAX: u32 = 10_000;
-
-/// Reads a record that fills its bytes and writes it again: what a fact needs to be canonical.
-#[cfg(test)]
-fn again<T>(
-    record: &T,
-    encode: impl Fn(&T, &mut Rows),
-    decode: impl Fn(&mut RowReader<'_>) -> Result<T, DecodeError>,
-) -> T {
-    let bytes = |record: &T| {
-        let mut rows = Rows::default();
-        encode(record, &mut rows);
-        rows.into_bytes()
-    };
-    let first = bytes(record);
-    let read = decode(&mut RowReader::new(&first)).expect("what was written can be read");
-    assert_eq!(bytes(&read), first);
-    for cut in 0..first.len() {
-        assert!(decode(&mut RowReader::new(&first[..cut])).is_err(), "cut at {cut}");
-    }
-    read
-}
 
 #[cfg(test)]
 mod tests;

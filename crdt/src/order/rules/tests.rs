@@ -3,6 +3,7 @@
 use super::hours::{Pace, Shift, Span, StoreService};
 use super::limits::OrderLimits;
 use super::*;
+use crate::codec::RowReader;
 use crate::ids::StoreId;
 
 const HOUR: u64 = 3_600_000;
@@ -145,4 +146,24 @@ fn last_orders_wait_for_the_next_opening() {
     assert_eq!(shop().ready_ms(MONDAY, 0, slow), Some(MONDAY + (5 * 24 + 25) * HOUR), "only Saturday is long enough");
     let closed = StoreService { week: Default::default(), ..shop() };
     assert_eq!(closed.ready_ms(MONDAY, 0, pace), None);
+}
+
+/// Reads a record that fills its bytes and writes it again: what a fact needs to be canonical.
+fn again<T>(
+    record: &T,
+    encode: impl Fn(&T, &mut Rows),
+    decode: impl Fn(&mut RowReader<'_>) -> Result<T, DecodeError>,
+) -> T {
+    let bytes = |record: &T| {
+        let mut rows = Rows::default();
+        encode(record, &mut rows);
+        rows.into_bytes()
+    };
+    let first = bytes(record);
+    let read = decode(&mut RowReader::new(&first)).expect("what was written can be read");
+    assert_eq!(bytes(&read), first);
+    for cut in 0..first.len() {
+        assert!(decode(&mut RowReader::new(&first[..cut])).is_err(), "cut at {cut}");
+    }
+    read
 }

@@ -1,0 +1,1 @@
+//! Many orders that share rights and capacity.
