@@ -40,6 +40,7 @@ mod record;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod counter;
 pub mod shop;
 pub mod shrink;
 pub mod solo;

@@ -167,6 +167,31 @@ impl Plant {
                 "nobody is told that promised goods are missing",
                 &["stocktake", "last-unit", "rights"],
             ),
+            Self::RouteWithoutRight => (
+                "route-without-right",
+                "an order is offered where no right to its goods is held",
+                &["pickup-rush", "double-route"],
+            ),
+            Self::HandOverTwice => (
+                "hand-over-twice",
+                "a code or a pass works a second time",
+                &["pickup-rush", "cancel-race"],
+            ),
+            Self::LoserKeeps => (
+                "loser-keeps",
+                "a store that has to stand down keeps the goods",
+                &["double-route", "cancel-race"],
+            ),
+            Self::WallClockLimits => (
+                "wall-clock-limits",
+                "time limits of orders follow the clock on the wall",
+                &["double-route"],
+            ),
+            Self::RefundEarly => (
+                "refund-early",
+                "a cancel is paid back before the store that holds the goods confirmed it",
+                &["cancel-race"],
+            ),
         }
     }
 

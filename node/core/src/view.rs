@@ -1,6 +1,7 @@
 //! Reading: the same questions over a committed snapshot or over the batch in progress. Never waits for a commit.
 
 pub mod goods;
+pub mod orders;
 pub mod promises;
 
 use std::collections::BTreeMap;

@@ -76,7 +76,10 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::Moves
         | Table::Keys
         | Table::Quarantine
-        | Table::Nodes => return None,
+        | Table::Nodes
+        | Table::OrderEvents
+        | Table::OpenOrders
+        | Table::OrderStores => return None,
     };
     out.push(table as u8);
     Some((domain, kind, out))

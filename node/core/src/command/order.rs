@@ -20,7 +20,7 @@ use crate::input::{Answer, Refusal, RetryKey};
 use crate::journal::{Place, damaged, entry_at};
 use crate::limits::{RESERVE_STORES_MAX, TRANSFER_ATTEMPTS_MAX};
 use crate::orders::desk::{Subject, Wait};
-use crate::orders::home::{missing, said_units, says};
+use crate::orders::home::{said_units, says};
 use crate::orders::routing::{self, Needs, Task};
 use crate::orders::store::contact_about;
 use crate::plant::{Plant, planted};

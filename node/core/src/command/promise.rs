@@ -20,6 +20,7 @@ use crate::limits::RESERVE_STORES_MAX;
 use crate::plant::{Plant, planted};
 use crate::policy::soft;
 use crate::replica::Replica;
+use crate::storage::StoreError;
 use crate::rights::{holder, home, known};
 use crate::view::View;
 

@@ -206,7 +206,7 @@ fn silent(
 }
 
 /// Asks those who hold rights for what is missing, so that the next try may do better.
-fn asked(replica: &Replica, order: &Order, needs: &Needs) -> Result<Vec<(Scope, Fact)>, StoreError> {
+pub fn asked(replica: &Replica, order: &Order, needs: &Needs) -> Result<Vec<(Scope, Fact)>, StoreError> {
     let mut facts = Vec::new();
     for (line, units) in needs {
         let ordered = &order.lines[usize::from(*line)];
