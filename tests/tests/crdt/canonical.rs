@@ -344,6 +344,16 @@ pub fn encode_rest(entry: &Entry, sink: &mut impl Sink) {
         Fact::TransferShip(fact) => fact.encode(sink),
         Fact::TransferReceive(fact) => fact.encode(sink),
         Fact::CountOpen(fact) => fact.encode(sink),
+        Fact::Order(fact) => fact.encode(sink),
+        Fact::Offer(fact) => fact.encode(sink),
+        Fact::FulfillmentStep(fact) => fact.encode(sink),
+        Fact::OrderStep(fact) => fact.encode(sink),
+        Fact::Payment(fact) => fact.encode(sink),
+        Fact::Redress(fact) => fact.encode(sink),
+        Fact::PassShown(fact) => fact.encode(sink),
+        Fact::Routing(fact) => fact.encode(sink),
+        Fact::Service(fact) => fact.encode(sink),
+        Fact::OrderLimits(fact) => fact.encode(sink),
         Fact::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
     }
 }
