@@ -459,7 +459,7 @@ fn the_nearest_stores_are_found_anywhere_on_the_globe() {
             let places = place::Places::of(stores.iter().copied());
             for _ in 0..10 {
                 let from = scatter(&mut dice, town, metres);
-                let wanted = |store: StoreId| store.0 % 3 > 0;
+                let wanted = |store: StoreId| !store.0.is_multiple_of(3);
                 let near = places.near(&from, 12, wanted);
                 let mut all: Vec<_> = stores
                     .iter()
