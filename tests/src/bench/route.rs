@@ -30,8 +30,13 @@ fn run(effort: Effort) -> Report {
     let mut report = Report::new("route");
     let places = shops(&mut report);
     let index = Places::of(places.iter().enumerate().map(|(n, place)| (StoreId(n as u32 + 1), *place)));
-    report.note(format!("{} shops; orders of 5 lines, 1,000 candidates; batches of 200 orders of one unit each", index.count()));
-    for (case, percent) in [("each line in 90% of stores", 90), ("each line in 30% of stores", 30), ("each line in 3% of stores", 3)] {
+    report.note(format!(
+        "{} shops; orders of 5 lines, 1,000 candidates; batches of 200 orders of one unit each",
+        index.count()
+    ));
+    for (case, percent) in
+        [("each line in 90% of stores", 90), ("each line in 30% of stores", 30), ("each line in 3% of stores", 3)]
+    {
         speed(&mut report, (case, percent), (&places, &index), effort.pick(2_000, 20));
     }
     for (case, held, parts) in [("plenty", 4, 6), ("tight", 2, 2), ("half too few", 1, 1)] {
@@ -84,7 +89,8 @@ fn batches(
                 let (store, _) = near[dice.below(near.len() as u64) as usize];
                 let mut order = order(places[store.0 as usize - 1], 8, &mut dice);
                 let goods = dice.below(8) as usize;
-                order.lines = vec![Line { quantity: 1, ..order.lines[goods] }];
+                // The flow does not ask whose order is left out, so they are all worth the same.
+                order.lines = vec![Line { quantity: 1, value: 1_000, ..order.lines[goods] }];
                 order
             })
             .collect();
@@ -122,22 +128,20 @@ struct World<'a> {
 impl World<'_> {
     fn with<T>(&self, use_them: impl FnOnce(&[Candidate<'_>], &Terms<'_>) -> T) -> T {
         let (none, rules, limits) = (Code::default(), RoutingRules::default(), OrderLimits::default());
-        let candidate = |(store, stock): &(StoreId, Vec<Stock>)| Candidate {
-            store: *store,
-            group: &none,
-            entity: &none,
-            place: Some(self.places[store.0 as usize - 1]),
-            service: None,
-            offset_min: 0,
-            parts_per_day: None,
-            parts_left: self.parts,
-            heard_ms: NOW_MS - u64::from(store.0) % 60 * 60_000,
-            // Borrowed below: a closure cannot say so.
-            stock: &[],
-        };
-        let mut candidates: Vec<Candidate<'_>> = self.stores.iter().map(candidate).collect();
-        for (candidate, (_, stock)) in candidates.iter_mut().zip(&self.stores) {
-            candidate.stock = stock;
+        let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(self.stores.len());
+        for (store, stock) in &self.stores {
+            candidates.push(Candidate {
+                store: *store,
+                group: &none,
+                entity: &none,
+                place: Some(self.places[store.0 as usize - 1]),
+                service: None,
+                offset_min: 0,
+                parts_per_day: None,
+                parts_left: self.parts,
+                heard_ms: NOW_MS - u64::from(store.0) % 60 * 60_000,
+                stock,
+            });
         }
         use_them(&candidates, &Terms { rules: &rules, limits: &limits, now_ms: NOW_MS })
     }

@@ -81,8 +81,7 @@ impl Batch {
             let kept = safety.entry(line.goods).or_default();
             *kept = terms.rules.safety(line.unit).max(*kept);
         }
-        let mut left: Vec<u64> =
-            candidates.iter().map(|it| it.parts_left.map_or(u64::MAX / 2, u64::from)).collect();
+        let mut left: Vec<u64> = candidates.iter().map(|it| it.parts_left.map_or(u64::MAX / 2, u64::from)).collect();
         let mut first = Vec::with_capacity(candidates.len());
         for stock in candidates.iter().map(|it| it.stock) {
             first.push(left.len());
@@ -254,7 +253,9 @@ impl Batch {
                 it.stock.iter().enumerate().map(rest).collect()
             })
             .collect();
-        let remains = |(candidate, it): (usize, &Candidate<'_>)| u32::try_from(self.left[candidate]).ok().filter(|_| it.parts_left.is_some());
+        let remains = |(candidate, it): (usize, &Candidate<'_>)| {
+            u32::try_from(self.left[candidate]).ok().filter(|_| it.parts_left.is_some())
+        };
         let rest: Vec<Candidate<'_>> = candidates
             .iter()
             .zip(&left)
@@ -314,7 +315,8 @@ impl Choice {
         for it in &given {
             let at = offers.offers[it.offer].at;
             let goods = offers.needs[it.need].goods;
-            let nth = candidates[at].stock.binary_search_by_key(&goods, |stock| stock.goods).expect("it gives what it has");
+            let nth =
+                candidates[at].stock.binary_search_by_key(&goods, |stock| stock.goods).expect("it gives what it has");
             let first = resources.first[at] + 2 * nth;
             uses.extend([(first, it.hard), (first + 1, it.soft)].into_iter().filter(|(_, units)| *units > 0));
         }
@@ -332,7 +334,9 @@ impl Placed {
         let mut sets: Vec<(Rank, Vec<usize>)> =
             found.alone.iter().enumerate().map(|(offer, rank)| (*rank, vec![offer])).collect();
         if found.set.len() > 1 {
-            for (member, other) in (0..found.set.len()).flat_map(|m| (0..OTHERS_MAX.min(found.alone.len())).map(move |o| (m, o))) {
+            for (member, other) in
+                (0..found.set.len()).flat_map(|m| (0..OTHERS_MAX.min(found.alone.len())).map(move |o| (m, o)))
+            {
                 if !found.set.contains(&other) {
                     let mut set = found.set.clone();
                     set[member] = other;
@@ -358,7 +362,8 @@ impl Placed {
         }
         let routed = route(order, candidates, terms);
         let set = self.chosen.map_or(&[][..], |choice| &self.choices[choice].set);
-        let offer = |at: &usize| routed.offers.offers.iter().position(|offer| offer.at == *at).expect("it was an offer before");
+        let offer =
+            |at: &usize| routed.offers.offers.iter().position(|offer| offer.at == *at).expect("it was an offer before");
         let set: Vec<usize> = set.iter().map(offer).collect();
         let mut plan = routed.answer(&set, candidates);
         plan.is_best = routed.found.as_ref().is_none_or(|found| found.is_best && self.chosen == Some(0));

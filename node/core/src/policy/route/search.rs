@@ -285,4 +285,4 @@ const PARTS_MAX: usize = stockroom_crdt::order::rules::PARTS_MAX as usize;
 
 /// Sets that are looked at before the best so far is taken: a fraction of a millisecond, and far more than are needed where stores are near
 /// each other and their shelves alike.
-const STEPS_MAX: u32 = 4_000;
+const STEPS_MAX: u32 = 1_000;
