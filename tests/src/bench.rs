@@ -13,6 +13,7 @@ mod merge;
 mod pair;
 mod report;
 mod reserve;
+mod route;
 mod sale;
 
 use std::time::{Duration, Instant};
@@ -37,6 +38,7 @@ pub const ALL: &[Benchmark] = &[
     ingest::BENCHMARK,
     sale::BENCHMARK,
     reserve::BENCHMARK,
+    route::BENCHMARK,
     feed::BENCHMARK,
     memory::BENCHMARK,
 ];
