@@ -10,6 +10,7 @@
 //! | [`scope`], [`cell`] | where a fact belongs, and how two copies of it join |
 //! | [`entry`], [`chain`], [`capability`], [`fork`], [`batch`] | the signed log: entries, hashes, seals, authorship, proof of a fork, runs on a link |
 //! | [`control`], [`product`], [`price`], [`receiving`], [`sale`], [`count`], [`transfer`], [`day`] | the facts themselves |
+//! | [`place`] | coordinate systems and distances |
 //! | [`stock`] | what the facts add up to: stock on hand, and why |
 //!
 //! Deliberately absent: storage, sockets, threads, system time and randomness (they are arguments), and any knowledge of
@@ -37,6 +38,7 @@ pub mod fork;
 pub mod control;
 pub mod count;
 pub mod day;
+pub mod place;
 pub mod price;
 pub mod product;
 pub mod receiving;
