@@ -26,6 +26,7 @@ pub mod dispatcher;
 pub mod fengniao;
 pub mod riders;
 
+pub mod positions;
 pub mod settings;
 
 use std::fmt;
