@@ -1,4 +1,5 @@
 //! What the test binaries share, and the benchmarks.
 
 pub mod bench;
+pub mod courier_server;
 pub mod property;

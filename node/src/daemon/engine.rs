@@ -260,7 +260,7 @@ impl Engine {
                 self.batch.push(Input::LinkDown(LinkId(link.0)));
             }
             // Of a link that the core closed, or that was up before the core was opened again.
-            NetEvent::Frame { .. } | NetEvent::Writable { .. } => {}
+            NetEvent::Frame { .. } | NetEvent::Writable { .. } | NetEvent::Datagram { .. } => {}
         }
     }
 
