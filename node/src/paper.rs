@@ -10,7 +10,10 @@
 //! | [`page`] | blocks |
 //! | [`sheets`] | what the sheets say |
 //! | [`qr`] | QR codes, and tokens as text for them |
+//! | [`html`] | a sheet in a browser |
 //! | [`printer`] | where the printer is and what it understands |
+//! | [`ticket`] | a sheet as ESC/POS |
+//! | [`spool`] | the queue before the printer |
 
 pub mod words;
 
@@ -22,4 +25,12 @@ pub mod sheets;
 
 pub mod qr;
 
+pub mod html;
+
 pub mod printer;
+pub mod ticket;
+
+pub mod spool;
+
+#[cfg(test)]
+mod tests;
