@@ -157,8 +157,12 @@ pub async fn list_webhooks(State(api): State<Arc<Api>>) -> Answered<Json<Webhook
     responses((status = 201, body = SecretAnswer)))]
 pub async fn create_webhook(State(api): State<Arc<Api>>, Body { value: body, .. }: Body<WebhookBody>) -> Answered {
     let webhooks = api.config.webhooks.clone();
-    let handle = api.handle.clone();
-    let (shown, secret) = off_thread(move || webhooks.add(&handle, &body.url, &body.events, now_ms())).await??;
+    let snapshot = api.handle.snapshot()?;
+    let added = off_thread(move || {
+        let ends = feed::ends(&*snapshot)?;
+        Ok::<_, Problem>(webhooks.add(&body.url, &body.events, ends, now_ms())?)
+    });
+    let (shown, secret) = added.await??;
     let webhook = WebhookAnswer::of(shown);
     let answer = SecretAnswer { webhook, secret: secret.reveal(), old_secret_until: None };
     Ok((StatusCode::CREATED, Json(answer)).into_response())
@@ -274,8 +278,7 @@ impl From<WebhookError> for Problem {
             WebhookError::Book(BookError::Unknown) => Self::not_found(said),
             WebhookError::Book(BookError::Full | BookError::Configured) => Self::new(Kind::Conflict, said),
             WebhookError::Book(BookError::Files(_) | BookError::Secret(..) | BookError::Random(_))
-            | WebhookError::Off(_)
-            | WebhookError::Store(_) => Self::new(Kind::Storage, said),
+            | WebhookError::Off(_) => Self::new(Kind::Storage, said),
         }
     }
 }

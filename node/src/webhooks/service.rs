@@ -5,18 +5,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
-use stockroom_core::storage::StoreError;
 use tokio::sync::{Notify, broadcast};
 
 use super::book::{Book, BookError};
 use super::endpoint::{Endpoint, Settings};
-use super::feed;
 use super::ladder::Outcome;
 use super::outbox::{Due, Figures, Message, State};
 use super::post::Post;
 use super::signature::Secret;
 use crate::api::events::ApiEvent;
-use crate::handle::Handle;
 
 /// A node's webhooks. Clones are the same ones.
 #[derive(Clone, Debug)]
@@ -58,9 +55,6 @@ pub enum WebhookError {
     /// The files could not be read when the node started.
     #[error("webhooks are off: {0}")]
     Off(String),
-    /// The feeds cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// A delivery that is to be made now.
@@ -95,15 +89,14 @@ impl Webhooks {
         lock(&self.shared.announce).as_ref().map(broadcast::Sender::subscribe)
     }
 
-    /// Makes an endpoint that is told what happens from now on; its secret is given only here.
+    /// Makes an endpoint that is told what happens from now on: `ends` are the ends of all feeds. Its secret is given only here.
     pub fn add(
         &self,
-        handle: &Handle,
         url: &str,
         events: &[String],
+        ends: BTreeMap<String, u64>,
         now_ms: u64,
     ) -> Result<(Shown, Secret), WebhookError> {
-        let ends = feed::ends(&*handle.snapshot()?)?;
         self.with(|book| {
             let (endpoint, secret) = book.add(url, events, ends, now_ms)?;
             Ok((shown(book, &endpoint.id, now_ms)?, secret))
