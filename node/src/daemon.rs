@@ -264,6 +264,9 @@ impl Node<'_> {
         tasks.spawn(disk.in_current_span());
         let store = StoreId(self.identity.record.store);
         tasks.spawn(watch::zone(store, self.handle.clone(), self.control.clone()).in_current_span());
+        if store == StoreId(0) {
+            tasks.spawn(watch::zones(self.handle.clone(), self.control.clone()).in_current_span());
+        }
     }
 }
 
