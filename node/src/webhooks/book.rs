@@ -135,7 +135,8 @@ impl Book {
             let outbox = outbox(&id);
             hooks.insert(id, Hook { endpoint, outbox, secrets });
         }
-        Ok(Self { dir: dir.into(), guard: settings.guard(), hooks, is_stale: true })
+        let is_stale = !hooks.is_empty();
+        Ok(Self { dir: dir.into(), guard: settings.guard(), hooks, is_stale })
     }
 
     /// Makes an endpoint that is told what comes from now on. Its secret is given here and nowhere else.
