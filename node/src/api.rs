@@ -18,7 +18,7 @@
 //! | [`reservations`], [`promises`], [`availability`], [`tasks`] | goods that are kept for customers |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
 //! | [`near`] | where stores are |
-//! | [`nodes`], [`status`], [`backup`], [`events`], [`exports`], [`metrics`] | running a node |
+//! | [`nodes`], [`status`], [`backup`], [`events`], [`exports`], [`metrics`], [`webhooks`] | running a node |
 //! | [`openapi`] | the description of all this, made from the code |
 
 // utoipa's macro qualifies the types that stand in params(), and the lint blames the place where they are named.
@@ -73,6 +73,7 @@ pub mod exports;
 pub mod metrics;
 pub mod nodes;
 pub mod status;
+pub mod webhooks;
 
 pub mod openapi;
 
@@ -117,11 +118,12 @@ pub type Books<'a> = View<'a, dyn Snapshot>;
 impl Api {
     /// The state of an API that ends its streams when `stopping` says so.
     pub fn new(handle: Handle, info: NodeInfo, config: ApiConfig, stopping: watch::Receiver<bool>) -> Arc<Self> {
-        let metrics = metrics::Metrics::new(&handle, &info);
+        let metrics = metrics::Metrics::new(&handle, &info, &config.webhooks);
         let requests = Semaphore::new(limits::REQUESTS_MAX);
         let streams = Arc::new(Semaphore::new(limits::STREAMS_MAX));
         let openapi = openapi::document().to_json().expect("a description made of text is JSON").into();
         let (told, _) = broadcast::channel(limits::TOLD_MAX);
+        config.webhooks.announce_to(told.clone());
         Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, told, stopping })
     }
 
@@ -252,6 +254,9 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(backup::download_backup, backup::create_backup))
         .routes(routes!(status::show_status))
         .routes(routes!(events::follow_events))
+        .routes(routes!(webhooks::list_webhooks, webhooks::create_webhook))
+        .routes(routes!(webhooks::show_webhook, webhooks::remove_webhook))
+        .routes(routes!(webhooks::act_on_webhook))
         .routes(routes!(metrics::show_metrics))
         .routes(routes!(status::healthz))
         .routes(routes!(status::readyz))

@@ -27,6 +27,9 @@ use crate::files::{self, DataDir, FilesError, Running};
 use crate::handle::Handle;
 use crate::identity::Identity;
 use crate::info::{ApiConfig, LanConfig, NodeInfo};
+use crate::webhooks::feed;
+use crate::webhooks::service::Webhooks;
+use crate::webhooks::worker::Worker;
 use clock::{Clock, wall_ms};
 use engine::{Control, Ends, Engine, EngineError};
 use open::{OpenError, Opener};
@@ -160,7 +163,8 @@ impl Node<'_> {
         let mut tasks = JoinSet::new();
         let enrolment = self.open_enrolment(clock, &stopped, &mut tasks)?;
         crate::setup::policy::take(self.dir, &self.handle).await;
-        let mut api = self.open_api(enrolment, &stopped)?;
+        let webhooks = self.open_webhooks();
+        let mut api = self.open_api(enrolment, webhooks, &stopped)?;
         self.watch(&mut tasks);
         let early = tokio::select! {
             signal = stop_signal() => signal.map_err(|e| RunError::System("no signals", e)),
@@ -225,6 +229,7 @@ impl Node<'_> {
     fn open_api(
         &self,
         enrolment: Option<Arc<Enrolment>>,
+        webhooks: Webhooks,
         stopped: &channel::Receiver<bool>,
     ) -> Result<JoinSet<Result<(), api::ServeError>>, RunError> {
         let lan = self.config.api.lan_listen.map(|listen| LanConfig {
@@ -233,15 +238,25 @@ impl Node<'_> {
             key_pem: self.identity.tls.key_pem(),
         });
         let devices = DeviceStore::open(self.dir.devices());
-        let config = ApiConfig { listen: self.config.api.listen, lan, devices, test_aids: self.config.api.test_aids };
+        let test_aids = self.config.api.test_aids;
+        let config = ApiConfig { listen: self.config.api.listen, lan, devices, test_aids, webhooks: webhooks.clone() };
         let listeners = Listeners::bind(&config)?;
         let address = listeners.loopback().map_err(|e| RunError::System("no address", e))?;
         self.dir.write_running(&Running { pid: std::process::id(), api: Some(address.to_string()) })?;
         tracing::info!(api = %address, lan = ?config.lan.as_ref().map(|lan| lan.listen), "node up");
         let mut api = JoinSet::new();
-        let served = api::serve(self.handle.clone(), self.info(enrolment), config, listeners, stopped.clone());
+        let info = self.info(enrolment);
+        let worker = Worker { webhooks, handle: self.handle.clone(), info: info.clone() };
+        let served = api::serve(self.handle.clone(), info, config, listeners, stopped.clone());
         api.spawn(served.in_current_span());
+        let told = worker.run(stopped.clone());
+        api.spawn(async move { Ok(told.await) }.in_current_span());
         Ok(api)
+    }
+
+    fn open_webhooks(&self) -> Webhooks {
+        let ends = self.handle.snapshot().and_then(|snapshot| feed::ends(&*snapshot)).unwrap_or_default();
+        Webhooks::open(self.dir.root(), &self.config.webhooks, &ends, wall_ms())
     }
 
     fn watch(&self, tasks: &mut JoinSet<()>) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
+use crate::webhooks::service::Webhooks;
 
 /// The facts about a running node that do not change, and a window to its links.
 #[derive(Clone, Debug)]
@@ -94,6 +95,8 @@ pub struct ApiConfig {
     pub devices: DeviceStore,
     /// Answer `/v1/test/isolate`, which cuts links; for the demo and for tests only.
     pub test_aids: bool,
+    /// Whom the node tells what happens.
+    pub webhooks: Webhooks,
 }
 
 /// The listener on the shop's network.

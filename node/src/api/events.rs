@@ -16,7 +16,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use stockroom_core::input::Event;
 use stockroom_core::status::Status;
+use stockroom_core::view::View;
 use stockroom_crdt::entry::{Fact, kind};
+use stockroom_crdt::scope::Scope;
 use stockroom_crdt::transfer::TransferId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
@@ -26,7 +28,8 @@ use super::Api;
 use super::limits::STREAM_PULSE;
 use super::problem::{Answered, Kind, Problem};
 use super::values::{Moment, ReceiptId, Text, Word, now_ms};
-use crate::handle::NumberedEvent;
+use crate::handle::{Handle, NumberedEvent};
+use crate::info::NodeInfo;
 
 pub use promises::ApiEvent;
 
@@ -154,7 +157,7 @@ impl Follower {
             self.lost(Some(missed));
         }
         self.expected = Some(event.number + 1);
-        let (kind, subject, data) = describe(&self.api, &event.event);
+        let (kind, subject, data) = describe(&self.api.handle, &event.event);
         let id = format!("{}/{}", self.start(), event.number);
         let event = self.event(id, kind, event.at_ms, subject, data);
         self.ready.push_back(event);
@@ -189,10 +192,17 @@ impl Follower {
     }
 
     fn event(&self, id: String, kind: &str, at_ms: u64, subject: Option<String>, data: Value) -> CloudEvent {
-        CloudEvent {
+        CloudEvent::new(&self.api.info, id, kind, at_ms, (subject, data))
+    }
+}
+
+impl CloudEvent {
+    /// An event of this node. `kind` has no prefix.
+    pub fn new(info: &NodeInfo, id: String, kind: &str, at_ms: u64, (subject, data): (Option<String>, Value)) -> Self {
+        Self {
             specversion: "1.0",
             id,
-            source: format!("stockroom/{}/{}", self.api.info.tenant, self.api.info.node),
+            source: format!("stockroom/{}/{}", info.tenant, info.node),
             kind: format!("dev.stockroom.{kind}"),
             time: Text(Moment(at_ms)),
             subject,
@@ -203,21 +213,26 @@ impl Follower {
 }
 
 /// Type, subject and data of an event.
-fn describe(api: &Api, event: &Event) -> (&'static str, Option<String>, Value) {
+pub fn describe(handle: &Handle, event: &Event) -> (&'static str, Option<String>, Value) {
     match event {
         Event::Entry { scope, kind, place } => {
-            let entry = api.read(|books| Ok(books.entry(*place)?)).ok().flatten();
-            let word = kind_word(*kind, entry.as_ref().map(|entry| &entry.fact));
-            let (subject, mut data) = entry.map_or((None, json!({})), |entry| about(scope.store(), &entry.fact));
-            data["scope"] = json!(scope.to_string());
-            data["seq"] = json!(place.seq);
-            (word, subject.or_else(|| Some(scope.to_string())), data)
+            let entry = handle.snapshot().and_then(|snapshot| View::new(&*snapshot).entry(*place)).ok().flatten();
+            of_entry(scope, *kind, place.seq, entry.as_ref().map(|entry| &entry.fact))
         }
         Event::Connected(node) => ("peer.connected", Some(format!("node/{}", node.0)), json!({ "node": node.0 })),
         Event::Disconnected(node) => ("peer.disconnected", Some(format!("node/{}", node.0)), json!({ "node": node.0 })),
         Event::EpochOpened(reason) => ("epoch.opened", None, json!({ "reason": reason.as_str() })),
         Event::Alarm(text) => ("alarm.raised", None, json!({ "alarm": text })),
     }
+}
+
+/// Type, subject and data of an entry, as far as it can be read.
+pub fn of_entry(scope: &Scope, kind: u16, seq: u64, fact: Option<&Fact>) -> (&'static str, Option<String>, Value) {
+    let word = kind_word(kind, fact);
+    let (subject, mut data) = fact.map_or((None, json!({})), |fact| about(scope.store(), fact));
+    data["scope"] = json!(scope.to_string());
+    data["seq"] = json!(seq);
+    (word, subject.or_else(|| Some(scope.to_string())), data)
 }
 
 /// Subject and data of what an entry says. No personal data: ids only.

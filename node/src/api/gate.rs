@@ -136,7 +136,7 @@ const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), IpAddr
 const OPEN_ROUTE: &str = "/healthz";
 
 /// What a till on the LAN has no business with.
-const LOOPBACK_ONLY: [&str; 10] = [
+const LOOPBACK_ONLY: [&str; 13] = [
     "/v1/backup",
     "/v1/consents",
     "/v1/enrolment-tokens",
@@ -146,6 +146,9 @@ const LOOPBACK_ONLY: [&str; 10] = [
     "/v1/nodes/{node}/write-off",
     super::policies::PATH,
     "/v1/test/isolate",
+    "/v1/webhooks",
+    "/v1/webhooks/{id}",
+    "/v1/webhooks/{id}/{action}",
     "/metrics",
 ];
 

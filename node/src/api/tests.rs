@@ -2,6 +2,7 @@
 
 mod description;
 mod goods;
+mod hooks;
 mod listeners;
 mod pair;
 mod problems;

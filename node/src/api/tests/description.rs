@@ -67,6 +67,9 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/v1/transfers/{id}", &["get"]),
     ("/v1/transfers/{id}/receive", &["post"]),
     ("/v1/transfers/{id}/ship", &["post"]),
+    ("/v1/webhooks", &["get", "post"]),
+    ("/v1/webhooks/{id}", &["delete", "get"]),
+    ("/v1/webhooks/{id}/{action}", &["post"]),
 ];
 
 #[tokio::test]

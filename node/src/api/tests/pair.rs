@@ -32,6 +32,8 @@ use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
 use crate::handle::{Handle, NumberedEvent, Request as Ask};
 use crate::info::{ApiConfig, Links, NodeInfo};
+use crate::webhooks::endpoint::Settings;
+use crate::webhooks::service::Webhooks;
 
 /// A hub and a store.
 pub struct Pair {
@@ -273,7 +275,9 @@ fn node(core: &Core, role: &'static str, id: u32, store: u32) -> (Ends, Node) {
     };
     let devices = DeviceStore::open(folder.path().join("devices.json"));
     let listen = "127.0.0.1:0".parse().unwrap();
-    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids: store != 0 };
+    let allowed = Settings { allow_loopback: true, ..Settings::default() };
+    let webhooks = Webhooks::open(folder.path(), &allowed, &BTreeMap::new(), now_ms());
+    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids: store != 0, webhooks };
     let (stop, stopping) = watch::channel(false);
     let parts = (handle.clone(), info.clone(), config.clone());
     let api = Api::new(handle, info, config, stopping);
