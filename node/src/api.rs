@@ -16,6 +16,8 @@
 //! | [`transfers`], [`transit`] | goods between stores, and how they are shown |
 //! | [`stock`], [`lots`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
 //! | [`reservations`], [`promises`], [`availability`], [`tasks`] | goods that are kept for customers |
+//! | [`orders`] | what customers order, and what becomes of it; passes, rules, notifications |
+//! | [`fulfillments`] | what a store has to do for orders: queue, picking, handing over |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
 //! | [`near`] | where stores are |
 //! | [`nodes`], [`status`], [`backup`], [`events`], [`exports`], [`metrics`], [`webhooks`] | running a node |
@@ -57,6 +59,9 @@ pub mod lots;
 pub mod promises;
 pub mod reservations;
 pub mod tasks;
+
+pub mod fulfillments;
+pub mod orders;
 
 pub mod decrees;
 pub mod policies;
@@ -109,6 +114,7 @@ pub struct Api {
     requests: Semaphore,
     streams: Arc<Semaphore>,
     told: broadcast::Sender<events::ApiEvent>,
+    scans: std::sync::Mutex<fulfillments::scans::Scans>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -124,7 +130,7 @@ impl Api {
         let openapi = openapi::document().to_json().expect("a description made of text is JSON").into();
         let (told, _) = broadcast::channel(limits::TOLD_MAX);
         config.webhooks.announce_to(told.clone());
-        Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, told, stopping })
+        Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, told, scans: Default::default(), stopping })
     }
 
     /// Reads a few rows of the last commit.
@@ -238,6 +244,22 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(promises::show_reservation))
         .routes(routes!(reservations::step_reservation))
         .routes(routes!(availability::show_availability))
+        .routes(routes!(orders::list::list_orders, orders::place::create_order))
+        .routes(routes!(orders::show::show_order))
+        .routes(routes!(orders::tracking::track_order))
+        .routes(routes!(orders::money::pay_order))
+        .routes(routes!(orders::money::redress_order))
+        .routes(routes!(orders::pass::issue_pass))
+        .routes(routes!(orders::say::say_of_order))
+        .routes(routes!(orders::pass::verify_pass))
+        .routes(routes!(orders::rules::list_routing, orders::rules::set_routing))
+        .routes(routes!(orders::rules::list_limits, orders::rules::set_limits))
+        .routes(routes!(orders::rules::list_service, orders::rules::set_service))
+        .routes(routes!(fulfillments::list_fulfillments))
+        .routes(routes!(fulfillments::show_fulfillment))
+        .routes(routes!(fulfillments::show_contact))
+        .routes(routes!(fulfillments::act::act_on_fulfillment))
+        .routes(routes!(fulfillments::lists::show_pick_list))
         .routes(routes!(rights::show_rights))
         .routes(routes!(policies::list_policies, policies::set_policy, policies::remove_policy))
         .routes(routes!(decrees::create_consent))
