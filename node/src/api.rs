@@ -17,6 +17,7 @@
 //! | [`stock`], [`lots`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
 //! | [`reservations`], [`promises`], [`availability`], [`tasks`] | goods that are kept for customers |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
+//! | [`figures`] | how well orders are served |
 //! | [`near`] | where stores are |
 //! | [`nodes`], [`status`], [`backup`], [`events`], [`exports`], [`metrics`] | running a node |
 //! | [`openapi`] | the description of all this, made from the code |
@@ -62,6 +63,8 @@ pub mod decrees;
 pub mod policies;
 pub mod rights;
 pub mod trail;
+
+pub mod figures;
 
 pub mod near;
 pub mod stock;
@@ -241,6 +244,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(decrees::create_consent))
         .routes(routes!(decrees::write_off_node))
         .routes(routes!(tasks::list_tasks))
+        .routes(routes!(figures::show_figures))
         .routes(routes!(exports::export_outages))
         .routes(routes!(exports::export_sales))
         .routes(routes!(stores::list_stores))

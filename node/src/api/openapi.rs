@@ -46,6 +46,7 @@ pub struct Index {
         (name = "days", description = "Business days"),
         (name = "stock", description = "Stock on hand, and why; lots, and what expires"),
         (name = "reservations", description = "Goods kept for customers: promised once, from rights that a node holds"),
+        (name = "orders", description = "Orders for pickup and delivery, and how well they are served"),
         (name = "stores", description = "Other stores, with the age of what is known of them"),
         (name = "nodes", description = "Running the tenant's nodes"),
         (name = "status", description = "The truth about this node"),

@@ -32,6 +32,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/v1/expiring", &["get"]),
     ("/v1/exports/outages", &["get"]),
     ("/v1/exports/sales", &["get"]),
+    ("/v1/figures", &["get"]),
     ("/v1/goods-receipts", &["post"]),
     ("/v1/nodes", &["get"]),
     ("/v1/nodes/{node}/fence", &["post"]),
