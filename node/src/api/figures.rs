@@ -120,7 +120,7 @@ pub struct FulfillmentFigures {
     offered: u64,
     /// From the home's offer to the acceptance, while the store was open.
     accept: SpreadAnswer,
-    /// Answered within the time that the offer gives, open hours only, of those answered, taken back unanswered, or late.
+    /// Answered within the time that the offer gives, open hours only, of those answered, late, or taken back because nobody answered.
     accept_in_time: ShareAnswer,
     /// From the begin of picking to the last line.
     pick: SpreadAnswer,
@@ -152,7 +152,7 @@ pub struct FulfillmentFigures {
     refused: ShareAnswer,
     /// Why.
     refusal_reasons: Vec<ReasonCount>,
-    /// Fulfillments that ended cancelled, of those offered.
+    /// Fulfillments that the store confirmed as cancelled, of those offered. What no store had taken yet shows in `orders`.
     cancelled: ShareAnswer,
     /// By whom, and why.
     cancels: Vec<CancelCount>,

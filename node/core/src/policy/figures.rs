@@ -63,8 +63,8 @@ pub struct Figures {
     /// From the offer to its acceptance, while the store was open. The offer's time is its home's: how long it was on its way counts.
     /// Who begins to pick without a word has accepted.
     pub accept: Spread,
-    /// Offers answered (taken or refused) within the time that they name, open hours only, of those answered or
-    /// taken back unanswered.
+    /// Offers answered (taken or refused) within the time that they name, open hours only, of those answered, still
+    /// unanswered after it, or taken back because nobody answered.
     pub accept_in_time: Share,
     /// From the begin of picking to the last line.
     pub pick: Spread,
@@ -99,7 +99,8 @@ pub struct Figures {
     pub refused: Share,
     /// Of these: how many for which reason.
     pub refusal_reasons: Reasons,
-    /// Fulfillments that ended cancelled, of those offered.
+    /// Fulfillments that the store confirmed as cancelled, of those offered. What its home took back before a store had it shows in
+    /// [`OrderFigures::cancelled`].
     pub cancelled: Share,
     /// Of these: by whom, and why.
     pub cancels: BTreeMap<(Who, String), u64>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use stockroom_crdt::money::Unit;
-use stockroom_crdt::order::intent::{OrderStep, Saying};
+use stockroom_crdt::order::intent::{OrderStep, SILENT, Saying};
 use stockroom_crdt::order::offer::Offer;
 use stockroom_crdt::order::resolve::{Event, Fulfillment, Known, PartLine, State};
 use stockroom_crdt::order::rules::hours::StoreService;
@@ -58,7 +58,9 @@ impl Tally {
         match (accepted, refused) {
             (None, None) => {
                 let is_late = offer.accept_within_ms > 0 && open_for(told.now_ms) > offer.accept_within_ms;
-                if part.withdrawn || part.state == State::StoodDown || part.state == State::Offered && is_late {
+                let mut sayings = told.known.sayings.iter().filter(|event| is_about(event, part));
+                let was_silent = sayings.any(|event| event.says.note.as_str() == SILENT);
+                if was_silent || part.state == State::Offered && is_late && !part.withdrawn {
                     self.out.accept_in_time.add(false);
                 }
             }
