@@ -84,7 +84,8 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::Quarantine
         | Table::Nodes
         | Table::OpenOrders
-        | Table::OrderStores => return None,
+        | Table::OrderStores
+        | Table::OrderTimes => return None,
     };
     out.push(table as u8);
     Some((domain, kind, out))

@@ -504,8 +504,10 @@ fn give(replica: &mut Replica, held: &Held, mut request: FulfilRequest) -> Resul
     if lines.is_empty() {
         return Err(Refusal::State("nothing of it is left to give".into()).into());
     }
-    let is_whole = held.part.lines.iter().filter(|line| line.open() > 0).all(|line| {
-        lines.iter().any(|given| given.line == line.offered.line && given.quantity == line.open())
+    // Nothing said of lines means all of each as picked: a cancel or an earlier handover has to be told from one that is not known.
+    let is_whole = held.part.lines.iter().all(|line| {
+        let all = line.picked.unwrap_or(line.offered.quantity);
+        all == 0 || lines.iter().any(|given| given.line == line.offered.line && given.quantity == all)
     });
     request.lines = if is_whole { Vec::new() } else { lines };
     if request.note.is_empty() {
