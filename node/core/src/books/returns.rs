@@ -135,8 +135,9 @@ pub fn sold(
             continue;
         }
         for line in back.lines.iter().filter(|line| line.quantity < 0) {
-            let Some(at) = line.original.filter(|(of, _)| *of == number).map(|(_, at)| at as usize) else { continue };
-            if let Some(held) = sold.get_mut(at) {
+            // Tills number lines from 1.
+            let at = line.original.filter(|(of, _)| *of == number).and_then(|(_, at)| at.checked_sub(1));
+            if let Some(held) = at.and_then(|at| sold.get_mut(at as usize)) {
                 let units = (held.units + line.quantity).max(0);
                 *held = Sold { units, amount: held.amount_of(units) };
             }
