@@ -7,4 +7,5 @@ mod listeners;
 mod pair;
 mod problems;
 mod reservations;
+mod returns;
 mod work;
