@@ -10,10 +10,12 @@
 //! | [`desk`] | marks and timers between commits |
 //! | [`home`] | the order's home: routing, silence, losers, what nobody has |
 //! | [`routing`] | from the rights that are held to a plan, and from a plan to offers with promises behind them |
+//! | [`returns`] | goods that come back to another store than the seller |
 //! | [`store`] | the store that holds a fulfillment: answers to its home, goods that are missing |
 
 pub mod desk;
 pub mod home;
+pub mod returns;
 pub mod routing;
 pub mod store;
 
@@ -57,6 +59,12 @@ impl Replica {
                 is_quiet &= facts.is_empty();
                 for (scope, facts) in facts {
                     self.write(&scope, facts)?;
+                }
+            }
+            for id in std::mem::take(&mut self.order_desk.returns) {
+                for (scope, fact) in returns::follows(self, id)? {
+                    is_quiet = false;
+                    self.write(&scope, vec![fact])?;
                 }
             }
             if is_quiet {

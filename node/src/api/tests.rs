@@ -8,4 +8,5 @@ mod listeners;
 mod pair;
 mod problems;
 mod reservations;
+mod returns;
 mod work;
