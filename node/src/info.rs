@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::courier::desk::Desk;
 use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
 use crate::webhooks::service::Webhooks;
@@ -97,6 +98,8 @@ pub struct ApiConfig {
     pub test_aids: bool,
     /// Whom the node tells what happens.
     pub webhooks: Webhooks,
+    /// What ties couriers and riders to orders.
+    pub desk: Desk,
 }
 
 /// The listener on the shop's network.
