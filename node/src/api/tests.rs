@@ -4,6 +4,8 @@ mod description;
 mod goods;
 mod hooks;
 mod listeners;
+mod orders;
+mod orders_refused;
 mod pair;
 mod problems;
 mod reservations;

@@ -504,8 +504,10 @@ fn give(replica: &mut Replica, held: &Held, mut request: FulfilRequest) -> Resul
     if lines.is_empty() {
         return Err(Refusal::State("nothing of it is left to give".into()).into());
     }
-    let is_whole = held.part.lines.iter().filter(|line| line.open() > 0).all(|line| {
-        lines.iter().any(|given| given.line == line.offered.line && given.quantity == line.open())
+    // Without lines it means everything that was picked: what was declined before is not given.
+    let is_whole = held.part.lines.iter().filter(|line| line.there() > line.handed).all(|line| {
+        let rest = line.there() - line.handed;
+        lines.iter().any(|given| given.line == line.offered.line && given.quantity == rest)
     });
     request.lines = if is_whole { Vec::new() } else { lines };
     if request.note.is_empty() {
