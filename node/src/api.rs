@@ -19,6 +19,7 @@
 //! | [`orders`] | what customers order, and what becomes of it; passes, rules, notifications |
 //! | [`fulfillments`] | what a store has to do for orders: queue, picking, handing over |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
+//! | [`figures`] | how well orders are served |
 //! | [`near`] | where stores are |
 //! | [`nodes`], [`status`], [`backup`], [`events`], [`exports`], [`metrics`], [`webhooks`] | running a node |
 //! | [`openapi`] | the description of all this, made from the code |
@@ -67,6 +68,8 @@ pub mod decrees;
 pub mod policies;
 pub mod rights;
 pub mod trail;
+
+pub mod figures;
 
 pub mod near;
 pub mod stock;
@@ -265,6 +268,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(decrees::create_consent))
         .routes(routes!(decrees::write_off_node))
         .routes(routes!(tasks::list_tasks))
+        .routes(routes!(figures::show_figures))
         .routes(routes!(exports::export_outages))
         .routes(routes!(exports::export_sales))
         .routes(routes!(stores::list_stores))

@@ -10,11 +10,13 @@ mod crdt {
     mod canonical;
     mod chain;
     mod clock;
+    mod concurrent;
     mod forks;
     mod golden;
     mod goods;
     mod hostile;
     mod join;
+    mod ordered;
     mod promised;
     mod runs;
     mod stock;

@@ -59,8 +59,11 @@ const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
     ("x509_parser", &["transport/"]),
     ("pem", &["transport/"]),
     ("mdns_sd", &["transport/"]),
-    ("rustls", &["transport/", "node/src/api", "node/src/webhooks/post.rs", "tests/tests/process/lan.rs"]),
-    ("axum", &["node/src/api"]),
+    (
+        "rustls",
+        &["transport/", "node/src/api", "node/src/courier", "node/src/webhooks/post.rs", "tests/tests/process/lan.rs"],
+    ),
+    ("axum", &["node/src/api", "tests/src/courier_server"]),
     ("axum_server", &["node/src/api"]),
     ("utoipa", &["node/src/api"]),
     ("tokio", &["transport/", "node/src/", "tests/"]),

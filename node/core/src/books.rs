@@ -138,7 +138,7 @@ fn transfer(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, item: 
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 13] = [
+pub const STORE_TABLES: [Table; 14] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -152,6 +152,7 @@ pub const STORE_TABLES: [Table; 13] = [
     Table::Transfers,
     Table::OrderEvents,
     Table::OpenOrders,
+    Table::OrderTimes,
 ];
 
 /// Empties the books of one store.

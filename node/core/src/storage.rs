@@ -68,10 +68,12 @@ pub enum Table {
     OpenOrders = 26,
     /// (order, store): where entries about an order stand.
     OrderStores = 27,
+    /// (store, time, order, generation): when fulfillments were offered; store 0 for when orders were placed.
+    OrderTimes = 28,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 28] = [
+pub const TABLES: [Table; 29] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -100,6 +102,7 @@ pub const TABLES: [Table; 28] = [
     Table::OrderEvents,
     Table::OpenOrders,
     Table::OrderStores,
+    Table::OrderTimes,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

@@ -504,10 +504,10 @@ fn give(replica: &mut Replica, held: &Held, mut request: FulfilRequest) -> Resul
     if lines.is_empty() {
         return Err(Refusal::State("nothing of it is left to give".into()).into());
     }
-    // Without lines it means everything that was picked: what was declined before is not given.
-    let is_whole = held.part.lines.iter().filter(|line| line.there() > line.handed).all(|line| {
-        let rest = line.there() - line.handed;
-        lines.iter().any(|given| given.line == line.offered.line && given.quantity == rest)
+    // Nothing said of lines means all of each as picked: a cancel or an earlier handover has to be told from one that is not known.
+    let is_whole = held.part.lines.iter().all(|line| {
+        let all = line.picked.unwrap_or(line.offered.quantity);
+        all == 0 || lines.iter().any(|given| given.line == line.offered.line && given.quantity == all)
     });
     request.lines = if is_whole { Vec::new() } else { lines };
     if request.note.is_empty() {

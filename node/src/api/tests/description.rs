@@ -32,6 +32,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/v1/expiring", &["get"]),
     ("/v1/exports/outages", &["get"]),
     ("/v1/exports/sales", &["get"]),
+    ("/v1/figures", &["get"]),
     ("/v1/fulfillments", &["get"]),
     ("/v1/fulfillments/{order}", &["get"]),
     ("/v1/fulfillments/{order}/contact", &["get"]),

@@ -294,7 +294,8 @@ fn node(core: &Core, role: &'static str, id: u32, store: u32) -> (Ends, Node) {
     let listen = "127.0.0.1:0".parse().unwrap();
     let allowed = Settings { allow_loopback: true, ..Settings::default() };
     let webhooks = Webhooks::open(folder.path(), &allowed, &BTreeMap::new(), now_ms());
-    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids: store != 0, webhooks };
+    let config =
+        ApiConfig { listen, lan: None, devices: devices.clone(), test_aids: store != 0, webhooks, printer: None };
     let (stop, stopping) = watch::channel(false);
     let parts = (handle.clone(), info.clone(), config.clone());
     let api = Api::new(handle, info, config, stopping);
