@@ -145,7 +145,7 @@ fn five_wrong_codes_need_a_manager() {
     }
     let locked = world.hand_over(FIRST, (order, &code)).unwrap_err();
     assert!(matches!(&locked, Refusal::State(text) if text.contains("manager")), "{locked}");
-    let manager = Proof::Manager(stockroom_crdt::ids::Code::parse("ben").unwrap());
+    let manager = Proof::Manager(Code::parse("ben").unwrap());
     world.fulfil(FIRST, 1, FulfilRequest { proof: manager, ..step(order, Step::HandOver) }).unwrap();
 }
 
