@@ -29,7 +29,9 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
         kind::RIGHTS => rights_fact().prop_map(Fact::Rights).boxed(),
         kind::PROMISE => promise().prop_map(Fact::Promise).boxed(),
         kind::PROMISE_STEP => (id(), step(), code(), code())
-            .prop_map(|(promise, step, note, staff)| Fact::PromiseStep(PromiseStep { promise, step, found: 0, note, staff }))
+            .prop_map(|(promise, step, note, staff)| {
+                Fact::PromiseStep(PromiseStep { promise, step, found: 0, note, staff })
+            })
             .boxed(),
         kind::WANT => (account(), class(), u32s(), u32s(), quantity(), why())
             .prop_map(|(account, class, of, number, quantity, why)| {
@@ -109,7 +111,13 @@ pub fn examples() -> Vec<(&'static str, Fact)> {
         ("promise", Fact::Promise(promise)),
         (
             "promise_step",
-            Fact::PromiseStep(PromiseStep { promise: id, step: Step::Pick, found: 0, note: word("bay 3"), staff: word("anna") }),
+            Fact::PromiseStep(PromiseStep {
+                promise: id,
+                step: Step::Pick,
+                found: 0,
+                note: word("bay 3"),
+                staff: word("anna"),
+            }),
         ),
         (
             "want",
