@@ -124,7 +124,8 @@ impl Play<'_> {
         let wanted = buyer.wanted.clone();
         let asked_ms = buyer.asked_ms;
         let node = self.cast.node(wanted.home);
-        let answer = self.world.ask(node, Command::PlaceOrder(retry(number, 0), Box::new(place_request(&wanted, asked_ms))));
+        let answer =
+            self.world.ask(node, Command::PlaceOrder(retry(number, 0), Box::new(place_request(&wanted, asked_ms))));
         self.look();
         let now_ms = self.world.now_ms;
         let buyer = self.fulfil.buyers.get_mut(&number).expect("looked up above");
@@ -135,7 +136,12 @@ impl Play<'_> {
                     buyer.placed = Some(Placed { id: order, code, home: node, at_ms: now_ms });
                 }
                 let paid = wanted.lines.iter().map(|(_, units)| units * PRICE).sum();
-                self.said(node, (wanted.stores.first().copied().unwrap_or(1), place), (order, OrderAct::Placed { paid }), (replayed, asked_ms));
+                self.said(
+                    node,
+                    (wanted.stores.first().copied().unwrap_or(1), place),
+                    (order, OrderAct::Placed { paid }),
+                    (replayed, asked_ms),
+                );
             }
             Some(Ok(_) | Err(_)) => {
                 let buyer = self.fulfil.buyers.get_mut(&number).expect("looked up above");
@@ -245,7 +251,9 @@ impl Play<'_> {
             self.look();
             match answer {
                 Some(Ok(_)) => {}
-                Some(Err(refusal)) => return self.refused(node, format!("the pass of order {number}"), refusal.to_string()),
+                Some(Err(refusal)) => {
+                    return self.refused(node, format!("the pass of order {number}"), refusal.to_string());
+                }
                 None => return self.again(number, OrderDeed::Collect(store, shows), key),
             }
         }
@@ -418,7 +426,18 @@ impl Play<'_> {
         let key = Digest::of(&[b"errand", &self.fulfil.asked.to_be_bytes()]);
         let retry = RetryKey { key, body: key };
         let asked_ms = self.world.now_ms;
-        Errand { node, store, request, retry, goods, fresh: Vec::new(), unsound: None, open: false, patience: 0, asked_ms }
+        Errand {
+            node,
+            store,
+            request,
+            retry,
+            goods,
+            fresh: Vec::new(),
+            unsound: None,
+            open: false,
+            patience: 0,
+            asked_ms,
+        }
     }
 
     /// Somebody waits for an answer about an order at a store.
@@ -513,12 +532,22 @@ impl Play<'_> {
     fn open_orders(&self) -> BTreeSet<OrderId> {
         let healthy = self.cast.all().filter(|id| !self.written_off.contains(id) && self.world.is_up(*id));
         let open = |id: u32| View::new(&*self.world.snapshot(id)).open_orders(None, usize::MAX).unwrap_or_default();
-        healthy.flat_map(|id| open(id).into_iter().filter(move |work| work.order.home.0 == id)).map(|work| work.order).collect()
+        healthy
+            .flat_map(|id| open(id).into_iter().filter(move |work| work.order.home.0 == id))
+            .map(|work| work.order)
+            .collect()
     }
 
     fn works_left(&self) -> usize {
-        let healthy = self.cast.stores.iter().filter(|(_, id)| !self.written_off.contains(id) && self.world.is_up(**id));
-        healthy.map(|(store, id)| View::new(&*self.world.snapshot(*id)).works(StoreId(*store), None, usize::MAX).map_or(0, |works| works.len())).sum()
+        let healthy =
+            self.cast.stores.iter().filter(|(_, id)| !self.written_off.contains(id) && self.world.is_up(**id));
+        healthy
+            .map(|(store, id)| {
+                View::new(&*self.world.snapshot(*id))
+                    .works(StoreId(*store), None, usize::MAX)
+                    .map_or(0, |works| works.len())
+            })
+            .sum()
     }
 }
 
