@@ -17,10 +17,12 @@
 //! | [`transfers`], [`transit`] | goods between stores, and how they are shown |
 //! | [`stock`], [`lots`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
 //! | [`reservations`], [`promises`], [`availability`], [`tasks`] | goods that are kept for customers |
+//! | [`orders`] | what customers order, and what becomes of it; passes, rules, notifications |
+//! | [`fulfillments`] | what a store has to do for orders: queue, picking, handing over |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
 //! | [`figures`] | how well orders are served |
 //! | [`near`] | where stores are |
-//! | [`nodes`], [`status`], [`backup`], [`events`], [`exports`], [`metrics`] | running a node |
+//! | [`nodes`], [`status`], [`backup`], [`events`], [`exports`], [`metrics`], [`webhooks`] | running a node |
 //! | [`openapi`] | the description of all this, made from the code |
 
 // utoipa's macro qualifies the types that stand in params(), and the lint blames the place where they are named.
@@ -61,6 +63,9 @@ pub mod promises;
 pub mod reservations;
 pub mod tasks;
 
+pub mod fulfillments;
+pub mod orders;
+
 pub mod decrees;
 pub mod policies;
 pub mod rights;
@@ -78,6 +83,7 @@ pub mod exports;
 pub mod metrics;
 pub mod nodes;
 pub mod status;
+pub mod webhooks;
 
 pub mod openapi;
 
@@ -113,6 +119,7 @@ pub struct Api {
     requests: Semaphore,
     streams: Arc<Semaphore>,
     told: broadcast::Sender<events::ApiEvent>,
+    scans: std::sync::Mutex<fulfillments::scans::Scans>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -122,12 +129,13 @@ pub type Books<'a> = View<'a, dyn Snapshot>;
 impl Api {
     /// The state of an API that ends its streams when `stopping` says so.
     pub fn new(handle: Handle, info: NodeInfo, config: ApiConfig, stopping: watch::Receiver<bool>) -> Arc<Self> {
-        let metrics = metrics::Metrics::new(&handle, &info);
+        let metrics = metrics::Metrics::new(&handle, &info, &config.webhooks);
         let requests = Semaphore::new(limits::REQUESTS_MAX);
         let streams = Arc::new(Semaphore::new(limits::STREAMS_MAX));
         let openapi = openapi::document().to_json().expect("a description made of text is JSON").into();
         let (told, _) = broadcast::channel(limits::TOLD_MAX);
-        Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, told, stopping })
+        config.webhooks.announce_to(told.clone());
+        Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, told, scans: Default::default(), stopping })
     }
 
     /// Reads a few rows of the last commit.
@@ -245,6 +253,22 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(promises::show_reservation))
         .routes(routes!(reservations::step_reservation))
         .routes(routes!(availability::show_availability))
+        .routes(routes!(orders::list::list_orders, orders::place::create_order))
+        .routes(routes!(orders::show::show_order))
+        .routes(routes!(orders::tracking::track_order))
+        .routes(routes!(orders::money::pay_order))
+        .routes(routes!(orders::money::redress_order))
+        .routes(routes!(orders::pass::issue_pass))
+        .routes(routes!(orders::say::say_of_order))
+        .routes(routes!(orders::pass::verify_pass))
+        .routes(routes!(orders::rules::list_routing, orders::rules::set_routing))
+        .routes(routes!(orders::rules::list_limits, orders::rules::set_limits))
+        .routes(routes!(orders::rules::list_service, orders::rules::set_service))
+        .routes(routes!(fulfillments::list_fulfillments))
+        .routes(routes!(fulfillments::show_fulfillment))
+        .routes(routes!(fulfillments::show_contact))
+        .routes(routes!(fulfillments::act::act_on_fulfillment))
+        .routes(routes!(fulfillments::lists::show_pick_list))
         .routes(routes!(rights::show_rights))
         .routes(routes!(policies::list_policies, policies::set_policy, policies::remove_policy))
         .routes(routes!(decrees::create_consent))
@@ -262,6 +286,9 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(backup::download_backup, backup::create_backup))
         .routes(routes!(status::show_status))
         .routes(routes!(events::follow_events))
+        .routes(routes!(webhooks::list_webhooks, webhooks::create_webhook))
+        .routes(routes!(webhooks::show_webhook, webhooks::remove_webhook))
+        .routes(routes!(webhooks::act_on_webhook))
         .routes(routes!(metrics::show_metrics))
         .routes(routes!(status::healthz))
         .routes(routes!(status::readyz))

@@ -39,6 +39,10 @@ pub struct Config {
     pub api: Api,
     /// Free space on the disk of `data_dir`.
     pub disk: Disk,
+    /// Whom the node tells what happens.
+    pub webhooks: crate::webhooks::endpoint::Settings,
+    /// The shop's printer for pick lists, labels and receipts.
+    pub printer: crate::paper::printer::Settings,
 }
 
 /// Where the HTTP API listens.
@@ -98,6 +102,8 @@ impl Default for Config {
             cache_mib: 32,
             api: Api::default(),
             disk: Disk::default(),
+            webhooks: Default::default(),
+            printer: Default::default(),
         }
     }
 }
@@ -249,7 +255,8 @@ impl Config {
                 return wrong("peers", &format!("{address:?} is not host:port"));
             }
         }
-        Ok(())
+        self.webhooks.check().or_else(|what| wrong("webhooks", &what))?;
+        self.printer.check().or_else(|what| wrong("printer", &what))
     }
 }
 

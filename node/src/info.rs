@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
+use crate::paper::spool::Spool;
+use crate::webhooks::service::Webhooks;
 
 /// The facts about a running node that do not change, and a window to its links.
 #[derive(Clone, Debug)]
@@ -94,6 +96,10 @@ pub struct ApiConfig {
     pub devices: DeviceStore,
     /// Answer `/v1/test/isolate`, which cuts links; for the demo and for tests only.
     pub test_aids: bool,
+    /// Whom the node tells what happens.
+    pub webhooks: Webhooks,
+    /// The queue before the shop's printer; nothing if its folder cannot be used.
+    pub printer: Option<Arc<Spool>>,
 }
 
 /// The listener on the shop's network.

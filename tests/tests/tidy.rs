@@ -59,8 +59,11 @@ const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
     ("x509_parser", &["transport/"]),
     ("pem", &["transport/"]),
     ("mdns_sd", &["transport/"]),
-    ("rustls", &["transport/", "node/src/api", "tests/tests/process/lan.rs"]),
-    ("axum", &["node/src/api"]),
+    (
+        "rustls",
+        &["transport/", "node/src/api", "node/src/courier", "node/src/webhooks/post.rs", "tests/tests/process/lan.rs"],
+    ),
+    ("axum", &["node/src/api", "tests/src/courier_server"]),
     ("axum_server", &["node/src/api"]),
     ("utoipa", &["node/src/api"]),
     ("tokio", &["transport/", "node/src/", "tests/"]),
@@ -72,7 +75,10 @@ const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
     ("getrandom", &["node/src/", "transport/"]),
     ("proptest", &["tests/"]),
     ("plotters", &["sim/src/report/picture.rs"]),
-    ("maud", &["sim/src/report"]),
+    ("maud", &["sim/src/report", "node/src/paper"]),
+    ("escpos", &["node/src/paper"]),
+    ("encoding_rs", &["node/src/paper"]),
+    ("fast_qr", &["node/src/paper"]),
     ("zstd", &["sim/src/data/rows.rs", "sim/tests/data.rs"]),
 ];
 

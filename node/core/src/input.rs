@@ -173,6 +173,8 @@ pub enum Command {
     ShowPass(RetryKey, Vec<u8>),
     /// Say what becomes of a fulfillment.
     Fulfil(RetryKey, Box<orders::FulfilRequest>),
+    /// Open the sealed contact of an order (at its home, or at the store that delivers it). Writes nothing.
+    ReadContact(OrderId),
     /// Take what a payment gateway says (at the order's home).
     Pay(RetryKey, orders::PayRequest),
     /// Take that a compensation was carried out (at the order's home).
@@ -459,6 +461,11 @@ pub enum Answer {
         generation: u16,
         /// Whom the customer sent, in a word; empty if the customer comes.
         delegate: Code,
+    },
+    /// The contact of an order, in the form of whoever placed it.
+    Contact {
+        /// As it was placed.
+        bytes: Vec<u8>,
     },
     /// The code was wrong; it was written down.
     CodeWrong {

@@ -136,7 +136,7 @@ const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), IpAddr
 const OPEN_ROUTE: &str = "/healthz";
 
 /// What a till on the LAN has no business with.
-const LOOPBACK_ONLY: [&str; 10] = [
+const LOOPBACK_ONLY: [&str; 16] = [
     "/v1/backup",
     "/v1/consents",
     "/v1/enrolment-tokens",
@@ -145,7 +145,13 @@ const LOOPBACK_ONLY: [&str; 10] = [
     "/v1/nodes/{node}/fence",
     "/v1/nodes/{node}/write-off",
     super::policies::PATH,
+    super::orders::rules::LIMITS,
+    super::orders::rules::ROUTING,
+    super::orders::rules::SERVICE,
     "/v1/test/isolate",
+    "/v1/webhooks",
+    "/v1/webhooks/{id}",
+    "/v1/webhooks/{id}/{action}",
     "/metrics",
 ];
 

@@ -23,9 +23,11 @@ use super::limits::{METRICS_AGE, METRICS_CASES_MAX, METRICS_SPAN_MS};
 use super::problem::{Answered, Kind, Problem};
 use super::status::{age_s, disk_word};
 use super::values::now_ms;
+use super::webhooks::Deliveries;
 use super::{Api, Books};
 use crate::handle::Handle;
 use crate::info::{Links, NodeInfo};
+use crate::webhooks::service::Webhooks;
 
 /// What the API counts, and where it is read.
 pub struct Metrics {
@@ -53,7 +55,7 @@ struct Route {
 
 impl Metrics {
     /// An empty registry that will ask the node for its figures.
-    pub fn new(handle: &Handle, info: &NodeInfo) -> Self {
+    pub fn new(handle: &Handle, info: &NodeInfo, webhooks: &Webhooks) -> Self {
         let mut registry = Registry::with_prefix("stockroom");
         let labels = vec![("version", info.version), ("role", info.role)];
         registry.register("build", "The program", Info::new(labels));
@@ -65,6 +67,7 @@ impl Metrics {
         let help = "Reservations asked for over the API since the start, by what came of them";
         registry.register("reservations", help, reservations.clone());
         registry.register_collector(Box::new(Node { handle: handle.clone(), links: info.links.clone() }));
+        registry.register_collector(Box::new(Deliveries::of(webhooks)));
         let served = Arc::new(Mutex::new(None));
         registry.register_collector(Box::new(Orders { served: served.clone() }));
         Self { registry, requests, sales, reservations, served }

@@ -3,6 +3,7 @@
 mod description;
 mod figures;
 mod goods;
+mod hooks;
 mod listeners;
 mod pair;
 mod problems;

@@ -159,7 +159,7 @@ fn may_hold(sight: &Sight, scene: &Scene<'_>, node: u32, scope: &Scope) -> bool 
             };
             match scope {
                 Scope::Prices(book) => own.iter().any(|record| record.book == *book),
-                Scope::StoreStock(store) | Scope::StoreRights(store) => {
+                Scope::StoreStock(store) | Scope::StoreRights(store) | Scope::StoreOrders(store) => {
                     *store == capability.store || neighbour(store.0)
                 }
                 _ => all || scope.store() == Some(capability.store),
@@ -174,7 +174,7 @@ impl Check for Confined {
     }
 
     fn meaning(&self) -> &'static str {
-        "a store's node holds nothing but control, catalogue, its own book and store, and the goods and rights of its group; hubs hold what is below them"
+        "a store's node holds nothing but control, catalogue, its own book and store, and the goods, rights and orders of its group; hubs hold what is below them"
     }
 
     fn observe(&mut self, seen: &Observation, scene: &Scene<'_>, findings: &mut Findings) {

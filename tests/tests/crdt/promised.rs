@@ -28,8 +28,11 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
         kind::POLICY => policy().prop_map(Fact::PolicyRule).boxed(),
         kind::RIGHTS => rights_fact().prop_map(Fact::Rights).boxed(),
         kind::PROMISE => promise().prop_map(Fact::Promise).boxed(),
-        kind::PROMISE_STEP => (id(), step(), code(), code())
-            .prop_map(|(promise, step, note, staff)| Fact::PromiseStep(PromiseStep { promise, step, found: 0, note, staff }))
+        kind::PROMISE_STEP => (id(), step(), 0..=QUANTITY_MAX as u64, code(), code())
+            .prop_map(|(promise, step, found, note, staff)| {
+                let found = if step == Step::Pick { found } else { 0 };
+                Fact::PromiseStep(PromiseStep { promise, step, found, note, staff })
+            })
             .boxed(),
         kind::WANT => (account(), class(), u32s(), u32s(), quantity(), why())
             .prop_map(|(account, class, of, number, quantity, why)| {
@@ -63,7 +66,7 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
                 Fact::GoodsIssue(GoodsIssue { promise, account, quantity, staff })
             })
             .boxed(),
-        other => panic!("no generator for facts of kind {other}"),
+        other => super::ordered::fact_of(other),
     }
 }
 

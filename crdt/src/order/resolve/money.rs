@@ -8,7 +8,7 @@ use super::part::{Fulfillment, PartLine, State};
 use super::{Event, Known, LineOutcome};
 use crate::ids::{Code, StoreId};
 use crate::order::OrderId;
-use crate::order::header::{Order, Preference};
+use crate::order::header::{Order, OrderLine, Preference};
 use crate::order::intent::Saying;
 use crate::order::redress::{Rule, redress_id};
 use crate::order::returns::judge::Sold;
@@ -103,9 +103,34 @@ fn of_line(
     }
     for claim in claims.into_iter().filter(|claim| claim.units > 0 || claim.done) {
         let amount = price.amount(claim.units);
-        let Claim { rule, units, id, done, .. } = claim;
-        due.push(Due { id, rule, line: number, units, amount, bearer: String::new(), done });
+        let Claim { rule, units, id, done, cause, .. } = claim;
+        let counts = known.redresses.get(&id).filter(|_| done).map_or(amount, |given| given.amount.min(amount));
+        due.push(Due { id, rule, line: number, units, amount: counts, bearer: String::new(), done });
+        due.extend(more(known, price, (order.id, rule, number), (amount, cause, id)));
     }
+}
+
+/// What a claim has grown by since it was paid back: the same cause, and another id for each payment, so that each is given once.
+fn more(
+    known: &Known,
+    price: &OrderLine,
+    (order, rule, line): (OrderId, Rule, u16),
+    (amount, cause, first): (i64, [u8; 16], [u8; 16]),
+) -> Vec<Due> {
+    let mut out = Vec::new();
+    let (mut left, mut last) = (amount, first);
+    while let Some(given) = known.redresses.get(&last).filter(|given| given.done) {
+        left -= given.amount;
+        if left <= 0 {
+            break;
+        }
+        last = redress_id(order, (rule, line), vec![cause, last]);
+        let units = left / price.amount(1).max(1);
+        let given = known.redresses.get(&last).filter(|given| given.done);
+        let counts = given.map_or(left, |given| given.amount.min(left));
+        out.push(Due { id: last, rule, line, units, amount: counts, bearer: String::new(), done: given.is_some() });
+    }
+    out
 }
 
 /// Whatever takes units of a line away from the customer, in the order in which it counts.

@@ -87,6 +87,10 @@ impl Replica {
             Fact::ReturnGrant(said) => self.order_desk.returns.insert(said.id),
             _ => false,
         };
+        // A promise may arrive after what was said of its order: what follows for it was not written yet.
+        if let Fact::Promise(promise) = &entry.fact {
+            self.order_desk.touched.extend(OrderId::parse(promise.reference.as_str()));
+        }
         let Some(order) = book::about(&entry.fact) else { return Ok(()) };
         self.order_desk.touched.insert(order);
         if let Fact::OrderStep(step) = &entry.fact

@@ -17,6 +17,7 @@ use stockroom_core::input::{
 };
 use stockroom_core::status::Status;
 use stockroom_core::storage::memory::MemoryStore;
+use stockroom_core::sync::parcel::seal_key;
 use stockroom_core::time::Now;
 use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::{Capability, Role, Signer};
@@ -32,6 +33,8 @@ use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
 use crate::handle::{Handle, NumberedEvent, Request as Ask};
 use crate::info::{ApiConfig, Links, NodeInfo};
+use crate::webhooks::endpoint::Settings;
+use crate::webhooks::service::Webhooks;
 
 /// A hub and a store.
 pub struct Pair {
@@ -273,7 +276,10 @@ fn node(core: &Core, role: &'static str, id: u32, store: u32) -> (Ends, Node) {
     };
     let devices = DeviceStore::open(folder.path().join("devices.json"));
     let listen = "127.0.0.1:0".parse().unwrap();
-    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids: store != 0 };
+    let allowed = Settings { allow_loopback: true, ..Settings::default() };
+    let webhooks = Webhooks::open(folder.path(), &allowed, &BTreeMap::new(), now_ms());
+    let config =
+        ApiConfig { listen, lan: None, devices: devices.clone(), test_aids: store != 0, webhooks, printer: None };
     let (stop, stopping) = watch::channel(false);
     let parts = (handle.clone(), info.clone(), config.clone());
     let api = Api::new(handle, info, config, stopping);
@@ -313,7 +319,7 @@ fn enrol(hub: &mut Core) -> Vec<Capability> {
         valid_ms: 60_000,
     };
     let log_key = Signer::from_seed(&[2; 32]).public();
-    let request = EnrolRequest { token, log_key, seal_key: [2; 32] };
+    let request = EnrolRequest { token, log_key, seal_key: seal_key(&[2; 32]) };
     for (id, command) in [(1, Command::IssueToken(order)), (2, Command::Enrol(request))] {
         hub.handle(at(0), Input::Command(RequestId(id), Box::new(command))).unwrap();
     }
@@ -333,7 +339,7 @@ fn hub_capability(root: &Signer) -> Capability {
         role: Role::Hub,
         store: StoreId(0),
         log_key: Signer::from_seed(&[1; 32]).public(),
-        seal_key: [1; 32],
+        seal_key: seal_key(&[1; 32]),
         range_first: 2,
         range_last: 99,
         issued_ms: 0,

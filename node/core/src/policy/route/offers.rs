@@ -104,8 +104,12 @@ impl Need {
 
     /// The part of an amount that falls on so many units.
     pub fn share(&self, whole: i64, units: u64) -> i64 {
-        if units == self.quantity {
-            return whole;
+        if units == self.quantity || units == 0 || whole == 0 {
+            return if units == 0 { 0 } else { whole };
+        }
+        let small = i64::try_from(units).ok().zip(i64::try_from(self.quantity).ok());
+        if let Some((product, quantity)) = small.and_then(|(units, all)| Some((whole.checked_mul(units)?, all))) {
+            return product / quantity;
         }
         let share = i128::from(whole) * i128::from(units) / i128::from(self.quantity);
         i64::try_from(share).unwrap_or(COST_MAX)

@@ -222,9 +222,10 @@ impl<'a> Search<'a> {
             .min_by_key(|need| (self.having[*need].len(), *need));
         let Some(need) = scarce else {
             for offer in from..self.offers.offers.len() {
-                if self.is_too_dear(spent + self.offers.offers[offer].fixed) {
+                if self.is_too_dear(spent + self.offers.offers[offer].fixed) || self.steps_left == 0 {
                     break;
                 }
+                self.steps_left -= 1;
                 if !set.contains(&offer) {
                     self.try_with(set, offer, given_up, offer + 1);
                 }
@@ -237,9 +238,14 @@ impl<'a> Search<'a> {
             if self.is_too_dear(spent + self.offers.offers[offer].fixed) || self.steps_left == 0 {
                 break;
             }
-            let lots = self.offers.lots(offer);
-            let rest = is_last && self.best.missing == self.missing_least;
-            if set.contains(&offer) || (rest && lots.iter().zip(&short).any(|(lot, short)| lot.units() < *short)) {
+            self.steps_left -= 1;
+            let more = self.more(offer, &short);
+            let whole = self.best.missing == self.missing_least;
+            let hopeless = whole
+                && more.is_some_and(|more| {
+                    is_last || self.is_too_dear(spent + self.offers.offers[offer].fixed + self.split.cost + more)
+                });
+            if set.contains(&offer) || hopeless {
                 continue;
             }
             self.try_with(set, offer, given_up, 0);
@@ -251,8 +257,15 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// What at least one more part costs that gives what an offer leaves short; `None` if it leaves nothing.
+    fn more(&self, offer: usize, short: &[u64]) -> Option<i64> {
+        let lots = self.offers.lots(offer).iter().zip(short).enumerate();
+        let left = lots.filter(|(_, (lot, short))| lot.units() < **short).map(|(need, _)| need);
+        left.filter_map(|need| self.having[need].first()).map(|first| self.offers.offers[*first].fixed).max()
+    }
+
     fn try_with(&mut self, set: &mut Vec<usize>, offer: usize, given_up: &mut [bool], from: usize) {
-        self.steps_left = self.steps_left.saturating_sub(1);
+        self.steps_left = self.steps_left.saturating_sub(SET_STEPS);
         set.push(offer);
         self.consider(set);
         self.grow(set, given_up, from);
@@ -283,6 +296,9 @@ impl<'a> Search<'a> {
 /// Parts of a plan, see the rules.
 const PARTS_MAX: usize = stockroom_crdt::order::rules::PARTS_MAX as usize;
 
-/// Sets that are looked at before the best so far is taken: a fraction of a millisecond, and far more than are needed where stores are near
+/// What a search may spend before the best so far is taken: about a third of a millisecond, and more than is needed where stores are near
 /// each other and their shelves alike.
-const STEPS_MAX: u32 = 4_000;
+const STEPS_MAX: u32 = 10_000;
+
+/// What it costs to price a set, when looking at a store that may join one costs 1.
+const SET_STEPS: u32 = 16;

@@ -442,6 +442,103 @@ fn the_largest_numbers_do_not_overflow() {
     assert!(plan.cost > 0);
 }
 
+/// Orders of one unit each among few stores: small enough to try every assignment.
+fn crowd(seed: u64) -> (Vec<Order>, Vec<Shop>) {
+    let mut dice = Dice(seed);
+    let orders = (0..5).map(|_| {
+        let mut wish = order(&[1]);
+        wish.lines[0].goods = dice.below(2) as u32;
+        wish.place = Some(east(dice.below(40_000) as i32));
+        wish
+    });
+    let orders = orders.collect();
+    let shop = |store: u32| Shop {
+        parts_left: Some(dice.below(4) as u32),
+        ..Shop::new(store, dice.below(40_000) as i32, &[dice.below(3), dice.below(3)])
+    };
+    (orders, (1..=3).map(shop).collect())
+}
+
+/// The most orders that can be served, and the least that this costs: every store or none for every order.
+fn every_assignment(orders: &[Order], shops: &[Shop], plans: &[Plan]) -> (usize, i64) {
+    let mut best = (usize::MAX, i64::MAX);
+    for code in 0..(shops.len() + 1).pow(orders.len() as u32) {
+        let mut shops: Vec<Shop> = shops.to_vec();
+        let (mut unserved, mut cost, mut code) = (0, 0, code);
+        for (order, plan) in orders.iter().zip(plans) {
+            let Some(shop) = shops.get_mut(code % 4) else {
+                (unserved, code) = (unserved + 1, code / 4);
+                continue;
+            };
+            code /= 4;
+            let stock = &mut shop.stock[order.lines[0].goods as usize];
+            let judged = plan.candidates.iter().find(|it| it.store.0 == shop.store).unwrap();
+            cost += judged.score.points.total();
+            let both = stock.held.checked_sub(1).zip(shop.parts_left.and_then(|left| left.checked_sub(1)));
+            let Some((held, left)) = both else {
+                unserved = usize::MAX;
+                break;
+            };
+            (stock.held, shop.parts_left) = (held, Some(left));
+        }
+        best = best.min((unserved, cost));
+    }
+    best
+}
+
+#[test]
+fn no_other_plan_for_a_batch_is_better() {
+    let (rules, limits) = (rules(), OrderLimits::default());
+    let terms = Terms { rules: &rules, limits: &limits, now_ms: NOON };
+    let mut contended = 0;
+    for seed in 0..150 {
+        let (orders, shops) = crowd(seed);
+        let candidates: Vec<_> = shops.iter().map(Shop::candidate).collect();
+        let plans = batch::plan_batch(&orders, &candidates, &terms);
+        let alone: Vec<Plan> = orders.iter().map(|order| plan(order, &candidates, &terms)).collect();
+        let unserved = plans.iter().filter(|plan| plan.parts.is_empty()).count();
+        let cost = plans.iter().map(|plan| plan.cost).sum();
+        assert_eq!((unserved, cost), every_assignment(&orders, &shops, &alone), "seed {seed}");
+        contended += usize::from(plans.iter().zip(&alone).any(|(plan, alone)| plan.cost != alone.cost));
+    }
+    assert!(contended > 50, "only {contended} batches were contended");
+}
+
+#[test]
+fn a_batch_gives_nobody_more_than_is_held_together() {
+    for seed in 0..100 {
+        let (_, shops, mut rules) = world(seed);
+        let mut dice = Dice(seed + 1_000);
+        let lines = shops[0].stock.len();
+        let orders: Vec<Order> =
+            (0..4).map(|_| order(&(0..lines).map(|_| 1 + dice.below(2)).collect::<Vec<_>>())).collect();
+        rules.safety_pieces = (seed % 2) as u32;
+        let limits = OrderLimits::default();
+        let terms = Terms { rules: &rules, limits: &limits, now_ms: NOON };
+        let shops: Vec<Shop> = shops.into_iter().map(|shop| Shop { parts_left: Some(2), ..shop }).collect();
+        let candidates: Vec<_> = shops.iter().map(Shop::candidate).collect();
+        let plans = batch::plan_batch(&orders, &candidates, &terms);
+        for shop in &shops {
+            let parts = || plans.iter().flat_map(|plan| &plan.parts).filter(|part| part.store.0 == shop.store);
+            assert!(parts().count() <= 2, "seed {seed}");
+            for stock in &shop.stock {
+                let lines = || parts().flat_map(|part| &part.lines).filter(|line| line.goods == stock.goods);
+                let kept = stock.held.saturating_sub(u64::from(rules.safety_pieces));
+                assert!(lines().map(|line| line.hard).sum::<u64>() <= kept, "seed {seed}");
+                assert!(lines().map(|line| line.soft).sum::<u64>() <= stock.soft, "seed {seed}");
+            }
+        }
+        for (order, plan) in orders.iter().zip(&plans) {
+            for line in &order.lines {
+                let given = plan.parts.iter().flat_map(|part| &part.lines).filter(|it| it.goods == line.goods);
+                let missing = plan.missing.iter().find(|(goods, _)| *goods == line.goods).map_or(0, |it| it.1);
+                assert_eq!(given.map(|it| it.hard + it.soft).sum::<u64>() + missing, line.quantity, "seed {seed}");
+            }
+            assert_eq!(plan.candidates.len(), shops.len(), "seed {seed}: everybody is explained");
+        }
+    }
+}
+
 #[test]
 fn the_nearest_stores_are_found_anywhere_on_the_globe() {
     let mut dice = Dice(7);
@@ -459,7 +556,7 @@ fn the_nearest_stores_are_found_anywhere_on_the_globe() {
             let places = place::Places::of(stores.iter().copied());
             for _ in 0..10 {
                 let from = scatter(&mut dice, town, metres);
-                let wanted = |store: StoreId| store.0 % 3 > 0;
+                let wanted = |store: StoreId| !store.0.is_multiple_of(3);
                 let near = places.near(&from, 12, wanted);
                 let mut all: Vec<_> = stores
                     .iter()
