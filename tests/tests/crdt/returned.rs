@@ -67,19 +67,24 @@ pub fn examples() -> Vec<(&'static str, Fact)> {
 #[test]
 fn a_receipt_is_believed_as_it_was_signed_and_in_its_tenant_only() {
     let (tenant, signer) = (TenantId([5; 16]), Signer::from_seed(&[3; 32]));
-    check("a_receipt_is_believed_as_it_was_signed", 200, (receipt(), any::<usize>(), 1..=255u8), |(drawn, at, bits)| {
-        let signed = drawn.sign(tenant, &signer);
-        let bytes = signed.to_bytes().expect("a short receipt fits a code");
-        prop_assert_eq!(SignedReceipt::from_bytes(&bytes), Ok(signed.clone()));
-        prop_assert!(signed.verify(tenant, &signer.public()));
-        prop_assert!(!signed.verify(TenantId([6; 16]), &signer.public()));
-        let mut bent = bytes.clone();
-        let at = at % bent.len();
-        bent[at] ^= bits;
-        let believed = SignedReceipt::from_bytes(&bent).is_ok_and(|bent| bent.verify(tenant, &signer.public()));
-        prop_assert!(!believed, "byte {at}");
-        Ok(())
-    });
+    check(
+        "a_receipt_is_believed_as_it_was_signed",
+        200,
+        (receipt(), any::<usize>(), 1..=255u8),
+        |(drawn, at, bits)| {
+            let signed = drawn.sign(tenant, &signer);
+            let bytes = signed.to_bytes().expect("a short receipt fits a code");
+            prop_assert_eq!(SignedReceipt::from_bytes(&bytes), Ok(signed.clone()));
+            prop_assert!(signed.verify(tenant, &signer.public()));
+            prop_assert!(!signed.verify(TenantId([6; 16]), &signer.public()));
+            let mut bent = bytes.clone();
+            let at = at % bent.len();
+            bent[at] ^= bits;
+            let believed = SignedReceipt::from_bytes(&bent).is_ok_and(|bent| bent.verify(tenant, &signer.public()));
+            prop_assert!(!believed, "byte {at}");
+            Ok(())
+        },
+    );
 }
 
 fn number() -> ReceiptNumber {
@@ -91,15 +96,19 @@ fn id() -> impl Strategy<Value = ReturnId> {
 }
 
 fn receipt_number() -> impl Strategy<Value = ReceiptNumber> {
-    (u32s(), any::<u16>(), u64s())
-        .prop_map(|(till, series, sequence)| ReceiptNumber { till: TillId(till), series, sequence })
+    (u32s(), any::<u16>(), u64s()).prop_map(|(till, series, sequence)| ReceiptNumber {
+        till: TillId(till),
+        series,
+        sequence,
+    })
 }
 
 fn origin() -> impl Strategy<Value = Origin> {
     prop_oneof![
         Just(Origin::Nothing),
         (u32s(), receipt_number()).prop_map(|(store, number)| Origin::Receipt(StoreId(store), number)),
-        (u32s(), 0..OrderId::NUMBER_END).prop_map(|(home, number)| Origin::Order(OrderId { home: NodeId(home), number })),
+        (u32s(), 0..OrderId::NUMBER_END)
+            .prop_map(|(home, number)| Origin::Order(OrderId { home: NodeId(home), number })),
     ]
 }
 
@@ -129,16 +138,32 @@ fn grant() -> impl Strategy<Value = ReturnGrant> {
     });
     let verdict = proptest::sample::select(Verdict::ALL.to_vec());
     (id(), verdict, u64s(), lines, 0..=AMOUNT_MAX, (code(), code())).prop_map(
-        |(id, verdict, at_ms, lines, amount, (note, staff))| ReturnGrant { id, verdict, at_ms, lines, amount, note, staff },
+        |(id, verdict, at_ms, lines, amount, (note, staff))| ReturnGrant {
+            id,
+            verdict,
+            at_ms,
+            lines,
+            amount,
+            note,
+            staff,
+        },
     )
 }
 
 fn receipt() -> impl Strategy<Value = Receipt> {
-    let line = (sku(), unit(), 0..1_000i64, 0..100_000i64)
-        .prop_map(|(sku, unit, units, amount)| ReceiptPart { sku, unit, sold: Sold { units, amount } });
+    let line = (sku(), unit(), 0..1_000i64, 0..100_000i64).prop_map(|(sku, unit, units, amount)| ReceiptPart {
+        sku,
+        unit,
+        sold: Sold { units, amount },
+    });
     (u32s(), receipt_number(), u64s(), currency(), vec(line, 1..6)).prop_map(
-        |(store, number, rung_ms, currency, lines)| {
-            Receipt { store: StoreId(store), number, issuer: Actor::new(2, 1), rung_ms, currency, lines }
+        |(store, number, rung_ms, currency, lines)| Receipt {
+            store: StoreId(store),
+            number,
+            issuer: Actor::new(2, 1),
+            rung_ms,
+            currency,
+            lines,
         },
     )
 }
