@@ -135,6 +135,7 @@ impl Api {
         let openapi = openapi::document().to_json().expect("a description made of text is JSON").into();
         let (told, _) = broadcast::channel(limits::TOLD_MAX);
         config.webhooks.announce_to(told.clone());
+        config.desk.announce_to(told.clone());
         Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, told, scans: Default::default(), stopping })
     }
 

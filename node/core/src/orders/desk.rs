@@ -82,15 +82,15 @@ impl Replica {
                 self.order_desk.touched.extend(order);
             }
         }
+        // A promise may arrive after what was said of its order: what follows for it was not written yet.
+        if let Fact::Promise(promise) = &entry.fact {
+            self.order_desk.touched.extend(OrderId::parse(promise.reference.as_str()));
+        }
         match &entry.fact {
             Fact::GoodsReturn(returned) => self.order_desk.returns.insert(returned.id),
             Fact::ReturnGrant(said) => self.order_desk.returns.insert(said.id),
             _ => false,
         };
-        // A promise may arrive after what was said of its order: what follows for it was not written yet.
-        if let Fact::Promise(promise) = &entry.fact {
-            self.order_desk.touched.extend(OrderId::parse(promise.reference.as_str()));
-        }
         let Some(order) = book::about(&entry.fact) else { return Ok(()) };
         self.order_desk.touched.insert(order);
         if let Fact::OrderStep(step) = &entry.fact
