@@ -12,6 +12,7 @@
 //! | [`request`], [`idempotency`], [`values`] | taking requests apart; retries; how values are written |
 //! | [`products`], [`codes`], [`import`], [`prices`] | the catalogue |
 //! | [`goods`], [`quarantine`], [`sales`], [`receipts`], [`days`] | what a store does all day |
+//! | [`returns`] | goods that come back, to whichever store |
 //! | [`sheets`], [`counts`] | counting: what is to be counted, scans, the reset |
 //! | [`transfers`], [`transit`] | goods between stores, and how they are shown |
 //! | [`stock`], [`lots`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
@@ -47,6 +48,7 @@ pub mod days;
 pub mod goods;
 pub mod quarantine;
 pub mod receipts;
+pub mod returns;
 pub mod sales;
 
 pub mod counts;
@@ -133,6 +135,7 @@ impl Api {
         let openapi = openapi::document().to_json().expect("a description made of text is JSON").into();
         let (told, _) = broadcast::channel(limits::TOLD_MAX);
         config.webhooks.announce_to(told.clone());
+        config.desk.announce_to(told.clone());
         Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, told, scans: Default::default(), stopping })
     }
 
@@ -225,6 +228,10 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sales::show_sale))
         .routes(routes!(receipts::show_receipt))
         .routes(routes!(receipts::void_receipt))
+        .routes(routes!(returns::create_return))
+        .routes(routes!(returns::show_return))
+        .routes(routes!(returns::pay_return))
+        .routes(routes!(returns::sign_receipt))
         .routes(routes!(receipts::show_till))
         .routes(routes!(quarantine::decide_quarantine))
         .routes(routes!(transfers::list_transfers, transfers::create_transfer))

@@ -41,6 +41,8 @@ pub struct Config {
     pub disk: Disk,
     /// Whom the node tells what happens.
     pub webhooks: crate::webhooks::endpoint::Settings,
+    /// Who brings goods to customers.
+    pub courier: crate::courier::settings::CourierSettings,
     /// The shop's printer for pick lists, labels and receipts.
     pub printer: crate::paper::printer::Settings,
 }
@@ -103,6 +105,7 @@ impl Default for Config {
             api: Api::default(),
             disk: Disk::default(),
             webhooks: Default::default(),
+            courier: Default::default(),
             printer: Default::default(),
         }
     }
@@ -256,6 +259,7 @@ impl Config {
             }
         }
         self.webhooks.check().or_else(|what| wrong("webhooks", &what))?;
+        self.courier.check().or_else(|(key, what)| wrong(key, &what))?;
         self.printer.check().or_else(|what| wrong("printer", &what))
     }
 }

@@ -11,9 +11,10 @@
 //! | [`fengniao`] | Fengniao's API, third version |
 //! | [`settings`] | the `[courier]` section of the configuration |
 //! | [`positions`] | the last known position of each delivery |
+//! | [`desk`] | what ties all of it to orders: follows their feeds, writes their steps |
 //!
-//! Nothing here knows what an order is, and nothing writes to a log: [`dispatcher::Dispatcher`] gives [`delivery::CourierEvent`]s,
-//! and whoever runs it writes the steps. It works where the internet is, at a hub; a store behind NAT takes no callbacks.
+//! Only [`desk`] knows what an order is: [`dispatcher::Dispatcher`] gives [`delivery::CourierEvent`]s, and the desk writes the steps.
+//! Courier services are asked where the internet is, at a hub; a store behind NAT takes no callbacks and has its own riders.
 
 pub mod limits;
 
@@ -28,6 +29,8 @@ pub mod riders;
 
 pub mod positions;
 pub mod settings;
+
+pub mod desk;
 
 use std::fmt;
 

@@ -11,7 +11,7 @@ use std::io;
 use std::sync::Arc;
 
 use stockroom_core::input::CoreError;
-use stockroom_crdt::ids::StoreId;
+use stockroom_crdt::ids::{NodeId, StoreId};
 use stockroom_transport::{Net, NetError, TlsClock};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,6 +21,7 @@ use tracing::Instrument;
 
 use crate::api::{self, Listeners};
 use crate::config::Config;
+use crate::courier::desk::{Desk, Setup};
 use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
 use crate::enrol::port::{Clerk, keep};
@@ -130,6 +131,12 @@ fn start(config: &Config, dir: &DataDir, identity: Arc<Identity>, runtime: &Runt
     runtime.block_on(node.serve(tls_clock, ended).instrument(span))
 }
 
+/// What follows the feeds, besides the API.
+struct Tellers {
+    webhooks: Webhooks,
+    desk: Desk,
+}
+
 type Ended = oneshot::Receiver<Result<(), RunError>>;
 
 /// The thread reports its end through a channel; dropping the channel without a word means that it panicked.
@@ -165,8 +172,8 @@ impl Node<'_> {
         let mut tasks = JoinSet::new();
         let enrolment = self.open_enrolment(clock, &stopped, &mut tasks)?;
         crate::setup::policy::take(self.dir, &self.handle).await;
-        let webhooks = self.open_webhooks()?;
-        let mut api = self.open_api(enrolment, webhooks, &stopped)?;
+        let tellers = Tellers { webhooks: self.open_webhooks()?, desk: self.open_desk()? };
+        let mut api = self.open_api(enrolment, tellers, &stopped)?;
         self.watch(&mut tasks);
         let early = tokio::select! {
             signal = stop_signal() => signal.map_err(|e| RunError::System("no signals", e)),
@@ -231,7 +238,7 @@ impl Node<'_> {
     fn open_api(
         &self,
         enrolment: Option<Arc<Enrolment>>,
-        webhooks: Webhooks,
+        Tellers { webhooks, desk }: Tellers,
         stopped: &channel::Receiver<bool>,
     ) -> Result<JoinSet<Result<(), api::ServeError>>, RunError> {
         let lan = self.config.api.lan_listen.map(|listen| LanConfig {
@@ -242,8 +249,15 @@ impl Node<'_> {
         let devices = DeviceStore::open(self.dir.devices());
         let test_aids = self.config.api.test_aids;
         let (listen, printer) = (self.config.api.listen, self.open_printer());
-        let config =
-            ApiConfig { listen, lan, devices, test_aids, webhooks: webhooks.clone(), printer: printer.clone() };
+        let config = ApiConfig {
+            listen,
+            lan,
+            devices,
+            test_aids,
+            webhooks: webhooks.clone(),
+            printer: printer.clone(),
+            desk: desk.clone(),
+        };
         let listeners = Listeners::bind(&config)?;
         let address = listeners.loopback().map_err(|e| RunError::System("no address", e))?;
         self.dir.write_running(&Running { pid: std::process::id(), api: Some(address.to_string()) })?;
@@ -258,6 +272,7 @@ impl Node<'_> {
             api.spawn(without_fail(printed).in_current_span());
         }
         api.spawn(without_fail(worker.run(stopped.clone())).in_current_span());
+        api.spawn(without_fail(desk.run(stopped.clone())).in_current_span());
         Ok(api)
     }
 
@@ -271,6 +286,18 @@ impl Node<'_> {
     fn open_printer(&self) -> Option<Arc<Spool>> {
         let opened = Spool::open(&self.dir.file("spool"), self.config.printer.clone());
         opened.inspect_err(|error| tracing::error!(%error, "nothing can be printed")).ok().map(Arc::new)
+    }
+
+    fn open_desk(&self) -> Result<Desk, RunError> {
+        let record = &self.identity.record;
+        let setup = Setup {
+            node: NodeId(record.node),
+            store: (record.store != 0).then_some(StoreId(record.store)),
+            tenant: self.identity.tenant().map_err(RunError::Identity)?,
+            seal_secret: self.identity.seal_secret,
+            file: self.dir.deliveries(),
+        };
+        Ok(Desk::open(self.config.courier.clone(), setup, self.handle.clone()))
     }
 
     fn watch(&self, tasks: &mut JoinSet<()>) {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::courier::desk::Desk;
 use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
 use crate::paper::spool::Spool;
@@ -100,6 +101,8 @@ pub struct ApiConfig {
     pub webhooks: Webhooks,
     /// The queue before the shop's printer; nothing if its folder cannot be used.
     pub printer: Option<Arc<Spool>>,
+    /// What ties couriers and riders to orders.
+    pub desk: Desk,
 }
 
 /// The listener on the shop's network.

@@ -2,6 +2,7 @@
 
 pub mod goods;
 pub mod orders;
+pub mod returns;
 
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::control::{Coordinates, EpochReason};
@@ -178,6 +179,12 @@ pub enum Command {
     Pay(RetryKey, orders::PayRequest),
     /// Take that a compensation was carried out (at the order's home).
     Redress(RetryKey, orders::RedressRequest),
+    /// Take goods back that a customer brings (at a store).
+    ReturnGoods(RetryKey, Box<returns::ReturnRequest>),
+    /// Take that the refund of a return was given (at the store that took the goods, or at a hub).
+    PayReturn(RetryKey, returns::PayReturnRequest),
+    /// Sign a receipt of this store, for returns elsewhere.
+    SignReceipt(ReceiptNumber),
     /// Say how orders are routed (at a hub).
     Routing(RetryKey, Box<RoutingRules>),
     /// Say when a store is open (at a hub).
@@ -429,6 +436,11 @@ pub enum Answer {
         plan: Box<Plan>,
         /// Stores for whose goods rights were asked for: another try in a moment may succeed.
         asked: Vec<StoreId>,
+    },
+    /// A receipt with a signature.
+    SignedReceipt {
+        /// For a QR code.
+        bytes: Vec<u8>,
     },
     /// A pass.
     Pass {

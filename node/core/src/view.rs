@@ -4,6 +4,7 @@ pub mod figures;
 pub mod goods;
 pub mod orders;
 pub mod promises;
+pub mod returns;
 
 use std::collections::BTreeMap;
 

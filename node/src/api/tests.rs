@@ -10,4 +10,5 @@ mod orders_refused;
 mod pair;
 mod problems;
 mod reservations;
+mod returns;
 mod work;

@@ -235,6 +235,29 @@ impl Delivery {
         Ok(())
     }
 
+    /// The number of an attempt that a person makes, past the chain: from now on a person decides. Whoever was asked before is called
+    /// off as soon as the attempt stands, unless he has the goods.
+    pub fn open_by_hand(&mut self, provider: &str, now_ms: u64) -> Result<u32, WishError> {
+        if self.closed_ms.is_some() || self.wish.is_some() {
+            return Err(WishError::Over);
+        }
+        if self.current().is_some_and(|attempt| attempt.progress().goods_are_out()) {
+            return Err(WishError::GoodsAreOut);
+        }
+        if self.attempts.len() as u32 >= ATTEMPTS_MAX {
+            return Err(WishError::Attempts);
+        }
+        self.standing = Standing::Manual;
+        Ok(self.open(provider, None, now_ms))
+    }
+
+    /// The delivery is over, and nobody will ask for it again: where it went and who carried it is forgotten.
+    pub fn forget_people(&mut self) {
+        self.attempts.iter_mut().for_each(Attempt::forget_people);
+        self.job.to = self.job.from;
+        self.job.goods.clear();
+    }
+
     fn next_attempt(&self, rules: &Rules) -> Option<Need> {
         let over = self.attempts.last().is_none_or(|last| last.is_over() || last.is_back());
         let out = self.current().is_some_and(|attempt| attempt.progress().goods_are_out());

@@ -249,6 +249,30 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// A person gives a delivery to one service, which `place` asks at once. If that says no nothing has changed.
+    pub fn take_over(
+        &mut self,
+        id: &DeliveryId,
+        name: &str,
+        now_ms: u64,
+        place: impl FnOnce(&Job, &ExternalId) -> Result<Placed, CourierError>,
+    ) -> Result<Vec<CourierEvent>, DispatchError> {
+        let mut delivery = self.delivery_mut(id)?.clone();
+        let attempt = delivery.open_by_hand(name, now_ms)?;
+        let placed = place(delivery.job(), &id.external(attempt))?;
+        let events = delivery.change(attempt, &self.rules, now_ms, |attempt| attempt.on_created(Ok(placed), now_ms));
+        self.deliveries.insert(id.clone(), delivery);
+        self.requeue(id);
+        Ok(events)
+    }
+
+    /// Nobody will ask for a delivery again: where it went and who carried it is forgotten.
+    pub fn forget_people(&mut self, id: &DeliveryId) {
+        if let Some(delivery) = self.deliveries.get_mut(id) {
+            delivery.forget_people();
+        }
+    }
+
     /// Changes what may be changed while a courier is under way. Waits for the network.
     pub fn update(&self, id: &DeliveryId, change: &Change, now_ms: u64) -> Result<(), DispatchError> {
         let (external, courier) = self.under_way(id)?;

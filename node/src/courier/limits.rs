@@ -74,6 +74,24 @@ pub const POSITION_AGE_MS_MAX: u64 = 3_600_000;
 /// A clock that is this far ahead of ours is wrong.
 pub const POSITION_AHEAD_MS_MAX: u64 = 120_000;
 
+/// Alarms of one delivery: each kind is noted once.
+pub const ALARMS_MAX: usize = 20;
+
+/// Keys of riders' acts that one delivery remembers. A phone sends a few acts for each door.
+pub const ACTS_MAX: usize = 64;
+
+/// Calls to courier services at one time: their own limits are lower than ours.
+pub const CALLS_MAX: usize = 16;
+
+/// Steps of a feed that the desk reads at one time.
+pub const FEED_STEPS_MAX: usize = 256;
+
+/// Open fulfillments of a store that are looked at when the desk begins.
+pub const WORKS_MAX: usize = 10_000;
+
+/// What a rider says within this time of doing it is answered while he stands at the door: a wrong code can be entered again.
+pub const AT_THE_DOOR_MS: u64 = 120_000;
+
 /// The pause after failure number `tries`.
 pub fn backoff_ms(tries: u32) -> u64 {
     BACKOFF_MS.0.saturating_mul(1 << tries.saturating_sub(1).min(20)).min(BACKOFF_MS.1)

@@ -268,6 +268,11 @@ impl Progress {
         self.times.get(&state).copied()
     }
 
+    /// The delivery is over: who carried it, and where they were, is nobody's business any more.
+    pub fn forget_people(&mut self) {
+        (self.courier, self.position) = (None, None);
+    }
+
     /// The goods have left the store, and have not come back.
     pub fn goods_are_out(&self) -> bool {
         self.best.state != State::Returned && self.times.keys().any(|state| state.has_goods())

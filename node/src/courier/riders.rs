@@ -15,7 +15,7 @@ use stockroom_crdt::place::Datum;
 
 pub use sheet::{RouteSheet, Stop, order_stops};
 
-use crate::courier::job::{DeliveryId, ExternalId, Person, point, store};
+use crate::courier::job::{DeliveryId, ExternalId, Job, Person, point, store};
 use crate::courier::limits::{REPORTS_PER_ANSWER_MAX, RIDERS_MAX, STOPS_MAX};
 use crate::courier::report::{Party, Progress, Reason, Report, State};
 use crate::courier::{
@@ -147,6 +147,38 @@ impl OwnRiders {
         Ok(report)
     }
 
+    /// Gives a delivery to this rider, whatever else he carries: a person decided so.
+    pub fn place(&self, job: &Job, id: &ExternalId, rider: &str, now_ms: u64) -> Result<Placed, RiderError> {
+        let mut floor = self.floor();
+        let known = floor.riders.get(rider).filter(|rider| rider.store == job.store);
+        let rider = known.ok_or_else(|| RiderError::Nobody(rider.into()))?.clone();
+        Ok(floor.ride_out(job, id, rider, now_ms))
+    }
+
+    /// Who carries a delivery, or carried it last.
+    pub fn rider_of(&self, id: &ExternalId) -> Option<String> {
+        self.floor().ride(id).map(|ride| ride.rider.clone())
+    }
+
+    /// Everything that a rider has to bring or to bring back, the first promised first.
+    pub fn carried(&self, rider: &str) -> Vec<(ExternalId, State)> {
+        let floor = self.floor();
+        let open = floor.rides.values().flatten();
+        let open = open.filter(|ride| ride.rider == rider && !ride.progress.state().is_final());
+        let mut open: Vec<_> = open.map(|ride| (ride.due_ms, ride.id.clone(), ride.progress.state())).collect();
+        open.sort();
+        open.into_iter().take(STOPS_MAX).map(|(_, id, state)| (id, state)).collect()
+    }
+
+    /// Nobody will ask for a delivery again: where it went is forgotten.
+    pub fn forget_place(&self, delivery: &DeliveryId) {
+        for ride in self.floor().rides.get_mut(delivery).into_iter().flatten() {
+            ride.to = ride.from;
+            ride.progress.forget_people();
+            ride.reports.iter_mut().for_each(|report| (report.courier, report.position) = (None, None));
+        }
+    }
+
     /// What a rider says of a delivery, with the time of the phone. Give it to the dispatcher.
     pub fn step(
         &self,
@@ -253,22 +285,7 @@ impl Courier for OwnRiders {
                 reason: Reason::NoCourier,
             });
         };
-        let report = Report { courier: Some(rider.person.clone()), ..Report::new(State::CourierAssigned, ask.now_ms) };
-        let mut ride = Ride {
-            id: id.clone(),
-            rider: rider.id.clone(),
-            store: ask.job.store,
-            from: ask.job.from,
-            to: ask.job.to,
-            due_ms: ask.job.due_ms,
-            ready_ms: ask.job.ready_ms,
-            progress: Progress::requested(ask.now_ms),
-            reports: Vec::new(),
-        };
-        ride.keep(&report);
-        floor.forget(ask.now_ms);
-        floor.rides.entry(id.delivery.clone()).or_default().push(ride);
-        Ok(Placed { reference: rider.id, report: Some(report) })
+        Ok(floor.ride_out(ask.job, id, rider, ask.now_ms))
     }
 
     fn get(&self, id: &ExternalId, _now_ms: u64) -> Result<Vec<Report>, CourierError> {
@@ -320,6 +337,25 @@ impl Courier for OwnRiders {
 }
 
 impl Floor {
+    fn ride_out(&mut self, job: &Job, id: &ExternalId, rider: Rider, now_ms: u64) -> Placed {
+        let report = Report { courier: Some(rider.person.clone()), ..Report::new(State::CourierAssigned, now_ms) };
+        let mut ride = Ride {
+            id: id.clone(),
+            rider: rider.id.clone(),
+            store: job.store,
+            from: job.from,
+            to: job.to,
+            due_ms: job.due_ms,
+            ready_ms: job.ready_ms,
+            progress: Progress::requested(now_ms),
+            reports: Vec::new(),
+        };
+        ride.keep(&report);
+        self.forget(now_ms);
+        self.rides.entry(id.delivery.clone()).or_default().push(ride);
+        Placed { reference: rider.id, report: Some(report) }
+    }
+
     fn ride(&self, id: &ExternalId) -> Option<&Ride> {
         self.rides.get(&id.delivery)?.iter().find(|ride| ride.id == *id)
     }

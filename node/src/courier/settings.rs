@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
+use stockroom_crdt::control::Coordinates;
 use stockroom_crdt::place::Datum;
 use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
@@ -44,6 +45,16 @@ pub struct CourierSettings {
     pub pickup_minutes: u64,
     /// The store is told when goods that are out are so late.
     pub late_minutes: u64,
+    /// From the question until somebody is at the store, minutes: so long before the bags are expected to be ready a courier is asked for.
+    pub eta_minutes: u64,
+    /// Bags that are packed leave at most so many minutes before they are due.
+    pub early_minutes: u64,
+    /// Goods that are out are given up for lost so many hours after they were due.
+    pub lost_hours: u64,
+    /// What a piece weighs, grams: products have no weight of their own.
+    pub piece_grams: u64,
+    /// Where stores are that were enrolled without a place: latitude and longitude in millionths of a degree (WGS 84).
+    pub places: BTreeMap<String, [i32; 2]>,
     /// Own riders.
     pub riders: RiderSettings,
     /// Fengniao.
@@ -143,6 +154,11 @@ impl Default for CourierSettings {
             accept_minutes: 10,
             pickup_minutes: 30,
             late_minutes: 30,
+            eta_minutes: 15,
+            early_minutes: 60,
+            lost_hours: 24,
+            piece_grams: 500,
+            places: BTreeMap::new(),
             riders: RiderSettings::default(),
             fengniao: None,
         }
@@ -172,9 +188,20 @@ impl CourierSettings {
             ("courier.accept_minutes", self.accept_minutes),
             ("courier.pickup_minutes", self.pickup_minutes),
             ("courier.late_minutes", self.late_minutes),
+            ("courier.eta_minutes", self.eta_minutes),
+            ("courier.early_minutes", self.early_minutes),
         ];
         if let Some((key, _)) = minutes.into_iter().find(|(_, minutes)| !(1..=1440).contains(minutes)) {
             return wrong(key, "must lie between 1 and 1440");
+        }
+        if !(1..=168).contains(&self.lost_hours) {
+            return wrong("courier.lost_hours", "must lie between 1 and 168");
+        }
+        let is_place = |(store, [latitude, longitude]): (&String, &[i32; 2])| {
+            store.parse::<u32>().is_ok() && Coordinates::new(*latitude, *longitude).is_some()
+        };
+        if !self.places.iter().all(is_place) {
+            return wrong("courier.places", "must name stores by number, each with a point on the globe");
         }
         let riders = &self.riders;
         if !(1..=120).contains(&riders.km_per_hour) || !(1..=40).contains(&riders.stops_max) {
@@ -196,17 +223,35 @@ impl CourierSettings {
 
     /// Reads the secrets and sets everybody up. The riders are given besides, since their page needs them too.
     pub fn open(&self) -> Result<(Dispatcher, Arc<OwnRiders>), CourierError> {
-        let pace = Pace {
-            m_per_hour: self.riders.km_per_hour * 1000,
-            stop_ms: self.riders.stop_seconds * 1000,
-            stops_max: self.riders.stops_max,
-        };
-        let riders = Arc::new(OwnRiders::new(RIDERS, pace));
+        let riders = self.own_riders();
         let mut couriers: Vec<Arc<dyn Courier>> = vec![riders.clone()];
         if let Some(settings) = &self.fengniao {
             couriers.push(Arc::new(Fengniao::new(settings.clone())?));
         }
         Ok((Dispatcher::new(self.rules(), couriers), riders))
+    }
+}
+
+impl CourierSettings {
+    /// The chain's own riders, before any is entered.
+    pub fn own_riders(&self) -> Arc<OwnRiders> {
+        Arc::new(OwnRiders::new(RIDERS, self.pace()))
+    }
+
+    /// How own riders ride.
+    pub fn pace(&self) -> Pace {
+        Pace {
+            m_per_hour: self.riders.km_per_hour * 1000,
+            stop_ms: self.riders.stop_seconds * 1000,
+            stops_max: self.riders.stops_max,
+        }
+    }
+
+    /// Own riders alone, for a store: nobody is asked there unless a person says so.
+    pub fn open_riders(&self) -> (Dispatcher, Arc<OwnRiders>) {
+        let riders = self.own_riders();
+        let rules = Rules { order: Vec::new(), ..self.rules() };
+        (Dispatcher::new(rules, vec![riders.clone()]), riders)
     }
 }
 

@@ -150,7 +150,8 @@ fn entry_id(info: &NodeInfo, log: &Log, seq: u64) -> String {
     format!("evt_{}", hex(&Digest::of(&parts).0[..16]))
 }
 
-fn number(snapshot: &dyn Snapshot, scope: &Scope) -> Result<Option<u32>, StoreError> {
+/// The number under which a feed stands, if the scope has one.
+pub fn number(snapshot: &dyn Snapshot, scope: &Scope) -> Result<Option<u32>, StoreError> {
     snapshot.get(Table::Scopes, &scope.to_bytes())?.map(|row| scope_row_number(&row)).transpose()
 }
 

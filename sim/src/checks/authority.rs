@@ -148,7 +148,10 @@ fn may_hold(sight: &Sight, scene: &Scene<'_>, node: u32, scope: &Scope) -> bool 
                 let may_come = |at: u32| is_above(scene.world, identity(node), at) || scene.written_off.contains(&at);
                 nodes.get(&store).is_some_and(|nodes| nodes.iter().any(|&at| may_come(at)))
             };
-            all || matches!(scope, Scope::Prices(_)) || scope.store().is_some_and(|store| below(store.0))
+            let of_hub = |home: u32| home == identity(node) || is_above(scene.world, identity(node), home);
+            all || matches!(scope, Scope::Prices(_))
+                || matches!(scope, Scope::Orders(home) if of_hub(*home))
+                || scope.store().is_some_and(|store| below(store.0))
         }
         Role::Store => {
             let records = |store: u32| sight.records.get(&store).map_or(&[][..], Vec::as_slice);

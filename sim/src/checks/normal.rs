@@ -85,7 +85,8 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::Nodes
         | Table::OpenOrders
         | Table::OrderStores
-        | Table::OrderTimes => return None,
+        | Table::OrderTimes
+        | Table::Returns => return None,
     };
     out.push(table as u8);
     Some((domain, kind, out))

@@ -82,7 +82,9 @@ impl Conserved {
         let handed: Vec<i64> = outcome.lines.iter().map(|line| line.handed + line.over).collect();
         let before = self.handed.insert((node, order), handed.clone());
         // A courier who said that a parcel is with the customer is believed, whatever is said later.
-        if before.as_ref().is_some_and(|before| before.iter().zip(&handed).any(|(before, now)| now < before)) {
+        if let Some(before) = before
+            && before.iter().zip(&handed).any(|(before, now)| now < before)
+        {
             let message = format!("order {order} at node {node}: the customer had {before:?} and has {handed:?}");
             findings.report(self, scene, node, message);
         }
@@ -259,7 +261,7 @@ impl Check for Decides {
 /// Nobody gets goods twice, or for nothing.
 pub struct Counter {
     watch: Watch,
-    /// Units of each fulfillment that went into the customer's hands, by promise.
+    /// How often goods left the store for a fulfillment.
     given: BTreeMap<(OrderId, u16, u32), u64>,
 }
 

@@ -116,8 +116,8 @@ fn an_order_that_does_not_end_and_a_refund_without_a_reason_are_found() {
     let mut watched = shop(68);
     placed(&mut watched, "1");
     watched.end();
-    watched.must_find("O5", "is ready in the end: ready at store 1");
-    watched.must_find("O5", "of P00001 at store 1 is staged in the end");
+    watched.must_find("O5", "is ready, not for sure in the end: ready at store 1");
+    watched.must_find("O5", "of P00001 at store 1 is picked in the end");
     let mut watched = shop(69);
     let (order, code) = placed(&mut watched, "1");
     hand_over(&mut watched, (order, &code));

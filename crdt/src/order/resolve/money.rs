@@ -11,6 +11,7 @@ use crate::order::OrderId;
 use crate::order::header::{Order, OrderLine, Preference};
 use crate::order::intent::Saying;
 use crate::order::redress::{Rule, redress_id};
+use crate::order::returns::judge::Sold;
 use crate::order::step::{FulfillmentStep, Step};
 
 /// What somebody gets, or bears.
@@ -52,6 +53,7 @@ pub fn settle(known: &Known, order: &Order, lines: &[LineOutcome], parts: &[Fulf
         of_line(known, order, (number, outcome), parts, &mut due);
         due.extend(differences(known, order, number, parts));
         due.extend(handed_twice(known, order, (number, outcome), parts));
+        due.extend(goods_back(known, order, number, parts));
     }
     let payment = known.payment.as_ref();
     let authorised = payment.map_or(i64::MAX, |payment| payment.authorised.max(payment.captured));
@@ -237,6 +239,29 @@ fn handed_twice(
             cause(known, part, (Step::HandOver, number)).or_else(|| cause(known, part, (Step::Deliver, number)))
         });
         push(outcome.over, causes.collect(), "the order's home, which gave it to two stores".into());
+    }
+    out
+}
+
+/// Goods that came back after the handover, in the order in which they came: each unit that the customer had is paid back once, for what
+/// was charged for it, less what is to be paid back for it anyway.
+fn goods_back(known: &Known, order: &Order, number: u16, parts: &[Fulfillment]) -> Vec<Due> {
+    let lines = || parts.iter().filter_map(|part| part.line(number));
+    let had = Sold {
+        units: lines().map(|line| line.handed).sum(),
+        amount: lines().map(PartLine::charge).fold(0, i64::saturating_add),
+    };
+    let mut returns: Vec<_> = known.returns.values().collect();
+    returns.sort_by_key(|returned| (returned.at_ms, returned.id));
+    let (mut back, mut out) = (0, Vec::new());
+    for returned in returns {
+        let Some(line) = returned.lines.iter().find(|line| line.line == number) else { continue };
+        let units = line.quantity.min(had.units - back).max(0);
+        let amount = had.amount_of(back + units) - had.amount_of(back);
+        back += units;
+        let id = redress_id(order.id, (Rule::GoodsBack, number), vec![returned.said().short()]);
+        let done = is_done(known, id);
+        out.push(Due { id, rule: Rule::GoodsBack, line: number, units, amount, bearer: String::new(), done });
     }
     out
 }

@@ -9,6 +9,7 @@ use stockroom_crdt::codec::Rows;
 use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{Actor, NodeId, StoreId};
 use stockroom_crdt::order::OrderId;
+use stockroom_crdt::order::returns::Origin;
 use stockroom_crdt::order::resolve::{Event, Fulfillment, Known, resolve};
 use stockroom_crdt::stock::Position;
 
@@ -43,6 +44,10 @@ pub fn about(fact: &Fact) -> Option<OrderId> {
         Fact::Payment(payment) => Some(payment.order),
         Fact::Redress(redress) => Some(redress.order),
         Fact::PassShown(shown) => Some(shown.pass.order),
+        Fact::GoodsReturn(returned) => match returned.origin {
+            Origin::Order(order) => Some(order),
+            Origin::Nothing | Origin::Receipt(..) => None,
+        },
         _ => None,
     }
 }
@@ -201,6 +206,13 @@ fn take(known: &mut Known, store: StoreId, at: Position, entry: Entry) {
         Fact::FulfillmentStep(step) => {
             let part = known.parts.entry((step.generation, store)).or_default();
             part.steps.push(Event { store, at, hlc, says: step });
+        }
+        Fact::GoodsReturn(returned) => {
+            // A return that was written again after a restore is the same one.
+            let held = known.returns.entry(returned.id).or_insert_with(|| returned.clone());
+            if (returned.at_ms, returned.said()) < (held.at_ms, held.said()) {
+                *held = returned;
+            }
         }
         Fact::OrderStep(step) => known.sayings.push(Event { store, at, hlc, says: step }),
         Fact::Payment(payment) => match &mut known.payment {

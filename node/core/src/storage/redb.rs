@@ -167,6 +167,7 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::OpenOrders => "open_orders",
         Table::OrderStores => "order_stores",
         Table::OrderTimes => "order_times",
+        Table::Returns => "returns",
     })
 }
 

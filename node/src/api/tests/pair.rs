@@ -29,6 +29,8 @@ use tower::ServiceExt;
 use crate::api::gate::Door;
 use crate::api::values::now_ms;
 use crate::api::{Api, router};
+use crate::courier::desk::{Desk, Setup};
+use crate::courier::settings::CourierSettings;
 use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
 use crate::handle::{Handle, NumberedEvent, Request as Ask};
@@ -291,8 +293,16 @@ fn node(core: &Core, role: &'static str, id: u32, store: u32) -> (Ends, Node) {
     let listen = "127.0.0.1:0".parse().unwrap();
     let allowed = Settings { allow_loopback: true, ..Settings::default() };
     let webhooks = Webhooks::open(folder.path(), &allowed, &BTreeMap::new(), now_ms());
-    let config =
-        ApiConfig { listen, lan: None, devices: devices.clone(), test_aids: store != 0, webhooks, printer: None };
+    let setup = Setup {
+        node: NodeId(id),
+        store: (store != 0).then_some(StoreId(store)),
+        tenant: TENANT,
+        seal_secret: [id as u8; 32],
+        file: folder.path().join("deliveries.json"),
+    };
+    let desk = Desk::open(CourierSettings::default(), setup, handle.clone());
+    let (test_aids, printer) = (store != 0, None);
+    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids, webhooks, printer, desk };
     let (stop, stopping) = watch::channel(false);
     let parts = (handle.clone(), info.clone(), config.clone());
     let api = Api::new(handle, info, config, stopping);

@@ -171,6 +171,11 @@ impl Attempt {
         Heard::News
     }
 
+    /// See [`Progress::forget_people`].
+    pub(super) fn forget_people(&mut self) {
+        self.progress.forget_people();
+    }
+
     /// Somebody else than us spoke of this attempt: so it exists.
     pub(in crate::courier) fn on_heard(&mut self, now_ms: u64) {
         if matches!(self.placing, Placing::Asking { .. } | Placing::Lost) {
