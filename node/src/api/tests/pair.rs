@@ -198,10 +198,7 @@ impl Side {
     }
 }
 
-async fn work(
-    mut sides: [Side; 2],
-    (mut disks, mut cuts): (mpsc::Receiver<DiskSpace>, mpsc::Receiver<bool>),
-) {
+async fn work(mut sides: [Side; 2], (mut disks, mut cuts): (mpsc::Receiver<DiskSpace>, mpsc::Receiver<bool>)) {
     let mut mono_ms = 0;
     link(&mut sides, mono_ms, true);
     loop {
