@@ -103,11 +103,12 @@ impl Desk {
         let reader = self.reader(&*snapshot);
         let inner = self.inner();
         let mut shown = Vec::new();
-        for id in inner.book.ids() {
+        let ids: Vec<_> = match order {
+            Some(order) => inner.book.of_order(order).collect(),
+            None => inner.book.ids().collect(),
+        };
+        for id in ids {
             let Some((name, _)) = PartName::of(id) else { continue };
-            if order.is_some_and(|order| order != name.order) {
-                continue;
-            }
             let Some(file) = inner.book.file(id).cloned() else { continue };
             shown.push(Shown {
                 id: id.clone(),
