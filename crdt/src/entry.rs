@@ -18,6 +18,7 @@ use crate::order::intent::OrderStep;
 use crate::order::offer::Offer;
 use crate::order::pass::SignedPass;
 use crate::order::redress::Redress;
+use crate::order::returns::{GoodsReturn, Origin, ReturnGrant};
 use crate::order::rules::RoutingRules;
 use crate::order::rules::hours::StoreService;
 use crate::order::rules::limits::OrderLimits;
@@ -81,9 +82,11 @@ pub mod kind {
     pub const ROUTING: u16 = 67;
     pub const SERVICE: u16 = 68;
     pub const ORDER_LIMITS: u16 = 69;
+    pub const GOODS_RETURN: u16 = 70;
+    pub const RETURN_GRANT: u16 = 71;
 
     /// All kinds that this version knows.
-    pub const ALL: [u16; 43] = [
+    pub const ALL: [u16; 45] = [
         EPOCH_OPEN,
         BOOT,
         NODE,
@@ -127,6 +130,8 @@ pub mod kind {
         ROUTING,
         SERVICE,
         ORDER_LIMITS,
+        GOODS_RETURN,
+        RETURN_GRANT,
     ];
 }
 
@@ -177,6 +182,8 @@ pub enum Fact {
     Routing(RoutingRules),
     Service(StoreService),
     OrderLimits(OrderLimits),
+    GoodsReturn(GoodsReturn),
+    ReturnGrant(ReturnGrant),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -248,6 +255,8 @@ impl Fact {
             Self::Routing(_) => kind::ROUTING,
             Self::Service(_) => kind::SERVICE,
             Self::OrderLimits(_) => kind::ORDER_LIMITS,
+            Self::GoodsReturn(_) => kind::GOODS_RETURN,
+            Self::ReturnGrant(_) => kind::RETURN_GRANT,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -299,7 +308,12 @@ impl Fact {
             Self::Order(_) | Self::Payment(_) | Self::Redress(_) | Self::OrderStep(_) => {
                 matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_))
             }
-            Self::Offer(_) | Self::FulfillmentStep(_) => matches!(scope, Scope::StoreOrders(_)),
+            Self::Offer(_) | Self::FulfillmentStep(_) | Self::ReturnGrant(_) => matches!(scope, Scope::StoreOrders(_)),
+            // Where the goods are it moves stock; at the seller it is a copy.
+            Self::GoodsReturn(returned) => {
+                *scope == Scope::StoreStock(returned.id.store)
+                    || matches!((scope, returned.origin), (Scope::StoreOrders(at), Origin::Receipt(seller, _)) if *at == seller)
+            }
             Self::PassShown(shown) => *scope == Scope::StoreRights(shown.pass.store),
         }
     }
@@ -358,6 +372,8 @@ impl Fact {
             | Self::Payment(_)
             | Self::Redress(_)
             | Self::PassShown(_)
+            | Self::GoodsReturn(_)
+            | Self::ReturnGrant(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }
@@ -408,6 +424,8 @@ impl Fact {
             Self::Routing(fact) => fact.encode(sink),
             Self::Service(fact) => fact.encode(sink),
             Self::OrderLimits(fact) => fact.encode(sink),
+            Self::GoodsReturn(fact) => fact.encode(sink),
+            Self::ReturnGrant(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -457,6 +475,8 @@ impl Fact {
             kind::ROUTING => Self::Routing(RoutingRules::decode(source)?),
             kind::SERVICE => Self::Service(StoreService::decode(source)?),
             kind::ORDER_LIMITS => Self::OrderLimits(OrderLimits::decode(source)?),
+            kind::GOODS_RETURN => Self::GoodsReturn(GoodsReturn::decode(source)?),
+            kind::RETURN_GRANT => Self::ReturnGrant(ReturnGrant::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }

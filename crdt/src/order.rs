@@ -14,6 +14,7 @@
 //! | [`redress`] | what somebody gets because it went otherwise than promised |
 //! | [`pass`] | the signed pass with which a customer collects at a store that never heard of the order |
 //! | [`rules`] | how orders are routed, how long things may take, when stores are open |
+//! | [`returns`] | goods that come back, to whichever store |
 //! | [`resolve`] | what all of it adds up to: lines, state, reasons, compensations |
 //!
 //! Where they stand: what a store needs is in `store/<id>/orders`; the order itself and its money in `orders/<hub>` of its home.
@@ -24,6 +25,7 @@ pub mod offer;
 pub mod pass;
 pub mod redress;
 pub mod resolve;
+pub mod returns;
 pub mod rules;
 pub mod step;
 

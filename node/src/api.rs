@@ -12,11 +12,16 @@
 //! | [`request`], [`idempotency`], [`values`] | taking requests apart; retries; how values are written |
 //! | [`products`], [`codes`], [`import`], [`prices`] | the catalogue |
 //! | [`goods`], [`quarantine`], [`sales`], [`receipts`], [`days`] | what a store does all day |
+//! | [`returns`] | goods that come back, to whichever store |
 //! | [`sheets`], [`counts`] | counting: what is to be counted, scans, the reset |
 //! | [`transfers`], [`transit`] | goods between stores, and how they are shown |
 //! | [`stock`], [`lots`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
 //! | [`reservations`], [`promises`], [`availability`], [`tasks`] | goods that are kept for customers |
+//! | [`orders`] | what customers order, and what becomes of it; passes, rules, notifications |
+//! | [`fulfillments`] | what a store has to do for orders: queue, picking, handing over |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
+//! | [`figures`] | how well orders are served |
+//! | [`couriers`], [`riders`] | who brings orders to customers |
 //! | [`near`] | where stores are |
 //! | [`nodes`], [`status`], [`backup`], [`events`], [`exports`], [`metrics`], [`webhooks`] | running a node |
 //! | [`openapi`] | the description of all this, made from the code |
@@ -44,6 +49,7 @@ pub mod days;
 pub mod goods;
 pub mod quarantine;
 pub mod receipts;
+pub mod returns;
 pub mod sales;
 
 pub mod counts;
@@ -58,10 +64,18 @@ pub mod promises;
 pub mod reservations;
 pub mod tasks;
 
+pub mod fulfillments;
+pub mod orders;
+
+pub mod couriers;
+pub mod riders;
+
 pub mod decrees;
 pub mod policies;
 pub mod rights;
 pub mod trail;
+
+pub mod figures;
 
 pub mod near;
 pub mod stock;
@@ -109,6 +123,7 @@ pub struct Api {
     requests: Semaphore,
     streams: Arc<Semaphore>,
     told: broadcast::Sender<events::ApiEvent>,
+    scans: std::sync::Mutex<fulfillments::scans::Scans>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -125,7 +140,7 @@ impl Api {
         let (told, _) = broadcast::channel(limits::TOLD_MAX);
         config.webhooks.announce_to(told.clone());
         config.desk.announce_to(told.clone());
-        Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, told, stopping })
+        Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, told, scans: Default::default(), stopping })
     }
 
     /// Reads a few rows of the last commit.
@@ -217,6 +232,10 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sales::show_sale))
         .routes(routes!(receipts::show_receipt))
         .routes(routes!(receipts::void_receipt))
+        .routes(routes!(returns::create_return))
+        .routes(routes!(returns::show_return))
+        .routes(routes!(returns::pay_return))
+        .routes(routes!(returns::sign_receipt))
         .routes(routes!(receipts::show_till))
         .routes(routes!(quarantine::decide_quarantine))
         .routes(routes!(transfers::list_transfers, transfers::create_transfer))
@@ -239,11 +258,39 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(promises::show_reservation))
         .routes(routes!(reservations::step_reservation))
         .routes(routes!(availability::show_availability))
+        .routes(routes!(orders::list::list_orders, orders::place::create_order))
+        .routes(routes!(orders::show::show_order))
+        .routes(routes!(orders::tracking::track_order))
+        .routes(routes!(orders::money::pay_order))
+        .routes(routes!(orders::money::redress_order))
+        .routes(routes!(orders::pass::issue_pass))
+        .routes(routes!(orders::say::say_of_order))
+        .routes(routes!(orders::pass::verify_pass))
+        .routes(routes!(orders::rules::list_routing, orders::rules::set_routing))
+        .routes(routes!(orders::rules::list_limits, orders::rules::set_limits))
+        .routes(routes!(orders::rules::list_service, orders::rules::set_service))
+        .routes(routes!(couriers::take_callback))
+        .routes(routes!(couriers::list_deliveries))
+        .routes(routes!(couriers::show_delivery))
+        .routes(routes!(couriers::decide_delivery))
+        .routes(routes!(couriers::locate_delivery))
+        .routes(routes!(riders::list_riders, riders::enter_rider))
+        .routes(routes!(riders::allow_rider, riders::forbid_rider))
+        .routes(routes!(riders::show_sheet, riders::print_sheet))
+        .routes(routes!(riders::show_page))
+        .routes(routes!(riders::take_act))
+        .routes(routes!(riders::locate_rider))
+        .routes(routes!(fulfillments::list_fulfillments))
+        .routes(routes!(fulfillments::show_fulfillment))
+        .routes(routes!(fulfillments::show_contact))
+        .routes(routes!(fulfillments::act::act_on_fulfillment))
+        .routes(routes!(fulfillments::lists::show_pick_list))
         .routes(routes!(rights::show_rights))
         .routes(routes!(policies::list_policies, policies::set_policy, policies::remove_policy))
         .routes(routes!(decrees::create_consent))
         .routes(routes!(decrees::write_off_node))
         .routes(routes!(tasks::list_tasks))
+        .routes(routes!(figures::show_figures))
         .routes(routes!(exports::export_outages))
         .routes(routes!(exports::export_sales))
         .routes(routes!(stores::list_stores))

@@ -10,6 +10,7 @@ pub mod watch;
 use std::io;
 use std::sync::Arc;
 
+use stockroom_core::input::CoreError;
 use stockroom_crdt::ids::{NodeId, StoreId};
 use stockroom_transport::{Net, NetError, TlsClock};
 use tokio::runtime::{Builder, Runtime};
@@ -28,6 +29,7 @@ use crate::files::{self, DataDir, FilesError, Running};
 use crate::handle::Handle;
 use crate::identity::Identity;
 use crate::info::{ApiConfig, LanConfig, NodeInfo};
+use crate::paper::spool::Spool;
 use crate::webhooks::feed;
 use crate::webhooks::service::Webhooks;
 use crate::webhooks::worker::Worker;
@@ -170,7 +172,7 @@ impl Node<'_> {
         let mut tasks = JoinSet::new();
         let enrolment = self.open_enrolment(clock, &stopped, &mut tasks)?;
         crate::setup::policy::take(self.dir, &self.handle).await;
-        let tellers = Tellers { webhooks: self.open_webhooks(), desk: self.open_desk()? };
+        let tellers = Tellers { webhooks: self.open_webhooks()?, desk: self.open_desk()? };
         let mut api = self.open_api(enrolment, tellers, &stopped)?;
         self.watch(&mut tasks);
         let early = tokio::select! {
@@ -246,7 +248,16 @@ impl Node<'_> {
         });
         let devices = DeviceStore::open(self.dir.devices());
         let test_aids = self.config.api.test_aids;
-        let config = ApiConfig { listen: self.config.api.listen, lan, devices, test_aids, webhooks: webhooks.clone(), desk: desk.clone() };
+        let config = ApiConfig {
+            listen: self.config.api.listen,
+            lan,
+            devices,
+            test_aids,
+            webhooks: webhooks.clone(),
+            printer: self.open_printer(),
+            desk: desk.clone(),
+        };
+        let printer = config.printer.clone();
         let listeners = Listeners::bind(&config)?;
         let address = listeners.loopback().map_err(|e| RunError::System("no address", e))?;
         self.dir.write_running(&Running { pid: std::process::id(), api: Some(address.to_string()) })?;
@@ -256,16 +267,25 @@ impl Node<'_> {
         let worker = Worker { webhooks, handle: self.handle.clone(), info: info.clone() };
         let served = api::serve(self.handle.clone(), info, config, listeners, stopped.clone());
         api.spawn(served.in_current_span());
-        let told = worker.run(stopped.clone());
-        api.spawn(async move { Ok(told.await) }.in_current_span());
-        let delivered = desk.run(stopped.clone());
-        api.spawn(async move { Ok(delivered.await) }.in_current_span());
+        if let Some(printer) = printer {
+            let printed = printer.run(stopped.clone());
+            api.spawn(without_fail(printed).in_current_span());
+        }
+        api.spawn(without_fail(worker.run(stopped.clone())).in_current_span());
+        api.spawn(without_fail(desk.run(stopped.clone())).in_current_span());
         Ok(api)
     }
 
-    fn open_webhooks(&self) -> Webhooks {
-        let ends = self.handle.snapshot().and_then(|snapshot| feed::ends(&*snapshot)).unwrap_or_default();
-        Webhooks::open(self.dir.root(), &self.config.webhooks, &ends, wall_ms())
+    fn open_webhooks(&self) -> Result<Webhooks, RunError> {
+        let ends = self.handle.snapshot().and_then(|snapshot| feed::ends(&*snapshot));
+        let ends = ends.map_err(|error| OpenError::from(CoreError::from(error)))?;
+        Ok(Webhooks::open(self.dir.root(), &self.config.webhooks, &ends, wall_ms()))
+    }
+
+    /// A shop sells without a printer's queue.
+    fn open_printer(&self) -> Option<Arc<Spool>> {
+        let opened = Spool::open(&self.dir.file("spool"), self.config.printer.clone());
+        opened.inspect_err(|error| tracing::error!(%error, "nothing can be printed")).ok().map(Arc::new)
     }
 
     fn open_desk(&self) -> Result<Desk, RunError> {
@@ -285,11 +305,20 @@ impl Node<'_> {
         tasks.spawn(disk.in_current_span());
         let store = StoreId(self.identity.record.store);
         tasks.spawn(watch::zone(store, self.handle.clone(), self.control.clone()).in_current_span());
+        if store == StoreId(0) {
+            tasks.spawn(watch::zones(self.handle.clone(), self.control.clone()).in_current_span());
+        }
     }
 }
 
 fn api_failure(ended: Result<Result<(), api::ServeError>, tokio::task::JoinError>) -> Option<RunError> {
     ended.ok()?.err().map(RunError::from)
+}
+
+/// A task that ends when the API does, and has nothing to complain of.
+async fn without_fail(task: impl Future<Output = ()>) -> Result<(), api::ServeError> {
+    task.await;
+    Ok(())
 }
 
 async fn stop_signal() -> io::Result<()> {

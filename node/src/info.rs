@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::courier::desk::Desk;
 use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
+use crate::paper::spool::Spool;
 use crate::webhooks::service::Webhooks;
 
 /// The facts about a running node that do not change, and a window to its links.
@@ -98,6 +99,8 @@ pub struct ApiConfig {
     pub test_aids: bool,
     /// Whom the node tells what happens.
     pub webhooks: Webhooks,
+    /// The queue before the shop's printer; nothing if its folder cannot be used.
+    pub printer: Option<Arc<Spool>>,
     /// What ties couriers and riders to orders.
     pub desk: Desk,
 }

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
 
 use stockroom_core::books::rights as book;
-use stockroom_core::input::orders::{FulfilRequest, Proof};
-use stockroom_core::input::{Answer, Refusal};
-use stockroom_crdt::ids::{Sku, StoreId};
+use stockroom_core::input::orders::{FulfilRequest, Proof, RedressRequest, SayRequest};
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
+use stockroom_crdt::ids::{Code, Digest, Sku, StoreId};
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::order::intent::Saying;
 use stockroom_crdt::order::redress::Rule;
@@ -178,6 +178,75 @@ fn a_silent_store_is_passed_over_and_the_one_that_is_further_keeps_the_delivery(
     assert_eq!(world.outcome(HUB, order).unwrap().state, OrderState::Completed);
     assert_eq!(owed(&world, FIRST, 1, "A"), 10, "the loser's goods can be promised again");
     assert_eq!(on_hand_at(&world, SECOND, 2, "A"), 8);
+}
+
+#[test]
+fn a_cancel_that_grows_after_it_was_paid_back_is_paid_back_whole() {
+    let mut world = market(11);
+    let (order, _) = world.place(HUB, pickup("1", &[("A", 3)], &[1])).unwrap();
+    world.run_ms(3_000);
+    world.make_ready(FIRST, order).unwrap();
+    for n in 0..3 {
+        world.run_ms(3_000);
+        let lines = vec![stockroom_crdt::order::LineUnits { line: 0, quantity: 1 }];
+        let request = SayRequest {
+            order,
+            saying: Saying::AskCancel,
+            lines,
+            note: Code::default(),
+            by: Code::default(),
+            stores: Vec::new(),
+        };
+        let key = Digest::of(&[b"cancel", &[n]]);
+        world.command(HUB, Command::SayOrder(RetryKey { key, body: key }, request)).unwrap();
+        world.run_ms(3_000);
+        let outcome = world.outcome(HUB, order).unwrap();
+        let open: Vec<_> = outcome.due.iter().filter(|due| !due.done).collect();
+        assert_eq!(open.iter().map(|due| due.amount).collect::<Vec<_>>(), [100], "{:?}", outcome.due);
+        let (id, amount) = (open[0].id, open[0].amount);
+        let (reference, staff) = (Code::default(), Code::default());
+        let redress = RedressRequest { order, id, amount, done: true, reference, staff };
+        let key = Digest::of(&[b"redress", &id]);
+        world.command(HUB, Command::Redress(RetryKey { key, body: key }, redress)).unwrap();
+    }
+    let outcome = world.outcome(HUB, order).unwrap();
+    assert_eq!(outcome.due.iter().map(|due| (due.amount, due.done)).collect::<Vec<_>>(), [(100, true); 3]);
+}
+
+#[test]
+fn goods_of_an_order_that_is_over_before_their_promise_arrives_are_free_again() {
+    for seed in 20..26 {
+        let mut world = market(seed);
+        let (order, _) = world.place(HUB, pickup("1", &[("A", 2)], &[1])).unwrap();
+        // The store says no to whatever has arrived, as soon as it has.
+        world.run_until(5_000, |world| world.part(FIRST, (order, 1)).is_some());
+        world.fulfil(FIRST, 0, FulfilRequest { note: Code::parse("busy").unwrap(), ..step(order, Step::Refuse) }).unwrap();
+        world.run_ms(5_000);
+        let open = book::open(&*world.snapshot(FIRST), &account(1, "A")).unwrap();
+        assert!(open.is_empty(), "{open:?}");
+    }
+}
+
+#[test]
+fn orders_that_are_routed_again_at_once_take_rights_one_after_the_other() {
+    let mut world = market(10);
+    world.cut(FIRST, HUB);
+    world.cut(FIRST, SECOND);
+    let orders: Vec<_> = ["1", "2", "3"]
+        .into_iter()
+        .map(|reference| {
+            let request = stockroom_core::input::orders::PlaceRequest {
+                stores: vec![StoreId(1)],
+                ..delivery(reference, &[("A", 4)])
+            };
+            world.place(HUB, request).map(|(order, _)| order)
+        })
+        .collect();
+    assert!(orders[..2].iter().all(Option::is_some) && orders[2].is_none(), "the first store has ten: {orders:?}");
+    world.run_ms(20 * 60_000);
+    let used = book::rights(&*world.snapshot(HUB), &account(2, "A"), Class::Goods).unwrap();
+    let hub = stockroom_crdt::ids::Actor::new(HUB, 1);
+    assert_eq!(used.row(hub).used, 8, "both were passed over in one moment, and both promises are paid for");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod ingest;
 mod market;
 mod memory;
 mod merge;
+mod orders;
 mod pair;
 mod report;
 mod reserve;
@@ -41,6 +42,7 @@ pub const ALL: &[Benchmark] = &[
     route::BENCHMARK,
     feed::BENCHMARK,
     memory::BENCHMARK,
+    orders::BENCHMARK,
 ];
 
 /// How long a benchmark may take.

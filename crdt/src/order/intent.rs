@@ -54,6 +54,9 @@ pub struct OrderStep {
     pub by: Code,
 }
 
+/// Why an offer was withdrawn: its store did not answer in time.
+pub const SILENT: &str = "silent";
+
 impl Saying {
     /// All of them.
     pub const ALL: [Self; 11] = [

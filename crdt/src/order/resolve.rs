@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use super::header::{Order, OrderLine, Payment, Preference};
 use super::intent::{OrderStep, Saying};
 use super::redress::Redress;
+use super::returns::{GoodsReturn, ReturnId};
 use crate::clock::Hlc;
 use crate::codec::Rows;
 use crate::ids::{Code, Digest, StoreId};
@@ -49,6 +50,8 @@ pub struct Known {
     pub sayings: Vec<Event<OrderStep>>,
     /// Its parts, by generation and store.
     pub parts: BTreeMap<(u16, StoreId), Part>,
+    /// What came back after the handover.
+    pub returns: BTreeMap<ReturnId, GoodsReturn>,
 }
 
 /// Where an order stands.

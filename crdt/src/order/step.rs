@@ -101,6 +101,10 @@ pub struct StepLine {
     pub substitute: Option<Substitute>,
 }
 
+/// The reason with which a store's node itself says that a line is missing: its promise was broken by sales, losses or counts before
+/// anybody looked for the goods.
+pub const OVERSOLD: &str = "sold or missing";
+
 /// Other goods in place of what was ordered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Substitute {

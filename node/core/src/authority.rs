@@ -99,7 +99,14 @@ pub const RULES: &[Rule] = &[
     (
         Writer::Hub,
         Area::StoreOrders,
-        &[kind::EPOCH_OPEN, kind::OFFER, kind::ORDER_STEP, kind::FULFILLMENT_STEP],
+        &[
+            kind::EPOCH_OPEN,
+            kind::OFFER,
+            kind::ORDER_STEP,
+            kind::FULFILLMENT_STEP,
+            kind::GOODS_RETURN,
+            kind::RETURN_GRANT,
+        ],
     ),
     // A store is the home of orders that begin at its own counter.
     (
@@ -113,6 +120,7 @@ pub const RULES: &[Rule] = &[
             kind::PAYMENT,
             kind::REDRESS,
             kind::FULFILLMENT_STEP,
+            kind::RETURN_GRANT,
         ],
     ),
     (
@@ -133,6 +141,7 @@ pub const RULES: &[Rule] = &[
             kind::TRANSFER_SHIP,
             kind::TRANSFER_RECEIVE,
             kind::COUNT_OPEN,
+            kind::GOODS_RETURN,
         ],
     ),
 ];
@@ -214,6 +223,8 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         | Fact::Routing(_)
         | Fact::Service(_)
         | Fact::OrderLimits(_)
+        | Fact::GoodsReturn(_)
+        | Fact::ReturnGrant(_)
         | Fact::PolicyRule(_)
         | Fact::Want(_)
         | Fact::Hint(_)

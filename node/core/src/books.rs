@@ -7,6 +7,7 @@ pub mod account;
 pub mod cells;
 pub mod days;
 pub mod orders;
+pub mod returns;
 pub mod rights;
 pub mod sales;
 pub mod scans;
@@ -18,6 +19,7 @@ use stockroom_crdt::capability::Capability;
 use stockroom_crdt::codec::{RowReader, Rows};
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Actor, NodeId, StoreId};
+use stockroom_crdt::order::returns::GoodsReturn;
 use stockroom_crdt::sale::Sale;
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::Position;
@@ -46,6 +48,7 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     if let Fact::Node(record) = &item.entry.fact {
         put_node(overlay, &record.capability);
     }
+    returns::apply(overlay, context, &item.entry)?;
     if orders::is_about_one(&item.entry.fact) {
         orders::apply(overlay, context, &item.entry)?;
     }
@@ -59,6 +62,9 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         Fact::Sale(sale) => return sell(overlay, store, context, (item, sale)).map(|()| Vec::new()),
         Fact::TransferAsk(_) | Fact::TransferShip(_) | Fact::TransferReceive(_) => {
             return transfer(overlay, store, context, item).map(|()| Vec::new());
+        }
+        Fact::GoodsReturn(returned) => {
+            return take_back(overlay, store, context, (item, returned)).map(|()| Vec::new());
         }
         Fact::CountOpen(open) => scans::open(overlay, store, open, item.entry.hlc)?,
         Fact::CountScan(scan) => scans::put(overlay, store, scan, context, item.entry.hlc)?,
@@ -99,6 +105,7 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Routing(_)
         | Fact::Service(_)
         | Fact::OrderLimits(_)
+        | Fact::ReturnGrant(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;
@@ -137,8 +144,23 @@ fn transfer(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, item: 
     }
 }
 
+/// A return has its effect once, however many entries hold it.
+fn take_back(
+    overlay: &mut Overlay,
+    store: StoreId,
+    context: &Context<'_>,
+    (item, returned): (&Item, &GoodsReturn),
+) -> Result<(), StoreError> {
+    let position = Position { actor: context.actor, seq: context.place.seq };
+    let writing = sales::Writing { position, digest: item.digest(), place: context.place };
+    match returns::put(overlay, store, returned, writing)? {
+        Some(again) => account::repeat(overlay, store, context, &again),
+        None => account::apply(overlay, store, context, &item.entry),
+    }
+}
+
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 13] = [
+pub const STORE_TABLES: [Table; 15] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -152,6 +174,8 @@ pub const STORE_TABLES: [Table; 13] = [
     Table::Transfers,
     Table::OrderEvents,
     Table::OpenOrders,
+    Table::OrderTimes,
+    Table::Returns,
 ];
 
 /// Empties the books of one store.

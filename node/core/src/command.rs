@@ -12,6 +12,7 @@ pub mod goods;
 pub mod order;
 pub mod policy;
 pub mod promise;
+pub mod returns;
 pub mod rules;
 pub mod sell;
 pub mod transfer;
@@ -100,16 +101,19 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::Fulfil(retry, request) => {
             if let Some((place, _)) = earlier(replica, retry)? {
                 replica.reached("a retry was answered from an earlier write");
-                return Ok(Answer::Written { place, replayed: true });
+                // A wrong code counts once, however often the same try is sent.
+                let wrong = fulfil::wrong_code(replica, place)?;
+                return Ok(wrong.unwrap_or(Answer::Written { place, replayed: true }));
             }
             let (place, answer) = fulfil::fulfil(replica, *request)?;
-            if let Some(answer) = answer {
-                return Ok(answer);
-            }
             remember(replica, retry, place, 1);
-            Ok(Answer::Written { place, replayed: false })
+            Ok(answer.unwrap_or(Answer::Written { place, replayed: false }))
         }
+        Command::ReadContact(order) => order::contact(replica, order),
         Command::Pay(retry, request) => once(replica, retry, |replica| order::pay(replica, request)),
+        Command::ReturnGoods(retry, request) => once(replica, retry, |replica| returns::take(replica, retry, *request)),
+        Command::PayReturn(retry, request) => once(replica, retry, |replica| returns::pay(replica, request)),
+        Command::SignReceipt(number) => returns::sign(replica, number),
         Command::Redress(retry, request) => once(replica, retry, |replica| order::redress(replica, request)),
         Command::Routing(retry, rules) => once(replica, retry, |replica| rules::routing(replica, *rules)),
         Command::Service(retry, service) => once(replica, retry, |replica| rules::service(replica, *service)),
@@ -136,7 +140,10 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::DayClose(..)
         | Command::Step(..)
         | Command::ShowPass(..)
+        | Command::ReadContact(..)
         | Command::Fulfil(..)
+        | Command::ReturnGoods(..)
+        | Command::SignReceipt(_)
         | Command::Fence { .. } => true,
         Command::Products(..) | Command::Prices(..) | Command::Template(..) => space == DiskSpace::Ample,
         Command::Receive(..)
@@ -155,6 +162,7 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::IssuePass(..)
         | Command::Pay(..)
         | Command::Redress(..)
+        | Command::PayReturn(..)
         | Command::Routing(..)
         | Command::Service(..)
         | Command::OrderLimits(..)

@@ -2,6 +2,7 @@
 
 pub mod goods;
 pub mod orders;
+pub mod returns;
 
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::control::{Coordinates, EpochReason};
@@ -172,10 +173,18 @@ pub enum Command {
     ShowPass(RetryKey, Vec<u8>),
     /// Say what becomes of a fulfillment.
     Fulfil(RetryKey, Box<orders::FulfilRequest>),
+    /// Open the sealed contact of an order (at its home, or at the store that delivers it). Writes nothing.
+    ReadContact(OrderId),
     /// Take what a payment gateway says (at the order's home).
     Pay(RetryKey, orders::PayRequest),
     /// Take that a compensation was carried out (at the order's home).
     Redress(RetryKey, orders::RedressRequest),
+    /// Take goods back that a customer brings (at a store).
+    ReturnGoods(RetryKey, Box<returns::ReturnRequest>),
+    /// Take that the refund of a return was given (at the store that took the goods, or at a hub).
+    PayReturn(RetryKey, returns::PayReturnRequest),
+    /// Sign a receipt of this store, for returns elsewhere.
+    SignReceipt(ReceiptNumber),
     /// Say how orders are routed (at a hub).
     Routing(RetryKey, Box<RoutingRules>),
     /// Say when a store is open (at a hub).
@@ -428,6 +437,11 @@ pub enum Answer {
         /// Stores for whose goods rights were asked for: another try in a moment may succeed.
         asked: Vec<StoreId>,
     },
+    /// A receipt with a signature.
+    SignedReceipt {
+        /// For a QR code.
+        bytes: Vec<u8>,
+    },
     /// A pass.
     Pass {
         /// For which order.
@@ -447,6 +461,11 @@ pub enum Answer {
         generation: u16,
         /// Whom the customer sent, in a word; empty if the customer comes.
         delegate: Code,
+    },
+    /// The contact of an order, in the form of whoever placed it.
+    Contact {
+        /// As it was placed.
+        bytes: Vec<u8>,
     },
     /// The code was wrong; it was written down.
     CodeWrong {

@@ -10,10 +10,12 @@
 //! | [`desk`] | marks and timers between commits |
 //! | [`home`] | the order's home: routing, silence, losers, what nobody has |
 //! | [`routing`] | from the rights that are held to a plan, and from a plan to offers with promises behind them |
+//! | [`returns`] | goods that come back to another store than the seller |
 //! | [`store`] | the store that holds a fulfillment: answers to its home, goods that are missing |
 
 pub mod desk;
 pub mod home;
+pub mod returns;
 pub mod routing;
 pub mod store;
 
@@ -42,22 +44,31 @@ impl Replica {
         }
         for _ in 0..SETTLE_ROUNDS_MAX {
             let touched = std::mem::take(&mut self.order_desk.touched);
-            let mut facts: BTreeMap<Scope, Vec<Fact>> = BTreeMap::new();
+            let mut is_quiet = true;
             for order in touched {
                 let follows = match self.own_store() {
                     Some(own) if order.home != self.actor().node => store::follows(self, own, order)?,
                     Some(own) => [store::follows(self, own, order)?, home::follows(self, order)?].concat(),
                     None => home::follows(self, order)?,
                 };
+                // Written before the next one is looked at: it may want the same rights.
+                let mut facts: BTreeMap<Scope, Vec<Fact>> = BTreeMap::new();
                 for (scope, fact) in follows {
                     facts.entry(scope).or_default().push(fact);
                 }
+                is_quiet &= facts.is_empty();
+                for (scope, facts) in facts {
+                    self.write(&scope, facts)?;
+                }
             }
-            if facts.is_empty() {
+            for id in std::mem::take(&mut self.order_desk.returns) {
+                for (scope, fact) in returns::follows(self, id)? {
+                    is_quiet = false;
+                    self.write(&scope, vec![fact])?;
+                }
+            }
+            if is_quiet {
                 return Ok(());
-            }
-            for (scope, facts) in facts {
-                self.write(&scope, facts)?;
             }
         }
         self.reached("orders were not settled in one commit");

@@ -68,10 +68,14 @@ pub enum Table {
     OpenOrders = 26,
     /// (order, store): where entries about an order stand.
     OrderStores = 27,
+    /// (store, time, order, generation): when fulfillments were offered; store 0 for when orders were placed.
+    OrderTimes = 28,
+    /// (store, return, ...) to the entries about a return that stand in the store's scopes.
+    Returns = 29,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 28] = [
+pub const TABLES: [Table; 30] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -100,6 +104,8 @@ pub const TABLES: [Table; 28] = [
     Table::OrderEvents,
     Table::OpenOrders,
     Table::OrderStores,
+    Table::OrderTimes,
+    Table::Returns,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

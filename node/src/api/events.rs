@@ -18,6 +18,7 @@ use stockroom_core::input::Event;
 use stockroom_core::status::Status;
 use stockroom_core::view::View;
 use stockroom_crdt::entry::{Fact, kind};
+use stockroom_crdt::ids::NodeId;
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::transfer::TransferId;
 use tokio::sync::broadcast::error::RecvError;
@@ -26,6 +27,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::limits::STREAM_PULSE;
+use super::orders::notices::{self, Notice};
 use super::problem::{Answered, Kind, Problem};
 use super::values::{Moment, ReceiptId, Text, Word, now_ms};
 use crate::handle::{Handle, NumberedEvent};
@@ -118,7 +120,9 @@ enum Heard {
 impl Follower {
     /// A client comes back: its next event is known, or that nobody can tell how many it lost.
     fn resume(&mut self, last: &str) {
-        let number = last.strip_prefix(&self.start()).and_then(|rest| rest.strip_prefix('/')?.parse::<u64>().ok());
+        let number = last.strip_prefix(&self.start()).and_then(|rest| rest.strip_prefix('/'));
+        // What a customer is to be told has the number of the entry that it follows from.
+        let number = number.and_then(|rest| rest.split('-').next()?.parse::<u64>().ok());
         match number {
             Some(number) => self.expected = number.checked_add(1),
             None => self.lost(None),
@@ -159,8 +163,27 @@ impl Follower {
         self.expected = Some(event.number + 1);
         let (kind, subject, data) = describe(&self.api.handle, &event.event);
         let id = format!("{}/{}", self.start(), event.number);
-        let event = self.event(id, kind, event.at_ms, subject, data);
-        self.ready.push_back(event);
+        let told = self.event(id.clone(), kind, event.at_ms, subject, data);
+        self.ready.push_back(told);
+        for (index, notice) in self.notices(&event.event).into_iter().enumerate() {
+            let id = format!("{id}-{index}");
+            let told = self.event(id, notice.kind, event.at_ms, Some(notice.subject), notice.data);
+            self.ready.push_back(told);
+        }
+    }
+
+    /// What a customer is to be told because of it.
+    fn notices(&self, event: &Event) -> Vec<Notice> {
+        let Event::Entry { scope, kind, place } = event else { return Vec::new() };
+        if !(kind::ORDER..=kind::REDRESS).contains(kind) {
+            return Vec::new();
+        }
+        let me = NodeId(self.api.info.node);
+        let read = self.api.read(|books| match books.entry(*place)? {
+            Some(entry) => Ok(notices::of_entry(books, me, (scope.store(), &entry))?),
+            None => Ok(Vec::new()),
+        });
+        read.unwrap_or_default()
     }
 
     fn look_at_locks(&mut self) {
@@ -290,7 +313,9 @@ fn about(store: Option<stockroom_crdt::ids::StoreId>, fact: &Fact) -> (Option<St
         Fact::Node(record) => (Some(format!("node/{}", record.capability.node.0)), json!({})),
         Fact::Fence(fence) => (Some(format!("node/{}", fence.node.0)), json!({ "reason": fence.reason.as_str() })),
         Fact::Store(record) => (Some(format!("store/{}", record.store.0)), json!({ "store": record.store.0 })),
-        other => promises::about(other).unwrap_or((None, json!({}))),
+        other => promises::about(other)
+            .or_else(|| super::orders::events::about(store, other))
+            .unwrap_or((None, json!({}))),
     }
 }
 
@@ -318,6 +343,8 @@ fn kind_word(number: u16, fact: Option<&Fact>) -> &'static str {
         kind::TRANSFER_SHIP => "transfer.shipped",
         kind::TRANSFER_RECEIVE => "transfer.received",
         kind::COUNT_OPEN => "count.opened",
-        other => promises::word(other, fact).unwrap_or("entry.unknown"),
+        other => promises::word(other, fact)
+            .or_else(|| super::orders::events::word(other, fact))
+            .unwrap_or("entry.unknown"),
     }
 }

@@ -127,7 +127,7 @@ impl Delivery {
     /// Where the delivery stands.
     pub fn state(&self) -> State {
         match self.current() {
-            Some(attempt) => attempt.progress().state(),
+            Some(attempt) => attempt.state(),
             None if self.closed_ms.is_some() => State::Cancelled,
             None => State::Requested,
         }
@@ -178,6 +178,7 @@ impl Delivery {
         let Some(attempt) = (number as usize).checked_sub(1).and_then(|index| self.attempts.get_mut(index)) else {
             return Vec::new();
         };
+        let was_lost = attempt.is_lost();
         let mut reports = change(attempt);
         // Of several reports in one answer each step forward is told, in the order of their times.
         reports.sort_by_key(|report| report.at_ms);
@@ -186,6 +187,9 @@ impl Delivery {
             if attempt.join(report, now_ms) == Heard::News {
                 events.push(CourierEvent::of(&self.job.delivery, attempt, self.standing, report.at_ms));
             }
+        }
+        if attempt.is_lost() && !was_lost {
+            events.push(CourierEvent::of(&self.job.delivery, attempt, self.standing, now_ms));
         }
         events.extend(self.settle(rules, now_ms));
         events

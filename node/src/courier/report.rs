@@ -93,6 +93,8 @@ impl State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
+    /// The shop called it off. The first, because any other word says more when two reports are of one time.
+    MerchantCancel,
     /// Nobody takes it.
     NoCourier,
     /// The courier does not come.
@@ -111,8 +113,6 @@ pub enum Reason {
     AgeCheckFailed,
     /// Broken or spilled.
     GoodsDamaged,
-    /// The shop called it off.
-    MerchantCancel,
     /// A computer's fault, here or there.
     System,
     /// Weather, a closed road.

@@ -224,7 +224,8 @@ impl Spool {
                     tracing::debug!(%error, "a sheet waits");
                     RETRY_AFTER
                 }
-                Err(_) => return,
+                // It crashed: the job that did it waits, like one whose printer is not there.
+                Err(_) => RETRY_AFTER,
             };
             tokio::select! {
                 () = self.came.notified(), if pause == PAUSE => {}

@@ -15,11 +15,12 @@ use stockroom_core::view::View;
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::control::Fence;
 use stockroom_crdt::entry::{Fact, kind};
-use stockroom_crdt::ids::{Digest, StoreId, hex};
+use stockroom_crdt::ids::{Digest, NodeId, StoreId, hex};
 use stockroom_crdt::scope::Scope;
 
 use super::outbox::Message;
 use crate::api::events::{ApiEvent, CloudEvent, describe, of_entry};
+use crate::api::orders::notices;
 use crate::handle::{Handle, NumberedEvent};
 use crate::info::NodeInfo;
 
@@ -82,7 +83,14 @@ pub fn steps(
                 if counts(&log_row, seq, fact, &fences) {
                     let (word, subject, data) = of_entry(scope, fact.kind(), seq, Some(fact));
                     let id = entry_id(info, &log_row, seq);
-                    messages.push(message(info, (id, word), item.entry.hlc.ms(), (subject, data)));
+                    messages.push(message(info, (id.clone(), word), item.entry.hlc.ms(), (subject, data)));
+                    let author = (scope.store(), &item.entry);
+                    let notices = notices::of_entry(&View::new(snapshot), NodeId(info.node), author)?;
+                    for (index, notice) in notices.into_iter().enumerate() {
+                        let about = (Some(notice.subject), notice.data);
+                        let id = (format!("{id}_{index}"), notice.kind);
+                        messages.push(message(info, id, item.entry.hlc.ms(), about));
+                    }
                 }
             }
         }

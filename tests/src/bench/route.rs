@@ -7,8 +7,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mcmf::{Capacity, Cost, GraphBuilder, Vertex};
-
 use stockroom_core::policy::route::batch::plan_batch;
 use stockroom_core::policy::route::place::{Place, Places};
 use stockroom_core::policy::route::plan::{Plan, Verdict};
@@ -180,42 +178,109 @@ impl World<'_> {
 
     /// Orders that cannot be served, and the least cost of the rest, thousandths of a point.
     fn flow(&self, orders: &[Order]) -> (usize, i64) {
-        let mut graph = GraphBuilder::new();
-        let mut costs = BTreeMap::new();
+        let mut flow = Flow::default();
         for (at, order) in orders.iter().enumerate() {
-            graph.add_edge(Vertex::Source, Spot::Order(at), Capacity(1), Cost(0));
-            graph.add_edge(Spot::Order(at), Vertex::Sink, Capacity(1), Cost(UNSERVED));
+            flow.edge(Spot::Source, Spot::Order(at), (1, 0));
+            flow.edge(Spot::Order(at), Spot::Sink, (1, i64::from(UNSERVED) * 10));
             let goods = order.lines[0].goods;
             for judged in self.plan(order).candidates {
                 if matches!(judged.verdict, Verdict::Chosen | Verdict::Dearer { .. }) {
                     let cost = judged.score.points.total();
-                    costs.insert((at, judged.store), cost);
-                    let cost = Cost(i32::try_from(cost / 10).expect("a town is small"));
-                    graph.add_edge(Spot::Order(at), Spot::Right(judged.store, goods), Capacity(1), cost);
+                    flow.edge(Spot::Order(at), Spot::Right(judged.store, goods), (1, cost));
                 }
             }
         }
         for (store, stock) in &self.stores {
             for it in stock {
-                let capacity = Capacity(it.held as i32);
-                graph.add_edge(Spot::Right(*store, it.goods), Spot::Store(*store), capacity, Cost(0));
+                flow.edge(Spot::Right(*store, it.goods), Spot::Store(*store), (it.held as i64, 0));
             }
-            let capacity = Capacity(self.parts.map_or(i32::MAX, |parts| parts as i32));
-            graph.add_edge(Spot::Store(*store), Vertex::Sink, capacity, Cost(0));
+            flow.edge(Spot::Store(*store), Spot::Sink, (self.parts.map_or(i64::MAX, i64::from), 0));
         }
-        let (_, paths) = graph.mcmf();
-        let mut best = (orders.len(), 0);
-        for path in paths {
-            if let [_, Vertex::Node(Spot::Order(at)), Vertex::Node(Spot::Right(store, _)), ..] = path.vertices()[..] {
-                best = (best.0 - 1, best.1 + costs[&(*at, *store)]);
+        let all = flow.cheapest();
+        let unserved = flow.used(|from, to| matches!(from, Spot::Order(_)) && to == Spot::Sink) as usize;
+        (unserved, all - unserved as i64 * i64::from(UNSERVED) * 10)
+    }
+}
+
+/// A minimum-cost flow by shortest augmenting paths: slow, exact, and nothing but the textbook (Ahuja, Magnanti, Orlin, section 9.7).
+#[derive(Default)]
+struct Flow {
+    spots: BTreeMap<Spot, usize>,
+    /// Edges out of each spot, by their numbers; an edge and its way back have numbers that differ in the last bit.
+    out: Vec<Vec<usize>>,
+    /// From, to, what is left of it, and what a unit costs.
+    edges: Vec<(usize, usize, i64, i64)>,
+}
+
+impl Flow {
+    fn spot(&mut self, spot: Spot) -> usize {
+        let next = self.out.len();
+        let number = *self.spots.entry(spot).or_insert(next);
+        if number == next {
+            self.out.push(Vec::new());
+        }
+        number
+    }
+
+    fn edge(&mut self, from: Spot, to: Spot, (capacity, cost): (i64, i64)) {
+        let (from, to) = (self.spot(from), self.spot(to));
+        for (from, to, capacity, cost) in [(from, to, capacity, cost), (to, from, 0, -cost)] {
+            self.out[from].push(self.edges.len());
+            self.edges.push((from, to, capacity, cost));
+        }
+    }
+
+    /// Sends as much as fits, each unit the cheapest way that is left; gives what all of it costs.
+    fn cheapest(&mut self) -> i64 {
+        let (source, sink) = (self.spot(Spot::Source), self.spot(Spot::Sink));
+        let mut sum = 0;
+        while let Some((cost, by)) = self.shortest(source, sink) {
+            let mut spot = sink;
+            while spot != source {
+                let edge = by[spot].expect("the way leads back to the source");
+                self.edges[edge].2 -= 1;
+                self.edges[edge ^ 1].2 = self.edges[edge ^ 1].2.saturating_add(1);
+                spot = self.edges[edge].0;
+            }
+            sum += cost;
+        }
+        sum
+    }
+
+    /// The cheapest way with room, and by which edge each spot on it is reached.
+    fn shortest(&self, source: usize, sink: usize) -> Option<(i64, Vec<Option<usize>>)> {
+        let mut cost = vec![i64::MAX; self.out.len()];
+        let mut by = vec![None; self.out.len()];
+        let mut waits = vec![false; self.out.len()];
+        let mut queue = std::collections::VecDeque::from([source]);
+        cost[source] = 0;
+        while let Some(spot) = queue.pop_front() {
+            waits[spot] = false;
+            for &edge in &self.out[spot] {
+                let (_, to, left, price) = self.edges[edge];
+                if left > 0 && cost[spot] + price < cost[to] {
+                    (cost[to], by[to]) = (cost[spot] + price, Some(edge));
+                    if !std::mem::replace(&mut waits[to], true) {
+                        queue.push_back(to);
+                    }
+                }
             }
         }
-        best
+        (cost[sink] < i64::MAX).then(|| (cost[sink], by))
+    }
+
+    /// Units that went over edges of a kind.
+    fn used(&self, kind: impl Fn(Spot, Spot) -> bool) -> i64 {
+        let names: BTreeMap<usize, Spot> = self.spots.iter().map(|(spot, number)| (*number, *spot)).collect();
+        let forth = self.edges.chunks(2).filter(|pair| kind(names[&pair[0].0], names[&pair[0].1]));
+        forth.map(|pair| pair[1].2).sum()
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Spot {
+    Source,
+    Sink,
     Order(usize),
     Right(StoreId, u32),
     Store(StoreId),

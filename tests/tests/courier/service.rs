@@ -28,7 +28,7 @@ fn an_order_reaches_the_service_in_its_own_words_and_on_its_own_map() {
     // GCJ-02 lies some 400 m from WGS 84 there.
     let shift = order["receiver_longitude"].as_f64().unwrap() - 121.54;
     assert!((0.004..0.005).contains(&shift), "{shift}");
-    assert_eq!((hub.server.bad_signatures(), hub.state(&id)), (0, State::Accepted));
+    assert_eq!((hub.server.bad_signatures(), hub.state(&id)), (0, State::Requested));
     assert_eq!(hub.delivery(&id).current().unwrap().reference(), Some("1"));
 }
 

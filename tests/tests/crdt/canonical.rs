@@ -113,8 +113,11 @@ fn what_does_harm_when_it_is_not_understood_is_critical_and_nothing_else_is() {
 fn only_the_scope_of_a_fact_admits_it() {
     check("only_the_scope_of_a_fact_admits_it", 2_000, (known(), scope()), |(entry, scope)| {
         let opening = matches!(entry.fact, Fact::EpochOpen(_));
-        let stray = matches!(scope, Scope::Members(_) | Scope::Campaign(_) | Scope::Orders(_) | Scope::StoreOrders(_));
+        let stray = matches!(scope, Scope::Members(_) | Scope::Campaign(_));
         prop_assert!(opening || !(stray && entry.fact.belongs_in(&scope)), "{:?} in {}", entry.fact, scope);
+        let of_orders = matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_));
+        let is_of_one = (kind::ORDER..=kind::REDRESS).contains(&entry.fact.kind());
+        prop_assert!(opening || !of_orders || is_of_one == entry.fact.belongs_in(&scope) || scope.store().is_none());
         if let Fact::Price(price) = &entry.fact {
             prop_assert!(entry.fact.belongs_in(&Scope::Prices(price.book.clone())));
             let other = Code::parse(&format!("{}!", price.book.as_str().len())).unwrap();

@@ -35,7 +35,7 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
         kind::PAYMENT => payment().prop_map(Fact::Payment).boxed(),
         kind::REDRESS => redress().prop_map(Fact::Redress).boxed(),
         kind::PASS_SHOWN => pass().prop_map(Fact::PassShown).boxed(),
-        kind::ROUTING => (option::of(channel()), any::<bool>(), 0..1_000_000i64, u32s())
+        kind::ROUTING => (option::of(channel()), any::<bool>(), 0..1_000_000i64, 0..1_000u32)
             .prop_map(|(channel, ended, split_value_min, safety_pieces)| {
                 let usual = RoutingRules::default();
                 Fact::Routing(RoutingRules { channel, ended, split_value_min, safety_pieces, ..usual })

@@ -8,9 +8,10 @@ use super::part::{Fulfillment, PartLine, State};
 use super::{Event, Known, LineOutcome};
 use crate::ids::{Code, StoreId};
 use crate::order::OrderId;
-use crate::order::header::{Order, Preference};
+use crate::order::header::{Order, OrderLine, Preference};
 use crate::order::intent::Saying;
 use crate::order::redress::{Rule, redress_id};
+use crate::order::returns::judge::Sold;
 use crate::order::step::{FulfillmentStep, Step};
 
 /// What somebody gets, or bears.
@@ -52,6 +53,7 @@ pub fn settle(known: &Known, order: &Order, lines: &[LineOutcome], parts: &[Fulf
         of_line(known, order, (number, outcome), parts, &mut due);
         due.extend(differences(known, order, number, parts));
         due.extend(handed_twice(known, order, (number, outcome), parts));
+        due.extend(goods_back(known, order, number, parts));
     }
     let payment = known.payment.as_ref();
     let authorised = payment.map_or(i64::MAX, |payment| payment.authorised.max(payment.captured));
@@ -101,9 +103,34 @@ fn of_line(
     }
     for claim in claims.into_iter().filter(|claim| claim.units > 0 || claim.done) {
         let amount = price.amount(claim.units);
-        let Claim { rule, units, id, done, .. } = claim;
-        due.push(Due { id, rule, line: number, units, amount, bearer: String::new(), done });
+        let Claim { rule, units, id, done, cause, .. } = claim;
+        let counts = known.redresses.get(&id).filter(|_| done).map_or(amount, |given| given.amount.min(amount));
+        due.push(Due { id, rule, line: number, units, amount: counts, bearer: String::new(), done });
+        due.extend(more(known, price, (order.id, rule, number), (amount, cause, id)));
     }
+}
+
+/// What a claim has grown by since it was paid back: the same cause, and another id for each payment, so that each is given once.
+fn more(
+    known: &Known,
+    price: &OrderLine,
+    (order, rule, line): (OrderId, Rule, u16),
+    (amount, cause, first): (i64, [u8; 16], [u8; 16]),
+) -> Vec<Due> {
+    let mut out = Vec::new();
+    let (mut left, mut last) = (amount, first);
+    while let Some(given) = known.redresses.get(&last).filter(|given| given.done) {
+        left -= given.amount;
+        if left <= 0 {
+            break;
+        }
+        last = redress_id(order, (rule, line), vec![cause, last]);
+        let units = left / price.amount(1).max(1);
+        let given = known.redresses.get(&last).filter(|given| given.done);
+        let counts = given.map_or(left, |given| given.amount.min(left));
+        out.push(Due { id: last, rule, line, units, amount: counts, bearer: String::new(), done: given.is_some() });
+    }
+    out
 }
 
 /// Whatever takes units of a line away from the customer, in the order in which it counts.
@@ -212,6 +239,29 @@ fn handed_twice(
             cause(known, part, (Step::HandOver, number)).or_else(|| cause(known, part, (Step::Deliver, number)))
         });
         push(outcome.over, causes.collect(), "the order's home, which gave it to two stores".into());
+    }
+    out
+}
+
+/// Goods that came back after the handover, in the order in which they came: each unit that the customer had is paid back once, for what
+/// was charged for it, less what is to be paid back for it anyway.
+fn goods_back(known: &Known, order: &Order, number: u16, parts: &[Fulfillment]) -> Vec<Due> {
+    let lines = || parts.iter().filter_map(|part| part.line(number));
+    let had = Sold {
+        units: lines().map(|line| line.handed).sum(),
+        amount: lines().map(PartLine::charge).fold(0, i64::saturating_add),
+    };
+    let mut returns: Vec<_> = known.returns.values().collect();
+    returns.sort_by_key(|returned| (returned.at_ms, returned.id));
+    let (mut back, mut out) = (0, Vec::new());
+    for returned in returns {
+        let Some(line) = returned.lines.iter().find(|line| line.line == number) else { continue };
+        let units = line.quantity.min(had.units - back).max(0);
+        let amount = had.amount_of(back + units) - had.amount_of(back);
+        back += units;
+        let id = redress_id(order.id, (Rule::GoodsBack, number), vec![returned.said().short()]);
+        let done = is_done(known, id);
+        out.push(Due { id, rule: Rule::GoodsBack, line: number, units, amount, bearer: String::new(), done });
     }
     out
 }

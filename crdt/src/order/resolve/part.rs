@@ -336,16 +336,13 @@ impl Fulfillment {
     /// A fact: it counts whatever was decided. What exceeds the fulfillment was handed over a second time.
     fn hand_over(&mut self, event: &Event<FulfillmentStep>) {
         let mut again = Vec::new();
-        let is_first = self.at[&Step::HandOver] == event.hlc;
         for line in &mut self.lines {
             if !event.says.is_about(line.offered.line) {
                 continue;
             }
-            // What was handed over counts, also when it had been cancelled.
-            let units = event.says.line(line.offered.line).map_or_else(
-                || if is_first { line.there() - line.handed } else { line.there() },
-                |said| said.quantity,
-            );
+            // What was handed over counts, also when it had been cancelled. Who knew of a cancel says how much of each line it was.
+            let all = line.picked.unwrap_or(line.offered.quantity);
+            let units = event.says.line(line.offered.line).map_or(all, |said| said.quantity);
             let most = line.picked.unwrap_or(line.offered.quantity).max(line.offered.quantity);
             let fits = units.min(most - line.handed).max(0);
             line.handed += fits;

@@ -4,6 +4,7 @@
 
 use crate::codec::{DecodeError, Rows, Sink, Source, col};
 use crate::ids::StoreId;
+use crate::limits::AMOUNT_MAX;
 
 /// The time limits. All lengths are milliseconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,12 +49,14 @@ pub struct OrderLimits {
     pub delivery_attempts: u8,
     /// How far weighed goods may differ from what was ordered, parts per million.
     pub weight_tolerance_ppm: u32,
+    /// The most that a store pays back in cash for a signed receipt of another store, minor units.
+    pub return_cash_max: i64,
 }
 
 impl Default for OrderLimits {
     /// Accepted within 15 minutes (warned at 10), ready within 2 hours or 24, last orders an hour before closing, held for 7 days (fresh 24
     /// hours, frozen 4) with reminders after 1, 3 and 6 days, 10 minutes to answer, couriers asked anew after 5 and 10 minutes, QR codes of
-    /// 30 minutes, 5 minutes to hand over, 5 messages at most one a day, 5 tries of a code, 2 deliveries, 10% of weight.
+    /// 30 minutes, 5 minutes to hand over, 5 messages at most one a day, 5 tries of a code, 2 deliveries, 10% of weight, 50.00 in cash for another store's receipt.
     fn default() -> Self {
         Self {
             store: None,
@@ -76,6 +79,7 @@ impl Default for OrderLimits {
             code_tries: 5,
             delivery_attempts: 2,
             weight_tolerance_ppm: 100_000,
+            return_cash_max: 5_000,
         }
     }
 }
@@ -111,6 +115,7 @@ impl OrderLimits {
             .into_iter()
             .for_each(|tries| sink.uint(col::A, u64::from(tries)));
         sink.uint(col::B, u64::from(self.weight_tolerance_ppm));
+        sink.int(col::AMOUNT, self.return_cash_max);
     }
 
     /// Reads what [`OrderLimits::encode`] wrote.
@@ -140,6 +145,7 @@ impl OrderLimits {
             code_tries: source.u8(col::A)?,
             delivery_attempts: source.u8(col::A)?,
             weight_tolerance_ppm: source.u32(col::B)?,
+            return_cash_max: source.int_within(col::AMOUNT, AMOUNT_MAX, "amount")?,
         };
         limits.validate().map_err(DecodeError::Value)?;
         Ok(limits)
@@ -165,6 +171,7 @@ impl OrderLimits {
             (self.code_tries > 0, "code_tries"),
             (self.delivery_attempts > 0, "delivery_attempts"),
             (self.weight_tolerance_ppm <= 1_000_000, "weight_tolerance_ppm"),
+            ((0..=AMOUNT_MAX).contains(&self.return_cash_max), "return_cash_max"),
         ];
         fields.into_iter().find(|(good, _)| !good).map_or(Ok(()), |(_, name)| Err(name))
     }

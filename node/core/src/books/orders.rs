@@ -9,6 +9,7 @@ use stockroom_crdt::codec::Rows;
 use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{Actor, NodeId, StoreId};
 use stockroom_crdt::order::OrderId;
+use stockroom_crdt::order::returns::Origin;
 use stockroom_crdt::order::resolve::{Event, Fulfillment, Known, resolve};
 use stockroom_crdt::stock::Position;
 
@@ -43,6 +44,10 @@ pub fn about(fact: &Fact) -> Option<OrderId> {
         Fact::Payment(payment) => Some(payment.order),
         Fact::Redress(redress) => Some(redress.order),
         Fact::PassShown(shown) => Some(shown.pass.order),
+        Fact::GoodsReturn(returned) => match returned.origin {
+            Origin::Order(order) => Some(order),
+            Origin::Nothing | Origin::Receipt(..) => None,
+        },
         _ => None,
     }
 }
@@ -57,6 +62,9 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, entry: &Entry) -> Res
     let key = [key.as_slice(), &entry.fact.kind().to_be_bytes()].concat();
     overlay.put(Table::OrderEvents, key, entry.to_bytes());
     overlay.put(Table::OrderStores, [id_bytes(order).as_slice(), &store.0.to_be_bytes()].concat(), Vec::new());
+    if let Some(time) = time_of(entry) {
+        overlay.put(Table::OrderTimes, work_key(store, time), Vec::new());
+    }
     let after = works(overlay, store, order)?;
     mark(overlay, store, (&before, &after));
     // Where the order itself is known, it is seen as a whole.
@@ -127,6 +135,21 @@ pub fn orders(
     Ok(out)
 }
 
+/// At most `limit` fulfillments that a store was offered between two moments, or at store 0 orders that were placed, the newest
+/// first, with that time in place of when they are due. What was written again may stand at several times.
+pub fn times(
+    snapshot: &(impl Snapshot + ?Sized),
+    store: StoreId,
+    (from_ms, to_ms): (u64, u64),
+    limit: usize,
+) -> Result<Vec<Work>, StoreError> {
+    let edge = |at_ms: u64| [store.0.to_be_bytes().as_slice(), &at_ms.to_be_bytes()].concat();
+    let (from, to) = (edge(from_ms), edge(to_ms.max(from_ms)));
+    let range = (std::ops::Bound::Included(from.as_slice()), std::ops::Bound::Excluded(to.as_slice()));
+    let rows = snapshot.scan(Table::OrderTimes, range, Direction::Backward, limit)?;
+    rows.iter().map(|(key, _)| work_of(key)).collect()
+}
+
 /// True when the order itself is known here, and not only what one store was offered of it.
 pub fn has_header(snapshot: &(impl Snapshot + ?Sized), order: OrderId) -> Result<bool, StoreError> {
     Ok(known(snapshot, order)?.order.is_some())
@@ -184,6 +207,13 @@ fn take(known: &mut Known, store: StoreId, at: Position, entry: Entry) {
             let part = known.parts.entry((step.generation, store)).or_default();
             part.steps.push(Event { store, at, hlc, says: step });
         }
+        Fact::GoodsReturn(returned) => {
+            // A return that was written again after a restore is the same one.
+            let held = known.returns.entry(returned.id).or_insert_with(|| returned.clone());
+            if (returned.at_ms, returned.said()) < (held.at_ms, held.said()) {
+                *held = returned;
+            }
+        }
         Fact::OrderStep(step) => known.sayings.push(Event { store, at, hlc, says: step }),
         Fact::Payment(payment) => match &mut known.payment {
             Some(held) => held.join(&payment),
@@ -220,6 +250,17 @@ fn works(snapshot: &(impl Snapshot + ?Sized), store: StoreId, order: OrderId) ->
 fn mark(overlay: &mut Overlay, store: StoreId, (before, after): (&BTreeSet<Work>, &BTreeSet<Work>)) {
     before.difference(after).for_each(|work| overlay.remove(Table::OpenOrders, work_key(store, *work)));
     after.difference(before).for_each(|work| overlay.put(Table::OpenOrders, work_key(store, *work), Vec::new()));
+}
+
+/// When a fulfillment was offered, or an order placed, if an entry says so.
+fn time_of(entry: &Entry) -> Option<Work> {
+    let offered = |order, generation| Work { due_ms: entry.hlc.ms(), order, generation };
+    match &entry.fact {
+        Fact::Offer(offer) => Some(offered(offer.order, offer.generation)),
+        Fact::PassShown(shown) => Some(offered(shown.pass.order, shown.pass.generation)),
+        Fact::Order(order) => Some(Work { due_ms: order.placed_ms, order: order.id, generation: 0 }),
+        _ => None,
+    }
 }
 
 fn id_bytes(order: OrderId) -> [u8; 12] {

@@ -28,7 +28,7 @@ use crate::books;
 use crate::books::{orders as book, rights};
 use crate::input::orders::{FulfilRequest, Proof};
 use crate::input::{Answer, Refusal};
-use crate::journal::Place;
+use crate::journal::{Place, entry_at};
 use crate::plant::{Plant, planted};
 use crate::replica::Replica;
 use crate::rights::home;
@@ -72,6 +72,18 @@ pub fn fulfil(replica: &mut Replica, request: FulfilRequest) -> Result<(Place, O
         }
         _ => write(replica, &held, request),
     }
+}
+
+/// The answer to an earlier try if that was a wrong code, with the tries that are left by now.
+pub fn wrong_code(replica: &Replica, place: Place) -> Result<Option<Answer>, Failed> {
+    let Some(Fact::FulfillmentStep(said)) = entry_at(&replica.overlay, place)?.map(|item| item.entry.fact) else {
+        return Ok(None);
+    };
+    let Some(own) = replica.own_store().filter(|_| said.step == Step::WrongCode) else { return Ok(None) };
+    let parts = book::known_at(&replica.overlay, own, said.order)?.fulfillments();
+    let tried = parts.iter().find(|part| part.generation == said.generation).map_or(0, |part| part.wrong_codes);
+    let tries = u32::from(replica.limits_for(own)?.code_tries);
+    Ok(Some(Answer::CodeWrong { left: tries.saturating_sub(tried) }))
 }
 
 /// Takes a signed pass that a customer shows, so that the store can work on what it has not heard of.
@@ -492,8 +504,10 @@ fn give(replica: &mut Replica, held: &Held, mut request: FulfilRequest) -> Resul
     if lines.is_empty() {
         return Err(Refusal::State("nothing of it is left to give".into()).into());
     }
-    let is_whole = held.part.lines.iter().filter(|line| line.open() > 0).all(|line| {
-        lines.iter().any(|given| given.line == line.offered.line && given.quantity == line.open())
+    // Nothing said of lines means all of each as picked: a cancel or an earlier handover has to be told from one that is not known.
+    let is_whole = held.part.lines.iter().all(|line| {
+        let all = line.picked.unwrap_or(line.offered.quantity);
+        all == 0 || lines.iter().any(|given| given.line == line.offered.line && given.quantity == all)
     });
     request.lines = if is_whole { Vec::new() } else { lines };
     if request.note.is_empty() {

@@ -362,6 +362,23 @@ pub fn redress(replica: &mut Replica, request: RedressRequest) -> Result<Place, 
     Ok(replica.write(&scope, vec![fact])?[0])
 }
 
+/// Opens the contact that was sealed to this node: as the order's home, or as the store that delivers it.
+pub fn contact(replica: &Replica, order: OrderId) -> Result<Answer, Failed> {
+    let known = book::known(&replica.overlay, order)?;
+    let of_home = known.order.as_ref().filter(|_| order.home == replica.actor().node).map(|order| &order.contact);
+    let own = replica.own_store();
+    let offers = known.parts.iter().filter(|((_, store), _)| own == Some(*store));
+    let of_store = offers.filter_map(|(_, part)| part.offer.as_ref()).map(|offer| &offer.contact);
+    let mut sealed = of_store.chain(of_home).filter(|sealed| !sealed.is_empty());
+    if known.order.is_none() && known.parts.is_empty() {
+        return Err(Refusal::Unknown { field: "order".into(), what: "order" }.into());
+    }
+    let (tenant, about) = (replica.me.tenant, contact_about(order));
+    let bytes = sealed.find_map(|sealed| sealed::open(&replica.me.seal_secret, (tenant, &about), sealed));
+    let none = || Refusal::State(format!("no contact of order {order} is known to this node"));
+    Ok(Answer::Contact { bytes: bytes.ok_or_else(none)? })
+}
+
 /// An order of this home, with what it adds up to.
 pub fn find(replica: &Replica, order: OrderId) -> Result<(Known, Outcome), Failed> {
     let known = book::known(&replica.overlay, order)?;

@@ -6,6 +6,7 @@ use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::StoreId;
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::intent::Saying;
+use stockroom_crdt::order::returns::ReturnId;
 use stockroom_crdt::stock::promise::PromiseId;
 
 use crate::books::{orders as book, rights};
@@ -43,6 +44,8 @@ pub enum Wait {
 pub struct OrderDesk {
     /// Orders to look at before the next commit.
     pub(crate) touched: BTreeSet<OrderId>,
+    /// Returns to look at before the next commit.
+    pub(crate) returns: BTreeSet<ReturnId>,
     /// When limits pass, on the monotonic clock.
     pub(crate) due: BTreeMap<Subject, u64>,
     /// Limits that have passed.
@@ -79,6 +82,15 @@ impl Replica {
                 self.order_desk.touched.extend(order);
             }
         }
+        // A promise may arrive after what was said of its order: what follows for it was not written yet.
+        if let Fact::Promise(promise) = &entry.fact {
+            self.order_desk.touched.extend(OrderId::parse(promise.reference.as_str()));
+        }
+        match &entry.fact {
+            Fact::GoodsReturn(returned) => self.order_desk.returns.insert(returned.id),
+            Fact::ReturnGrant(said) => self.order_desk.returns.insert(said.id),
+            _ => false,
+        };
         let Some(order) = book::about(&entry.fact) else { return Ok(()) };
         self.order_desk.touched.insert(order);
         if let Fact::OrderStep(step) = &entry.fact

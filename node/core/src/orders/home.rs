@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, StoreId};
 use stockroom_crdt::order::header::{Order, Preference};
-use stockroom_crdt::order::intent::{OrderStep, Saying};
+use stockroom_crdt::order::intent::{OrderStep, SILENT, Saying};
 use stockroom_crdt::order::resolve::{Event, Fulfillment, Known, Outcome, State, resolve};
 use stockroom_crdt::order::{LineUnits, OrderId};
 use stockroom_crdt::product::Channel;
@@ -199,7 +199,7 @@ fn silent(
         }
         replica.reached("a silent store was passed over");
         let (mut facts, _) = routing::offers(replica, (order, &needs), &plan, (next_generation(known), true))?;
-        facts.push(says(order.id, (part.generation, part.store), Saying::Withdraw, "silent"));
+        facts.push(says(order.id, (part.generation, part.store), Saying::Withdraw, SILENT));
         return Ok(facts);
     }
     Ok(Vec::new())

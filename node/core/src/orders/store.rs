@@ -6,7 +6,7 @@ use stockroom_crdt::ids::{Code, StoreId};
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::intent::{OrderStep, Saying};
 use stockroom_crdt::order::resolve::{Event, Fulfillment, Known, State};
-use stockroom_crdt::order::step::{FulfillmentStep, Step, StepLine};
+use stockroom_crdt::order::step::{FulfillmentStep, OVERSOLD, Step, StepLine};
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::promise::{PromiseStep, State as PromiseState, Step as PromiseStepKind};
 
@@ -72,7 +72,7 @@ fn of_part(replica: &Replica, known: &Known, part: &Fulfillment) -> Result<Vec<(
             missing.push(StepLine {
                 line: line.offered.line,
                 quantity: 0,
-                reason: word("sold or missing"),
+                reason: word(OVERSOLD),
                 substitute: None,
             });
         }

@@ -96,6 +96,8 @@ impl Replica {
             | Fact::Routing(_)
             | Fact::Service(_)
             | Fact::OrderLimits(_)
+            | Fact::GoodsReturn(_)
+            | Fact::ReturnGrant(_)
             | Fact::Opaque(_) => true,
         })
     }

@@ -166,6 +166,8 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::OrderEvents => "order_events",
         Table::OpenOrders => "open_orders",
         Table::OrderStores => "order_stores",
+        Table::OrderTimes => "order_times",
+        Table::Returns => "returns",
     })
 }
 

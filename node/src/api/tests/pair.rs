@@ -17,6 +17,7 @@ use stockroom_core::input::{
 };
 use stockroom_core::status::Status;
 use stockroom_core::storage::memory::MemoryStore;
+use stockroom_core::sync::parcel::seal_key;
 use stockroom_core::time::Now;
 use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::{Capability, Role, Signer};
@@ -286,8 +287,11 @@ fn node(core: &Core, role: &'static str, id: u32, store: u32) -> (Ends, Node) {
         seal_secret: [id as u8; 32],
         file: folder.path().join("deliveries.json"),
     };
-    let desk = Desk::open(CourierSettings::default(), setup, handle.clone());
-    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids: store != 0, webhooks, desk };
+    // Where the store is: it was enrolled without a place.
+    let places = BTreeMap::from([("1".to_owned(), [52_500_000, 13_400_000])]);
+    let desk = Desk::open(CourierSettings { places, ..CourierSettings::default() }, setup, handle.clone());
+    let test_aids = store != 0;
+    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids, webhooks, printer: None, desk };
     let (stop, stopping) = watch::channel(false);
     let parts = (handle.clone(), info.clone(), config.clone());
     let api = Api::new(handle, info, config, stopping);
@@ -327,7 +331,7 @@ fn enrol(hub: &mut Core) -> Vec<Capability> {
         valid_ms: 60_000,
     };
     let log_key = Signer::from_seed(&[2; 32]).public();
-    let request = EnrolRequest { token, log_key, seal_key: [2; 32] };
+    let request = EnrolRequest { token, log_key, seal_key: seal_key(&[2; 32]) };
     for (id, command) in [(1, Command::IssueToken(order)), (2, Command::Enrol(request))] {
         hub.handle(at(0), Input::Command(RequestId(id), Box::new(command))).unwrap();
     }
@@ -347,7 +351,7 @@ fn hub_capability(root: &Signer) -> Capability {
         role: Role::Hub,
         store: StoreId(0),
         log_key: Signer::from_seed(&[1; 32]).public(),
-        seal_key: [1; 32],
+        seal_key: seal_key(&[1; 32]),
         range_first: 2,
         range_last: 99,
         issued_ms: 0,

@@ -39,6 +39,8 @@ pub struct Attempt {
     /// Steps of the delivery that followed from this attempt's end were taken.
     end_taken: bool,
     late_told: bool,
+    /// Why we called it off. The service's echo of that only knows that we did.
+    called_off: Option<Reason>,
     /// Digests of what was heard, the oldest first.
     heard: Vec<u64>,
 }
@@ -78,6 +80,7 @@ impl Attempt {
             ending: Ending::Unconfirmed,
             end_taken: false,
             late_told: false,
+            called_off: None,
             heard: Vec::new(),
         }
     }
@@ -103,6 +106,21 @@ impl Attempt {
     /// What was heard, joined.
     pub fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// Where it stands; given up is expired, until somebody speaks of it after all.
+    pub fn state(&self) -> State {
+        if self.is_lost() { State::Expired } else { self.progress.state() }
+    }
+
+    /// Why it stands there.
+    pub fn reason(&self) -> Option<Reason> {
+        if self.is_lost() { Some(Reason::System) } else { self.progress.reason() }
+    }
+
+    /// It was given up because the service could not be asked.
+    pub(super) fn is_lost(&self) -> bool {
+        self.placing == Placing::Lost
     }
 
     /// Nothing comes of it any more, and the goods are at the store.
@@ -141,7 +159,9 @@ impl Attempt {
             }
             self.heard.push(digest);
         }
-        if !self.progress.join(report) {
+        let ours = report.state == State::Cancelled && report.by == Some(Party::Merchant);
+        let reason = self.called_off.filter(|_| ours).or(report.reason);
+        if !self.progress.join(&Report { reason, ..report.clone() }) {
             return if repeated { Heard::Repeated } else { Heard::Backwards };
         }
         if self.has_ended() {
@@ -247,7 +267,7 @@ impl Attempt {
             }
             Err(error) if error.is_retryable() => {
                 self.placing = Placing::Lost;
-                vec![Report::new(State::Expired, now_ms).because(Reason::System, Party::Service)]
+                Vec::new()
             }
             Err(error) => {
                 let reason = error.reason();
@@ -296,7 +316,7 @@ impl Attempt {
         self.next_cancel_ms = now_ms + backoff_ms(self.cancel_tries);
         match answer {
             Ok(Cancellation::Accepted(fee)) => {
-                self.ending = Ending::Confirmed;
+                (self.ending, self.called_off) = (Ending::Confirmed, Some(reason));
                 vec![called_off(reason, fee, now_ms)]
             }
             // It never arrived, or they forgot it: either way nobody comes.

@@ -142,7 +142,7 @@ impl Batch {
 
     /// Who gets what so that an order is placed: the order itself, then whoever gave up something for the one before, and so on. The last
     /// takes what is free, or nothing.
-    fn cheapest_path(&mut self, order: usize) -> Vec<(usize, Option<usize>)> {
+    fn cheapest_path(&mut self, order: usize) -> Path {
         let count = self.placed.len();
         let spread = (0..count).map(|it| self.regret(it)).max().unwrap_or(0).max(0);
         let mut paths = Paths { cost: vec![i128::MAX; count], by: vec![None; count] };
@@ -175,7 +175,7 @@ impl Batch {
         at: usize,
         path: &[(usize, Option<usize>)],
         cost: i128,
-        (best, spread): (&mut (i128, Vec<(usize, Option<usize>)>), i128),
+        (best, spread): (&mut (i128, Path), i128),
     ) -> Vec<(usize, usize, i128)> {
         let mut better = |worth: i128, choice: Option<usize>| {
             if worth < best.0 {
@@ -230,7 +230,7 @@ impl Batch {
             self.release(*order);
         }
         for ((order, _), had) in path.iter().zip(had) {
-            had.into_iter().for_each(|choice| self.take(*order, *choice));
+            had.iter().for_each(|choice| self.take(*order, *choice));
         }
     }
 
@@ -260,7 +260,7 @@ impl Batch {
             .iter()
             .zip(&left)
             .enumerate()
-            .map(|(candidate, (it, stock))| Candidate { parts_left: remains((candidate, it)), stock, ..**&it })
+            .map(|(candidate, (it, stock))| Candidate { parts_left: remains((candidate, it)), stock, ..*it })
             .collect();
         let routed = route(order, &rest, terms);
         let found = routed.found.as_ref().map(|found| (worth(found.rank), found.set.clone()));
@@ -284,6 +284,9 @@ impl Resources {
     }
 }
 
+/// Orders in the order in which each gives way to the one before, with the choice that each then has.
+type Path = Vec<(usize, Option<usize>)>;
+
 /// The cheapest path known to each order that may have to give way: from whom, who then takes what.
 struct Paths {
     cost: Vec<i128>,
@@ -291,7 +294,7 @@ struct Paths {
 }
 
 impl Paths {
-    fn to(&self, end: usize) -> Vec<(usize, Option<usize>)> {
+    fn to(&self, end: usize) -> Path {
         let mut path = vec![(end, None)];
         let mut at = end;
         while let Some((from, choice)) = self.by[at].filter(|_| path.len() <= self.by.len()) {
