@@ -248,16 +248,16 @@ impl Node<'_> {
         });
         let devices = DeviceStore::open(self.dir.devices());
         let test_aids = self.config.api.test_aids;
+        let (listen, printer) = (self.config.api.listen, self.open_printer());
         let config = ApiConfig {
-            listen: self.config.api.listen,
+            listen,
             lan,
             devices,
             test_aids,
             webhooks: webhooks.clone(),
-            printer: self.open_printer(),
+            printer: printer.clone(),
             desk: desk.clone(),
         };
-        let printer = config.printer.clone();
         let listeners = Listeners::bind(&config)?;
         let address = listeners.loopback().map_err(|e| RunError::System("no address", e))?;
         self.dir.write_running(&Running { pid: std::process::id(), api: Some(address.to_string()) })?;

@@ -81,9 +81,9 @@ pub struct PartParams {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ReaderParams {
-    /// By whom.
+    /// By whom; needed.
     #[param(value_type = String)]
-    staff: Text<Code>,
+    staff: Option<Text<Code>>,
     /// What for.
     #[param(value_type = Option<String>)]
     reason: Option<Text<Code>>,
@@ -154,14 +154,13 @@ pub async fn show_contact(
     Segment(order): Segment<OrderId>,
     Params(params): Params<ReaderParams>,
 ) -> Answered<Json<Contact>> {
-    if params.staff.0.is_empty() {
-        return Err(Problem::invalid("staff", "is needed: who reads it"));
-    }
+    let staff = params.staff.map(|staff| staff.0).filter(|staff| !staff.is_empty());
+    let staff = staff.ok_or_else(|| Problem::invalid("staff", "is needed: who reads it"))?;
     let answer = api.ask(Command::ReadContact(order)).await.map_err(|problem| about_order(&api, order, problem))?;
     let Answer::Contact { bytes } = answer else { return unexpected(&answer) };
     let reason = params.reason.map_or(String::new(), |reason| reason.0.to_string());
-    let data = json!({ "order": order.to_string(), "staff": params.staff.0.as_str(), "reason": reason });
-    tracing::info!(%order, staff = params.staff.0.as_str(), "contact read");
+    let data = json!({ "order": order.to_string(), "staff": staff.as_str(), "reason": reason });
+    tracing::info!(%order, staff = staff.as_str(), "contact read");
     api.tell(ApiEvent { kind: "order.contact-read", subject: Some(format!("order/{order}")), data });
     let contact = serde_json::from_slice(&bytes);
     contact.map(Json).map_err(|_| Problem::new(Kind::Storage, "the contact was sealed in a form that is not known here"))

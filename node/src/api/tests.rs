@@ -5,6 +5,8 @@ mod figures;
 mod goods;
 mod hooks;
 mod listeners;
+mod orders;
+mod orders_refused;
 mod pair;
 mod problems;
 mod reservations;

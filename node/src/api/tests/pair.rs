@@ -46,6 +46,8 @@ pub struct Pair {
     pub store: Node,
     /// Room on both disks.
     pub disk: mpsc::Sender<DiskSpace>,
+    /// The link between them is cut, or let back, before the next request is answered.
+    pub cut: mpsc::Sender<bool>,
 }
 
 /// One node's API.
@@ -138,10 +140,11 @@ pub fn start() -> Pair {
     let store_chain = enrol(&mut hub);
     let store = open(&root, store_chain, 2);
     let (disk, disks) = mpsc::channel(4);
+    let (cut, cuts) = mpsc::channel(4);
     let (hub_asks, hub_node) = node(&hub, "hub", 1, 0);
     let (store_asks, store_node) = node(&store, "store", 2, 1);
-    tokio::spawn(work([Side::new(hub, hub_asks), Side::new(store, store_asks)], disks));
-    Pair { hub: hub_node, store: store_node, disk }
+    tokio::spawn(work([Side::new(hub, hub_asks), Side::new(store, store_asks)], (disks, cuts)));
+    Pair { hub: hub_node, store: store_node, disk, cut }
 }
 
 struct Ends {
@@ -195,16 +198,12 @@ impl Side {
     }
 }
 
-async fn work(mut sides: [Side; 2], mut disks: mpsc::Receiver<DiskSpace>) {
-    let peers = [
-        Peer { node: NodeId(2), role: Role::Store, store: StoreId(1), address: None },
-        Peer { node: NodeId(1), role: Role::Hub, store: StoreId(0), address: None },
-    ];
+async fn work(
+    mut sides: [Side; 2],
+    (mut disks, mut cuts): (mpsc::Receiver<DiskSpace>, mpsc::Receiver<bool>),
+) {
     let mut mono_ms = 0;
-    for (side, peer) in sides.iter_mut().zip(peers) {
-        side.core.handle(at(mono_ms), Input::LinkUp(LINK, peer)).unwrap();
-        side.core.handle(at(mono_ms), Input::Writable(LINK, 64 << 20)).unwrap();
-    }
+    link(&mut sides, mono_ms, true);
     loop {
         settle(&mut sides, &mut mono_ms);
         let [hub, store] = &mut sides;
@@ -214,9 +213,26 @@ async fn work(mut sides: [Side; 2], mut disks: mpsc::Receiver<DiskSpace>) {
                 hub.core.handle(at(mono_ms), Input::Disk(space)).unwrap();
                 store.core.handle(at(mono_ms), Input::Disk(space)).unwrap();
             }
+            Some(is_cut) = cuts.recv() => link(&mut sides, mono_ms, !is_cut),
             Some(ask) = hub.ends.asks.recv() => hub.ask(ask, at(mono_ms)),
             Some(ask) = store.ends.asks.recv() => store.ask(ask, at(mono_ms)),
             else => return,
+        }
+    }
+}
+
+/// Connects both, or cuts them.
+fn link(sides: &mut [Side; 2], mono_ms: u64, is_up: bool) {
+    let peers = [
+        Peer { node: NodeId(2), role: Role::Store, store: StoreId(1), address: None },
+        Peer { node: NodeId(1), role: Role::Hub, store: StoreId(0), address: None },
+    ];
+    for (side, peer) in sides.iter_mut().zip(peers) {
+        if is_up {
+            side.core.handle(at(mono_ms), Input::LinkUp(LINK, peer)).unwrap();
+            side.core.handle(at(mono_ms), Input::Writable(LINK, 64 << 20)).unwrap();
+        } else {
+            side.core.handle(at(mono_ms), Input::LinkDown(LINK)).unwrap();
         }
     }
 }
@@ -287,11 +303,17 @@ fn node(core: &Core, role: &'static str, id: u32, store: u32) -> (Ends, Node) {
         seal_secret: [id as u8; 32],
         file: folder.path().join("deliveries.json"),
     };
+<<<<<<< HEAD
     // Where the store is: it was enrolled without a place.
     let places = BTreeMap::from([("1".to_owned(), [52_500_000, 13_400_000])]);
     let desk = Desk::open(CourierSettings { places, ..CourierSettings::default() }, setup, handle.clone());
     let test_aids = store != 0;
     let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids, webhooks, printer: None, desk };
+=======
+    let desk = Desk::open(CourierSettings::default(), setup, handle.clone());
+    let (test_aids, printer) = (store != 0, None);
+    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids, webhooks, printer, desk };
+>>>>>>> orders
     let (stop, stopping) = watch::channel(false);
     let parts = (handle.clone(), info.clone(), config.clone());
     let api = Api::new(handle, info, config, stopping);
