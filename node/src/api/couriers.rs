@@ -327,10 +327,8 @@ impl DeliveryAnswer {
             attempts: held.into_iter().flat_map(Delivery::attempts).map(AttemptAnswer::of).collect(),
             alarms: file.alarms.into_iter().map(|alarm| alarm.what).collect(),
             waiting: file.waiting.into_iter().map(|said| said.step).collect(),
-            position: position.map(|shown| PlaceAnswer {
-                place: Degrees::of(shown.track.last.point),
-                age_s: shown.age_ms / 1000,
-            }),
+            position: position
+                .map(|shown| PlaceAnswer { place: Degrees::of(shown.track.last.point), age_s: shown.age_ms / 1000 }),
             way: file.way.map(|way| WayAnswer {
                 seconds: way.last_ms.saturating_sub(way.first_ms) / 1000,
                 metres: way.way_m,

@@ -303,10 +303,9 @@ impl ActBody {
         }
         let id = ExternalId::parse(&self.id).ok_or_else(|| Problem::invalid("id", "is no delivery"))?;
         let deed = match self.act.as_str() {
-            "delivered" => Deed::Delivered {
-                proof: proof(self.code, self.photo, self.signature)?,
-                age_checked: self.age_checked,
-            },
+            "delivered" => {
+                Deed::Delivered { proof: proof(self.code, self.photo, self.signature)?, age_checked: self.age_checked }
+            }
             "failed" => Deed::Failed(self.reason.as_deref().and_then(rider_reason).ok_or_else(|| {
                 let words: Vec<_> = RIDER_REASONS.iter().map(|reason| reason_word(*reason)).collect();
                 Problem::invalid("reason", format_args!("is none of {}", words.join(", ")))
@@ -324,7 +323,9 @@ fn proof(code: Option<String>, photo: Option<String>, signature: Option<String>)
         if fits { Ok(name) } else { Err(Problem::invalid(field, "is a name of 1 to 20 letters, digits, - and _")) }
     };
     match (code, photo, signature) {
-        (Some(code), None, None) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Proof::Code(code)),
+        (Some(code), None, None) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok(Proof::Code(code))
+        }
         (Some(_), None, None) => Err(Problem::invalid("code", "has six digits")),
         (None, Some(photo), None) => Ok(Proof::Photo(named("photo", photo)?)),
         (None, None, Some(signature)) => Ok(Proof::Signature(named("signature", signature)?)),

@@ -80,7 +80,10 @@ fn when_nobody_accepts_the_chain_s_own_rider_goes_and_the_code_is_the_proof() {
     shop.pass(24, true);
     let shown = &shop.shown(order)[0];
     let attempts = shown.delivery.as_ref().unwrap().attempts();
-    assert_eq!(attempts.iter().map(|attempt| attempt.provider()).collect::<Vec<_>>(), ["fengniao", "fengniao", "riders"]);
+    assert_eq!(
+        attempts.iter().map(|attempt| attempt.provider()).collect::<Vec<_>>(),
+        ["fengniao", "fengniao", "riders"]
+    );
     let id = shown.id.external(3);
     shop.store_says(order, Step::Dispatch);
     let wrong = if code == "000000" { "000001" } else { "000000" };
@@ -127,7 +130,10 @@ fn acts_of_a_phone_without_a_signal_come_late_in_any_order_and_are_believed() {
         shop.at(HUB, async |desk, now_ms| desk.act("ann", &act, now_ms).await).unwrap();
     }
     shop.pass(1, true);
-    assert_eq!((shop.outcome(order).state, shop.note(order, Step::Deliver)), (OrderState::Completed, "photo p-17".into()));
+    assert_eq!(
+        (shop.outcome(order).state, shop.note(order, Step::Deliver)),
+        (OrderState::Completed, "photo p-17".into())
+    );
     assert_eq!(shop.count(order, Step::Deliver), 1);
 }
 
@@ -147,7 +153,11 @@ fn goods_that_a_courier_took_and_nobody_heard_of_again_are_lost_and_paid_back() 
     shop.pass(1, true);
     let outcome = shop.outcome(order);
     assert_eq!((outcome.state, shop.count(order, Step::Lose)), (OrderState::Failed, 1), "{outcome:?}");
-    assert_eq!(outcome.due.iter().filter(|due| due.rule.is_refund()).map(|due| due.amount).sum::<i64>(), 200, "{outcome:?}");
+    assert_eq!(
+        outcome.due.iter().filter(|due| due.rule.is_refund()).map(|due| due.amount).sum::<i64>(),
+        200,
+        "{outcome:?}"
+    );
     assert_eq!(shop.on_hand(STORE, "A"), 8, "they are gone");
 }
 
@@ -159,7 +169,10 @@ fn a_customer_who_does_not_open_sends_the_goods_back_into_the_book() {
     shop.store_says(order, Step::Dispatch);
     assert_eq!(shop.on_hand(STORE, "A"), 8);
     shop.pass(10, true);
-    assert_eq!((shop.state(STORE, order), shop.note(order, Step::FailDelivery)), (State::Returning, "customer-unreachable".into()));
+    assert_eq!(
+        (shop.state(STORE, order), shop.note(order, Step::FailDelivery)),
+        (State::Returning, "customer-unreachable".into())
+    );
     let name = shop.shown(order)[0].name;
     let at_hub = shop.at(HUB, async |desk, now_ms| desk.confirm_returned(name, "joe", now_ms).await);
     assert!(matches!(at_hub, Err(DeskError::NotHere(_))), "{at_hub:?}");
@@ -182,7 +195,10 @@ fn an_order_that_is_cancelled_calls_its_courier_off() {
     shop.world.say_order(HUB, 1, (order, Saying::AskCancel, "changed her mind")).unwrap();
     shop.pass(4, true);
     let outcome = shop.outcome(order);
-    assert_eq!((outcome.state, outcome.due.iter().map(|due| due.rule).collect::<Vec<_>>()), (OrderState::Cancelled, vec![Rule::Cancelled]));
+    assert_eq!(
+        (outcome.state, outcome.due.iter().map(|due| due.rule).collect::<Vec<_>>()),
+        (OrderState::Cancelled, vec![Rule::Cancelled])
+    );
     let shown = &shop.shown(order)[0];
     let asked = shop.server.order(&shown.id.external(1).to_string()).unwrap();
     assert_eq!((asked.status, shown.file.closed_ms.is_some()), (4, true));

@@ -113,7 +113,7 @@ impl Shop {
             contact: contact.to_string().into_bytes(),
             currency: Currency::parse("CNY"),
             due_ms: Some(self.now_ms() + 45 * MINUTE),
-            ..delivery(&self.orders.to_string(), &[("A", 2)])
+            ..delivery(&format!("{}-{}", self.seed, self.orders), &[("A", 2)])
         };
         self.world.place(HUB, request).expect("the order is placed")
     }

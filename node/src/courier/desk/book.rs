@@ -128,7 +128,11 @@ impl Book {
 
     /// Deliveries with steps that are not in the log yet.
     pub fn waiting(&self) -> Vec<DeliveryId> {
-        self.files.iter().filter(|(_, file)| !file.waiting.is_empty() || file.left_unsaid).map(|(id, _)| id.clone()).collect()
+        self.files
+            .iter()
+            .filter(|(_, file)| !file.waiting.is_empty() || file.left_unsaid)
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// Gives a rider a new token in place of the one before, if any.
