@@ -21,6 +21,7 @@
 //! | [`fulfillments`] | what a store has to do for orders: queue, picking, handing over |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
 //! | [`figures`] | how well orders are served |
+//! | [`couriers`], [`riders`] | who brings orders to customers |
 //! | [`near`] | where stores are |
 //! | [`nodes`], [`status`], [`backup`], [`events`], [`exports`], [`metrics`], [`webhooks`] | running a node |
 //! | [`openapi`] | the description of all this, made from the code |
@@ -65,6 +66,9 @@ pub mod tasks;
 
 pub mod fulfillments;
 pub mod orders;
+
+pub mod couriers;
+pub mod riders;
 
 pub mod decrees;
 pub mod policies;
@@ -265,6 +269,17 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(orders::rules::list_routing, orders::rules::set_routing))
         .routes(routes!(orders::rules::list_limits, orders::rules::set_limits))
         .routes(routes!(orders::rules::list_service, orders::rules::set_service))
+        .routes(routes!(couriers::take_callback))
+        .routes(routes!(couriers::list_deliveries))
+        .routes(routes!(couriers::show_delivery))
+        .routes(routes!(couriers::decide_delivery))
+        .routes(routes!(couriers::locate_delivery))
+        .routes(routes!(riders::list_riders, riders::enter_rider))
+        .routes(routes!(riders::allow_rider, riders::forbid_rider))
+        .routes(routes!(riders::show_sheet, riders::print_sheet))
+        .routes(routes!(riders::show_page))
+        .routes(routes!(riders::take_act))
+        .routes(routes!(riders::locate_rider))
         .routes(routes!(fulfillments::list_fulfillments))
         .routes(routes!(fulfillments::show_fulfillment))
         .routes(routes!(fulfillments::show_contact))

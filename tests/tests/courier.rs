@@ -3,10 +3,12 @@
 #[cfg(test)]
 mod courier {
     mod hub;
+    mod shop;
 
     mod any_order;
     mod callbacks;
     mod chain;
+    mod desk;
     mod place;
     mod riders;
     mod service;

@@ -75,7 +75,7 @@ const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
     ("getrandom", &["node/src/", "transport/"]),
     ("proptest", &["tests/"]),
     ("plotters", &["sim/src/report/picture.rs"]),
-    ("maud", &["sim/src/report", "node/src/paper"]),
+    ("maud", &["sim/src/report", "node/src/api/riders", "node/src/paper"]),
     ("escpos", &["node/src/paper"]),
     ("encoding_rs", &["node/src/paper"]),
     ("fast_qr", &["node/src/paper"]),

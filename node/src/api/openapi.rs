@@ -47,6 +47,7 @@ pub struct Index {
         (name = "stock", description = "Stock on hand, and why; lots, and what expires"),
         (name = "reservations", description = "Goods kept for customers: promised once, from rights that a node holds"),
         (name = "orders", description = "What customers order: placed at a hub, promised from rights that it holds, and how well they are served"),
+        (name = "deliveries", description = "Who brings orders to customers: courier services and own riders"),
         (name = "fulfillments", description = "What a store has to do for orders: accept, pick, pack, hand over, deliver"),
         (name = "order rules", description = "How orders are routed, how long things may take, when stores are open"),
         (name = "stores", description = "Other stores, with the age of what is known of them"),

@@ -187,9 +187,9 @@ impl Desk {
             let saving = inner.dispatcher.save().map(|dispatcher| Saving { dispatcher, book: &inner.book });
             saving.and_then(|saving| serde_json::to_vec(&saving))
         };
-        let written = bytes.map_err(std::io::Error::other).and_then(|bytes| {
-            crate::files::write_whole(&self.shared.setup.file, &bytes)
-        });
+        let written = bytes
+            .map_err(std::io::Error::other)
+            .and_then(|bytes| crate::files::write_whole(&self.shared.setup.file, &bytes));
         if let Err(error) = written {
             // What is not written is asked for again after a restart, and written to the log under the same keys.
             tracing::warn!(%error, "deliveries could not be written down");
@@ -208,7 +208,8 @@ impl Desk {
     fn hear(&self, inner: &mut Inner, events: &[CourierEvent], proof: Option<&str>, now_ms: u64) {
         for event in events {
             inner.changed = true;
-            let attempt = inner.dispatcher.delivery(&event.delivery).and_then(|delivery| delivery.attempt(event.attempt));
+            let attempt =
+                inner.dispatcher.delivery(&event.delivery).and_then(|delivery| delivery.attempt(event.attempt));
             let out = attempt.is_some_and(|attempt| attempt.progress().goods_are_out());
             if let (Some(position), true) = (event.position, out) {
                 lock(&self.shared.positions).put(&event.delivery, position, now_ms);
@@ -223,17 +224,23 @@ impl Desk {
             }
             file.left_unsaid |= out && file.closed_ms.is_none();
             let alarm = match (event.state, event.reason) {
-                (State::Expired | State::Cancelled | State::Failed, _) if out => Some("the goods are out and nobody brings them"),
+                (State::Expired | State::Cancelled | State::Failed, _) if out => {
+                    Some("the goods are out and nobody brings them")
+                }
                 (_, Some(Reason::CourierLate)) if out => Some("the goods are late"),
                 _ => None,
             };
             if let Some(what) = alarm {
                 self.alarm(inner, &event.delivery, what, now_ms);
             }
-            self.tell("delivery.changed", &event.delivery, json!({
-                "delivery": event.delivery.as_str(), "attempt": event.attempt, "courier": event.provider,
-                "state": event.state, "reason": event.reason, "at_ms": event.at_ms,
-            }));
+            self.tell(
+                "delivery.changed",
+                &event.delivery,
+                json!({
+                    "delivery": event.delivery.as_str(), "attempt": event.attempt, "courier": event.provider,
+                    "state": event.state, "reason": event.reason, "at_ms": event.at_ms,
+                }),
+            );
         }
     }
 

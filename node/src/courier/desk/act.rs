@@ -2,8 +2,8 @@
 
 use stockroom_crdt::order::offer::code_hash;
 
-use super::write::WriteError;
 use super::Desk;
+use super::write::WriteError;
 use crate::courier::CallbackError;
 use crate::courier::desk::name::PartName;
 use crate::courier::dispatcher::DispatchError;
@@ -100,7 +100,12 @@ impl Desk {
     }
 
     /// Takes a callback of a courier service, as the bytes came. Comes back when what it says is durable.
-    pub async fn callback(&self, name: &str, raw: &[u8], now_ms: u64) -> Result<Result<usize, WriteError>, CallbackError> {
+    pub async fn callback(
+        &self,
+        name: &str,
+        raw: &[u8],
+        now_ms: u64,
+    ) -> Result<Result<usize, WriteError>, CallbackError> {
         let events = {
             let mut inner = self.inner();
             inner.changed = true;
@@ -149,7 +154,8 @@ impl Desk {
             Deed::Failed(reason) => (State::Failed, Some(*reason), None),
             Deed::Returning => {
                 let held = inner.dispatcher.delivery(&id.delivery);
-                let before = held.and_then(|held| held.attempt(id.attempt)).and_then(|attempt| attempt.progress().reason());
+                let before =
+                    held.and_then(|held| held.attempt(id.attempt)).and_then(|attempt| attempt.progress().reason());
                 (State::Returning, before, None)
             }
             Deed::Delivered { proof, age_checked } => {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use stockroom_crdt::ids::hex;
+use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::step::Step;
 
 use crate::courier::desk::name::PartName;
@@ -101,8 +102,23 @@ impl Book {
 
     /// The newest delivery of a fulfillment.
     pub fn current(&self, name: PartName) -> Option<DeliveryId> {
-        let of_name = self.ids().filter_map(PartName::of).filter(|(of, _)| *of == name);
-        of_name.map(|(_, round)| round).max().map(|round| name.delivery(round))
+        let rounds = self.of(name).filter_map(|id| PartName::of(id)).map(|(_, round)| round);
+        rounds.max().map(|round| name.delivery(round))
+    }
+
+    /// All deliveries of a fulfillment.
+    pub fn of(&self, name: PartName) -> impl Iterator<Item = &DeliveryId> {
+        self.beginning(format!("{}.{}.{}.", name.order, name.generation, name.store.0))
+    }
+
+    /// All deliveries of an order.
+    pub fn of_order(&self, order: OrderId) -> impl Iterator<Item = &DeliveryId> {
+        self.beginning(format!("{order}."))
+    }
+
+    fn beginning(&self, prefix: String) -> impl Iterator<Item = &DeliveryId> {
+        let from = DeliveryId::parse(&prefix).expect("a shortened name is shorter");
+        self.files.range(from..).map(|(id, _)| id).take_while(move |id| id.as_str().starts_with(&prefix))
     }
 
     /// All deliveries, by id.
@@ -112,7 +128,11 @@ impl Book {
 
     /// Deliveries with steps that are not in the log yet.
     pub fn waiting(&self) -> Vec<DeliveryId> {
-        self.files.iter().filter(|(_, file)| !file.waiting.is_empty() || file.left_unsaid).map(|(id, _)| id.clone()).collect()
+        self.files
+            .iter()
+            .filter(|(_, file)| !file.waiting.is_empty() || file.left_unsaid)
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// Gives a rider a new token in place of the one before, if any.
@@ -195,7 +215,6 @@ fn hash(token: &str) -> String {
 mod tests {
     use super::*;
     use stockroom_crdt::ids::StoreId;
-    use stockroom_crdt::order::OrderId;
 
     #[test]
     fn a_delivery_that_is_begun_again_has_another_name() {

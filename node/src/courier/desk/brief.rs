@@ -152,7 +152,8 @@ impl Reader<'_> {
     pub fn contact(&self, name: PartName) -> Option<Contact> {
         let known = self.view.order(name.order).ok()?;
         let offer = known.parts.get(&(name.generation, name.store)).and_then(|part| part.offer.as_ref());
-        let sealed = known.order.as_ref().map(|order| &order.contact).into_iter().chain(offer.map(|offer| &offer.contact));
+        let sealed =
+            known.order.as_ref().map(|order| &order.contact).into_iter().chain(offer.map(|offer| &offer.contact));
         let about = contact_about(name.order);
         let open = |bytes: &Vec<u8>| sealed::open(self.seal_secret, (self.tenant, &about), bytes);
         let plain = sealed.filter(|bytes| !bytes.is_empty()).find_map(open)?;

@@ -219,8 +219,7 @@ impl Desk {
     }
 
     fn consider_closed(&self, inner: &mut Inner, name: PartName, state: PartState, now_ms: u64) {
-        let of_name = inner.book.ids().filter(|id| PartName::of(id).is_some_and(|(of, _)| of == name));
-        for id in of_name.cloned().collect::<Vec<_>>() {
+        for id in inner.book.of(name).cloned().collect::<Vec<_>>() {
             if inner.book.file(&id).is_none_or(|file| file.closed_ms.is_some()) {
                 continue;
             }

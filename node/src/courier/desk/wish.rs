@@ -103,11 +103,12 @@ impl Desk {
         let reader = self.reader(&*snapshot);
         let inner = self.inner();
         let mut shown = Vec::new();
-        for id in inner.book.ids() {
+        let ids: Vec<_> = match order {
+            Some(order) => inner.book.of_order(order).collect(),
+            None => inner.book.ids().collect(),
+        };
+        for id in ids {
             let Some((name, _)) = PartName::of(id) else { continue };
-            if order.is_some_and(|order| order != name.order) {
-                continue;
-            }
             let Some(file) = inner.book.file(id).cloned() else { continue };
             shown.push(Shown {
                 id: id.clone(),
@@ -190,7 +191,12 @@ impl Desk {
             let events = match own.map(Attempt::number) {
                 Some(number) => {
                     let external = id.external(number);
-                    let known = self.shared.riders.riders().into_iter().any(|known| known.id == rider && known.store == name.store);
+                    let known = self
+                        .shared
+                        .riders
+                        .riders()
+                        .into_iter()
+                        .any(|known| known.id == rider && known.store == name.store);
                     if !known {
                         return Err(RiderError::Nobody(rider.to_owned()).into());
                     }
@@ -198,10 +204,10 @@ impl Desk {
                     inner.dispatcher.on_report(RIDERS, &external, report, now_ms)?
                 }
                 None => inner.dispatcher.take_over(&id, RIDERS, now_ms, |job, external| {
-                    self.shared.riders.place(job, external, rider, now_ms).map_err(|error| CourierError::Setup {
-                        service: RIDERS.into(),
-                        what: error.to_string(),
-                    })
+                    self.shared
+                        .riders
+                        .place(job, external, rider, now_ms)
+                        .map_err(|error| CourierError::Setup { service: RIDERS.into(), what: error.to_string() })
                 })?,
             };
             self.hear(inner, &events, None, now_ms);
@@ -307,18 +313,21 @@ impl Desk {
             }
             let at = arrives(&id);
             let job = delivery.job();
-            carried.push((at.unwrap_or(usize::MAX), Carried {
-                arrive_ms: at.map(|at| sheet.stops[at].arrive_ms),
-                name,
-                state,
-                has_left: matches!(part, Some(PartState::Out | PartState::Returning)),
-                due_ms: job.due_ms,
-                bags: job.bags,
-                bag_code: job.bag_code.clone(),
-                age_min: job.age_min,
-                contact: reader.contact(name),
-                id,
-            }));
+            carried.push((
+                at.unwrap_or(usize::MAX),
+                Carried {
+                    arrive_ms: at.map(|at| sheet.stops[at].arrive_ms),
+                    name,
+                    state,
+                    has_left: matches!(part, Some(PartState::Out | PartState::Returning)),
+                    due_ms: job.due_ms,
+                    bags: job.bags,
+                    bag_code: job.bag_code.clone(),
+                    age_min: job.age_min,
+                    contact: reader.contact(name),
+                    id,
+                },
+            ));
         }
         carried.sort_by_key(|(at, stop)| (*at, stop.due_ms));
         Ok(carried.into_iter().map(|(_, stop)| stop).collect())
