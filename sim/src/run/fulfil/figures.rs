@@ -63,7 +63,7 @@ impl Play<'_> {
             sum.clairvoyant += kept.len() as u64;
             sum.both += kept.iter().filter(|at| on_time.contains(&works[**at].0)).count() as u64;
         }
-        sum.ratio_ppm = if sum.clairvoyant == 0 { 1_000_000 } else { sum.both * 1_000_000 / sum.clairvoyant };
+        sum.ratio_ppm = (sum.both * 1_000_000).checked_div(sum.clairvoyant).unwrap_or(1_000_000);
         sum.paid_back = self.fulfil.paid.values().sum();
         Some(sum)
     }
