@@ -16,9 +16,8 @@ use stockroom_crdt::limits::RUN_ENTRIES_MAX;
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::resolve::{Known, OrderState, resolve};
-use stockroom_crdt::order::step::Step;
 use stockroom_crdt::stock::policy::{Allocation, PolicyRule, Target};
-use stockroom_sim::counter::{pickup, step};
+use stockroom_sim::counter::pickup;
 use stockroom_sim::world::World;
 
 use super::{Benchmark, Effort, Report, fastest, time};
