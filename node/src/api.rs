@@ -140,7 +140,18 @@ impl Api {
         let (told, _) = broadcast::channel(limits::TOLD_MAX);
         config.webhooks.announce_to(told.clone());
         config.desk.announce_to(told.clone());
-        Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, told, scans: Default::default(), stopping })
+        Arc::new(Self {
+            handle,
+            info,
+            config,
+            metrics,
+            openapi,
+            requests,
+            streams,
+            told,
+            scans: Default::default(),
+            stopping,
+        })
     }
 
     /// Reads a few rows of the last commit.

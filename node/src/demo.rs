@@ -17,8 +17,8 @@ pub mod sample;
 pub mod chain;
 pub mod process;
 
-pub mod script;
 pub mod orders;
+pub mod script;
 pub mod shoppers;
 pub mod till;
 
@@ -185,7 +185,8 @@ impl Demo {
         let asked = Asked::default();
         let interrupt = &self.interrupt;
         let orders = Orders::default();
-        let mut day = Day { chain, tills: &tills, board: &board, view, clock: &clock, interrupt, sample, asked, orders };
+        let mut day =
+            Day { chain, tills: &tills, board: &board, view, clock: &clock, interrupt, sample, asked, orders };
         let events = day.play()?;
         let (asked, ordered) = (day.asked, day.orders);
         let (last, replay, mut acks) = (Instant::now(), opened.elapsed(), tills.acks());

@@ -1,6 +1,8 @@
 //! What people do with orders, in short words: for tests and scenarios.
 
-use stockroom_core::input::orders::{FulfilRequest, PassRequest, PayRequest, PlaceLine, PlaceRequest, Proof, SayRequest};
+use stockroom_core::input::orders::{
+    FulfilRequest, PassRequest, PayRequest, PlaceLine, PlaceRequest, Proof, SayRequest,
+};
 use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_core::view::View;
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId};
@@ -112,7 +114,12 @@ impl World {
     }
 
     /// The customer, or head office, says something of an order.
-    pub fn say_order(&mut self, home: u32, n: u64, (order, saying, note): (OrderId, Saying, &str)) -> Result<Answer, Refusal> {
+    pub fn say_order(
+        &mut self,
+        home: u32,
+        n: u64,
+        (order, saying, note): (OrderId, Saying, &str),
+    ) -> Result<Answer, Refusal> {
         let request = SayRequest {
             order,
             saying,
@@ -135,8 +142,7 @@ impl World {
 
     /// The gateway captured so much.
     pub fn captured(&mut self, home: u32, order: OrderId, captured: i64) -> Result<Answer, Refusal> {
-        let request =
-            PayRequest { order, authorised: captured, captured, refunded: 0, reference: Code::default() };
+        let request = PayRequest { order, authorised: captured, captured, refunded: 0, reference: Code::default() };
         self.command(home, Command::Pay(key(&format!("{request:?}")), request))
     }
 

@@ -122,7 +122,9 @@ impl OfferLine {
     /// The most that may be picked of it: weighed goods may exceed what was ordered by the tolerance.
     pub fn quantity_max(&self) -> i64 {
         match self.unit {
-            Unit::Gram => self.quantity.saturating_add(self.quantity.saturating_mul(self.tolerance_percent.into()) / 100),
+            Unit::Gram => {
+                self.quantity.saturating_add(self.quantity.saturating_mul(self.tolerance_percent.into()) / 100)
+            }
             Unit::Each => self.quantity,
         }
     }

@@ -179,22 +179,14 @@ pub fn resolve(known: &Known) -> Option<Outcome> {
     let order = known.order.as_ref()?;
     let fulfillments = known.fulfillments();
     let losers = losers(known, order, &fulfillments);
-    let lines: Vec<_> = (0..order.lines.len()).map(|at| line(known, order, (at as u16, &fulfillments, &losers))).collect();
+    let lines: Vec<_> =
+        (0..order.lines.len()).map(|at| line(known, order, (at as u16, &fulfillments, &losers))).collect();
     let state = state(&lines, &fulfillments, &losers);
     let silent = |part: &Fulfillment| part.withdrawn && part.state.is_open();
     let stable = !state.is_open() && !fulfillments.iter().any(silent);
     let (charge, due) = money::settle(known, order, &lines, &fulfillments);
-    let mut out = Outcome {
-        state,
-        stable,
-        held: known.held(),
-        lines,
-        fulfillments,
-        charge,
-        due,
-        losers,
-        reasons: Vec::new(),
-    };
+    let mut out =
+        Outcome { state, stable, held: known.held(), lines, fulfillments, charge, due, losers, reasons: Vec::new() };
     out.reasons = words::reasons(known, &out);
     Some(out)
 }
@@ -215,7 +207,8 @@ fn losers(known: &Known, order: &Order, fulfillments: &[Fulfillment]) -> Vec<(u1
     });
     let mut out = Vec::new();
     for part in ranked {
-        let claims = |line: &PartLine| if part.state.is_open() { line.open() + line.stands_for() } else { line.stands_for() };
+        let claims =
+            |line: &PartLine| if part.state.is_open() { line.open() + line.stands_for() } else { line.stands_for() };
         let wants: i64 = part.lines.iter().map(claims).sum();
         let mut gets = 0;
         for line in &part.lines {

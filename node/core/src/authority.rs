@@ -42,7 +42,18 @@ pub const RULES: &[Rule] = &[
     (
         Writer::Hub,
         Area::Control,
-        &[kind::EPOCH_OPEN, kind::BOOT, kind::NODE, kind::FENCE, kind::STORE, kind::FORK, kind::POLICY, kind::ROUTING, kind::SERVICE, kind::ORDER_LIMITS],
+        &[
+            kind::EPOCH_OPEN,
+            kind::BOOT,
+            kind::NODE,
+            kind::FENCE,
+            kind::STORE,
+            kind::FORK,
+            kind::POLICY,
+            kind::ROUTING,
+            kind::SERVICE,
+            kind::ORDER_LIMITS,
+        ],
     ),
     (Writer::Hub, Area::Catalog, &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE]),
     (Writer::Hub, Area::Prices, &[kind::EPOCH_OPEN, kind::PRICE]),
@@ -91,11 +102,7 @@ pub const RULES: &[Rule] = &[
             kind::COMPENSATION,
         ],
     ),
-    (
-        Writer::Hub,
-        Area::Orders,
-        &[kind::EPOCH_OPEN, kind::ORDER, kind::ORDER_STEP, kind::PAYMENT, kind::REDRESS],
-    ),
+    (Writer::Hub, Area::Orders, &[kind::EPOCH_OPEN, kind::ORDER, kind::ORDER_STEP, kind::PAYMENT, kind::REDRESS]),
     (
         Writer::Hub,
         Area::StoreOrders,
@@ -190,9 +197,7 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         Fact::Order(order) => order.id.home == actor.node,
         Fact::Payment(payment) => payment.order.home == actor.node,
         Fact::Redress(redress) => redress.order.home == actor.node,
-        Fact::Offer(offer) => {
-            offer.issuer == actor && (writer == Writer::Hub || offer.order.home == actor.node)
-        }
+        Fact::Offer(offer) => offer.issuer == actor && (writer == Writer::Hub || offer.order.home == actor.node),
         Fact::OrderStep(step) => writer == Writer::Hub || step.order.home == actor.node,
         // Only the store says what its people decide and what becomes of its goods.
         Fact::FulfillmentStep(step) => writer == Writer::OwnStore || !step.step.is_of_store(),

@@ -45,8 +45,8 @@ pub mod journal;
 pub mod overlay;
 pub mod storage;
 
-pub mod policy;
 pub mod orders;
+pub mod policy;
 pub mod rights;
 pub mod sealed;
 

@@ -172,21 +172,15 @@ impl Plant {
                 "an order is offered where no right to its goods is held",
                 &["pickup-rush", "double-route"],
             ),
-            Self::HandOverTwice => (
-                "hand-over-twice",
-                "a code or a pass works a second time",
-                &["pickup-rush", "cancel-race"],
-            ),
-            Self::LoserKeeps => (
-                "loser-keeps",
-                "a store that has to stand down keeps the goods",
-                &["double-route", "cancel-race"],
-            ),
-            Self::WallClockLimits => (
-                "wall-clock-limits",
-                "time limits of orders follow the clock on the wall",
-                &["double-route"],
-            ),
+            Self::HandOverTwice => {
+                ("hand-over-twice", "a code or a pass works a second time", &["pickup-rush", "cancel-race"])
+            }
+            Self::LoserKeeps => {
+                ("loser-keeps", "a store that has to stand down keeps the goods", &["double-route", "cancel-race"])
+            }
+            Self::WallClockLimits => {
+                ("wall-clock-limits", "time limits of orders follow the clock on the wall", &["double-route"])
+            }
             Self::RefundEarly => (
                 "refund-early",
                 "a cancel is paid back before the store that holds the goods confirmed it",

@@ -12,12 +12,7 @@ use stockroom_crdt::ids::TenantId;
 use crate::sync::parcel::seal_keys;
 
 /// Seals `plain` to whoever has the secret behind `key`. `None` when the key is no point on the curve.
-pub fn seal(
-    key: &[u8; 32],
-    (tenant, about): (TenantId, &[u8]),
-    plain: &[u8],
-    rng: &mut ChaCha8Rng,
-) -> Option<Vec<u8>> {
+pub fn seal(key: &[u8; 32], (tenant, about): (TenantId, &[u8]), plain: &[u8], rng: &mut ChaCha8Rng) -> Option<Vec<u8>> {
     let key = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(key).ok()?;
     let (encapsulated, cipher) = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
         &OpModeS::Base,

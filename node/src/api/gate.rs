@@ -134,13 +134,8 @@ const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), IpAddr
 
 /// What needs no device's token: a load balancer asks how the node is, a courier service signs what it says, and a rider's page has a
 /// token of its own in its address.
-const OPEN_ROUTES: [&str; 5] = [
-    "/healthz",
-    "/rider/{token}",
-    "/rider/{token}/acts",
-    "/rider/{token}/position",
-    "/v1/couriers/{name}/callbacks",
-];
+const OPEN_ROUTES: [&str; 5] =
+    ["/healthz", "/rider/{token}", "/rider/{token}/acts", "/rider/{token}/position", "/v1/couriers/{name}/callbacks"];
 
 /// What a till on the LAN has no business with.
 const LOOPBACK_ONLY: [&str; 17] = [

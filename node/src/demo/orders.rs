@@ -118,7 +118,10 @@ impl Orders {
                 }
                 Fate::Cancelled => {
                     let why = cancel(&doors[0], &placed)?;
-                    told.push(format!("order {} is cancelled in the app while its goods lie ready: {why}", placed.order));
+                    told.push(format!(
+                        "order {} is cancelled in the app while its goods lie ready: {why}",
+                        placed.order
+                    ));
                 }
                 Fate::Delivery => {
                     act(door, &placed, ("dispatch", &json!({ "note": "own rider", "staff": "carl" })))?;
@@ -195,7 +198,8 @@ impl Orders {
 
     /// Places an order for goods of one store: the first basket of the evening whose goods can be promised.
     fn order(&mut self, doors: &[Door], sample: &Sample, (store, fate): (u32, Fate)) -> Result<(), String> {
-        let baskets: Vec<_> = sample.of_store(store).filter(|basket| (2..=LINES_MAX).contains(&basket.lines.len())).collect();
+        let baskets: Vec<_> =
+            sample.of_store(store).filter(|basket| (2..=LINES_MAX).contains(&basket.lines.len())).collect();
         let taken = self.placed.len();
         for (n, basket) in baskets.iter().rev().skip(taken).enumerate().take(BASKETS_TRIED) {
             let mut lines: Vec<Value> = Vec::new();
@@ -213,7 +217,7 @@ impl Orders {
                 "contact": { "name": "A customer", "phone": "+1 555 0100 1234", "address": "12 Some Street" },
             });
             if is_delivery {
-                body["place"] = json!({ "latitude": 39.1, "longitude": -84.5 });
+                body["place"] = json!({ "lat": 39.1, "lon": -84.5 });
             }
             let answer = doors[0].write("/v1/orders", Some(&format!("demo-order-{taken}-{n}")), &body)?;
             let (Some(order), Some(code)) = (answer["order"].as_str(), answer["code"].as_str()) else { continue };
@@ -285,7 +289,8 @@ fn refused(door: &Door, placed: &Placed, body: &Value) -> Result<String, String>
 /// The customer cancels in the app; gives the hub's words.
 fn cancel(hub: &Door, placed: &Placed) -> Result<String, String> {
     let path = format!("/v1/orders/{}/cancel", placed.order);
-    let answer = hub.write(&path, Some(&format!("demo-cancel-{}", placed.order)), &json!({ "note": "changed her mind" }))?;
+    let answer =
+        hub.write(&path, Some(&format!("demo-cancel-{}", placed.order)), &json!({ "note": "changed her mind" }))?;
     Ok(answer["why"].as_str().unwrap_or("-").to_owned())
 }
 

@@ -125,7 +125,9 @@ impl Day<'_> {
             open => Err(format!("{open} have not arrived").into()),
         })?;
         let placed = self.orders.placed.len();
-        self.say(format!("customers ordered on line: {placed} orders are offered, accepted, picked and ready at their stores"));
+        self.say(format!(
+            "customers ordered on line: {placed} orders are offered, accepted, picked and ready at their stores"
+        ));
         Ok(())
     }
 

@@ -10,9 +10,7 @@ pub mod staff;
 
 use std::collections::BTreeMap;
 
-use stockroom_core::input::orders::{
-    FulfilRequest, PassRequest, PlaceLine, PlaceRequest, Proof, SayRequest,
-};
+use stockroom_core::input::orders::{FulfilRequest, PassRequest, PlaceLine, PlaceRequest, Proof, SayRequest};
 use stockroom_core::input::{Answer, Command, RetryKey};
 use stockroom_core::journal::Place;
 use stockroom_core::view::View;

@@ -119,7 +119,9 @@ fn only_the_scope_of_a_fact_admits_it() {
         let number = entry.fact.kind();
         let is_of_one = (kind::ORDER..=kind::REDRESS).contains(&number) || number == kind::RETURN_GRANT;
         let is_return = number == kind::GOODS_RETURN;
-        prop_assert!(opening || is_return || !of_orders || is_of_one == entry.fact.belongs_in(&scope) || scope.store().is_none());
+        prop_assert!(
+            opening || is_return || !of_orders || is_of_one == entry.fact.belongs_in(&scope) || scope.store().is_none()
+        );
         if let Fact::Price(price) = &entry.fact {
             prop_assert!(entry.fact.belongs_in(&Scope::Prices(price.book.clone())));
             let other = Code::parse(&format!("{}!", price.book.as_str().len())).unwrap();

@@ -33,10 +33,18 @@ fn cancel_against_handover_the_store_that_holds_it_decides() {
         assert_eq!(told(outcome), "cancelled, stable: 0 handed, 5 cancelled, 0 failed, 0 open; cancelled 500");
     });
     // It was handed over before: nothing is owed, and the reason says so.
-    row(&[5], &[offer(1, 1), at(1, Step::Accept), at(1, Step::HandOver), asked(1), at(1, Step::DenyCancel)], |outcome| {
-        assert_eq!(told(outcome), "completed, stable: 5 handed, 0 cancelled, 0 failed, 0 open; nothing owed");
-        assert!(words(outcome).iter().any(|word| word.contains("before the cancel arrived")), "{:?}", words(outcome));
-    });
+    row(
+        &[5],
+        &[offer(1, 1), at(1, Step::Accept), at(1, Step::HandOver), asked(1), at(1, Step::DenyCancel)],
+        |outcome| {
+            assert_eq!(told(outcome), "completed, stable: 5 handed, 0 cancelled, 0 failed, 0 open; nothing owed");
+            assert!(
+                words(outcome).iter().any(|word| word.contains("before the cancel arrived")),
+                "{:?}",
+                words(outcome)
+            );
+        },
+    );
     // Not answered: nothing is decided, and nothing is paid back.
     row(&[5], &[offer(1, 1), at(1, Step::Accept), asked(1)], |outcome| {
         assert_eq!(told(outcome), "accepted, tentative: 0 handed, 0 cancelled, 0 failed, 5 open; nothing owed");
@@ -124,7 +132,9 @@ fn of_two_stores_the_one_that_is_further_wins_then_the_earlier_offer_then_the_sm
 fn of_two_homes_the_one_that_took_over_decides_and_the_facts_of_both_stay() {
     let later = HOME_GENERATIONS + 1;
     let both = [offer(1, 2), offer(2, later)];
-    row(&[5], &both, |outcome| assert_eq!(outcome.losers, [(2, StoreId(1))], "what the earlier home offered has to go"));
+    row(&[5], &both, |outcome| {
+        assert_eq!(outcome.losers, [(2, StoreId(1))], "what the earlier home offered has to go")
+    });
     // But what a store has in hand stays.
     row(&[5], &[both.as_slice(), &[with(at(1, Step::HandOver), 2)]].concat(), |outcome| {
         assert_eq!(outcome.losers, [(later, StoreId(2))]);
@@ -238,7 +248,12 @@ fn row(quantities: &[i64], said: &[Said], expect: impl Fn(&Outcome)) {
     permute(&numbered, &mut |said| {
         count += 1;
         let known = known(&order, said.iter().copied());
-        assert_eq!(resolve(&known).unwrap(), outcome, "arrived as {:?}", said.iter().map(|(at, _)| at).collect::<Vec<_>>());
+        assert_eq!(
+            resolve(&known).unwrap(),
+            outcome,
+            "arrived as {:?}",
+            said.iter().map(|(at, _)| at).collect::<Vec<_>>()
+        );
     });
     assert_eq!(count, (1..=said.len()).product::<usize>());
     expect(&outcome);

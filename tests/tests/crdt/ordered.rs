@@ -287,7 +287,12 @@ fn offer() -> impl Strategy<Value = Offer> {
     let who = (id(), 1..=u16::MAX, actor(), channel(), any::<bool>());
     let what = (code(), currency(), sealed(), any::<[u8; 16]>(), any::<[u8; 8]>());
     (who, what, (u64s(), u64s(), u64s(), u64s()), offer_lines()).prop_map(
-        |((order, generation, issuer, channel, speculative), (entity, currency, contact, code, phone), times, lines)| {
+        |(
+            (order, generation, issuer, channel, speculative),
+            (entity, currency, contact, code, phone),
+            times,
+            lines,
+        )| {
             let (due_ms, accept_within_ms, release_ms, hold_ms) = times;
             Offer {
                 order,
@@ -346,9 +351,8 @@ fn payment() -> impl Strategy<Value = Payment> {
 }
 
 fn redress() -> impl Strategy<Value = Redress> {
-    (any::<[u8; 16]>(), id(), price(), any::<bool>(), code(), code()).prop_map(
-        |(id, order, amount, done, reference, staff)| Redress { id, order, amount, done, reference, staff },
-    )
+    (any::<[u8; 16]>(), id(), price(), any::<bool>(), code(), code())
+        .prop_map(|(id, order, amount, done, reference, staff)| Redress { id, order, amount, done, reference, staff })
 }
 
 fn pass() -> impl Strategy<Value = SignedPass> {

@@ -395,13 +395,5 @@ impl Fulfillment {
 }
 
 fn line(offered: OfferLine) -> PartLine {
-    PartLine {
-        offered,
-        picked: None,
-        reason: Code::default(),
-        substitute: None,
-        handed: 0,
-        cancelled: 0,
-        failed: 0,
-    }
+    PartLine { offered, picked: None, reason: Code::default(), substitute: None, handed: 0, cancelled: 0, failed: 0 }
 }

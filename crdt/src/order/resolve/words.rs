@@ -78,7 +78,11 @@ impl fmt::Display for Why {
             Self::Refused(store, note) => write!(f, "store {} refused it: {note}", store.0),
             Self::Withdrawn(store, note) => write!(f, "the offer to store {} was withdrawn: {note}", store.0),
             Self::GivesWay(store) => {
-                write!(f, "store {} gives way: another store that is further, or was asked earlier, has the units", store.0)
+                write!(
+                    f,
+                    "store {} gives way: another store that is further, or was asked earlier, has the units",
+                    store.0
+                )
             }
             Self::Short(store, line, units, note) => {
                 write!(f, "store {} is short of {units} of line {}: {note}", store.0, line + 1)
@@ -86,7 +90,9 @@ impl fmt::Display for Why {
             Self::Substituted(store, line) => write!(f, "store {} took something else for line {}", store.0, line + 1),
             Self::Uncollected(store) => write!(f, "nobody collected it at store {}", store.0),
             Self::Declined(store, note) => write!(f, "not taken at the counter of store {}: {note}", store.0),
-            Self::NotDelivered(store, note) => write!(f, "it went out from store {} and did not arrive: {note}", store.0),
+            Self::NotDelivered(store, note) => {
+                write!(f, "it went out from store {} and did not arrive: {note}", store.0)
+            }
             Self::HandedTwice(store) => write!(f, "handed over again at store {}", store.0),
             Self::RefundedAndHanded(bearer) => write!(f, "paid back and handed over all the same; {bearer} bears it"),
             Self::GivenUp(note) => write!(f, "nobody was found for units of it: {note}"),
@@ -111,7 +117,9 @@ pub fn reasons(known: &Known, outcome: &Outcome) -> Vec<Reason> {
                 }
             }
             Saying::Cancel => push(event.hlc, Why::CancelledByHome, here),
-            Saying::Withdraw | Saying::StandDown => push(event.hlc, Why::Withdrawn(event.store, event.says.note.clone()), here),
+            Saying::Withdraw | Saying::StandDown => {
+                push(event.hlc, Why::Withdrawn(event.store, event.says.note.clone()), here)
+            }
             Saying::GiveUp => push(event.hlc, Why::GivenUp(event.says.note.clone()), here),
             Saying::RiskRefund if outcome.due.iter().any(|due| due.rule == Rule::RefundedAndHanded) => {
                 push(event.hlc, Why::RefundedAndHanded(event.says.note.clone()), here);

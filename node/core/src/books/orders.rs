@@ -9,8 +9,8 @@ use stockroom_crdt::codec::Rows;
 use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{Actor, NodeId, StoreId};
 use stockroom_crdt::order::OrderId;
-use stockroom_crdt::order::returns::Origin;
 use stockroom_crdt::order::resolve::{Event, Fulfillment, Known, resolve};
+use stockroom_crdt::order::returns::Origin;
 use stockroom_crdt::stock::Position;
 
 use super::Context;
@@ -57,7 +57,8 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, entry: &Entry) -> Res
     let Some(order) = about(&entry.fact) else { return Ok(()) };
     let store = context.scope.store().unwrap_or(NOBODY);
     let before = works(overlay, store, order)?;
-    let key = [order_key(store, order).as_slice(), &actor_bytes(context.actor), &context.place.seq.to_be_bytes()].concat();
+    let key =
+        [order_key(store, order).as_slice(), &actor_bytes(context.actor), &context.place.seq.to_be_bytes()].concat();
     // Entries of two scopes of one writer may have one sequence number: the kind tells them apart.
     let key = [key.as_slice(), &entry.fact.kind().to_be_bytes()].concat();
     overlay.put(Table::OrderEvents, key, entry.to_bytes());

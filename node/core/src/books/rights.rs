@@ -199,7 +199,13 @@ impl Record {
             open: if hard { kept } else { 0 },
             open_soft: if hard { 0 } else { kept },
             closed: if hard { units - kept } else { 0 },
-            closed_soft: if was_soft && hard { units } else if was_soft { units - kept } else { 0 },
+            closed_soft: if was_soft && hard {
+                units
+            } else if was_soft {
+                units - kept
+            } else {
+                0
+            },
         }
     }
 }

@@ -215,7 +215,10 @@ fn check_lines(held: &Held, request: &FulfilRequest) -> Result<(), Refusal> {
             _ => line.picked.unwrap_or(line.offered.quantity).max(line.offered.quantity),
         };
         if said.quantity > most {
-            return Err(Refusal::invalid(field("quantity"), format!("is more than {most}, the most that fits the order")));
+            return Err(Refusal::invalid(
+                field("quantity"),
+                format!("is more than {most}, the most that fits the order"),
+            ));
         }
         let is_less = said.quantity < line.offered.quantity - line.cancelled;
         let needs_reason = line.offered.unit == Unit::Each || said.quantity == 0;
@@ -240,11 +243,7 @@ fn check_substitute(line: &stockroom_crdt::order::resolve::PartLine, other: &Sub
 }
 
 /// Lines were picked: promises are marked, what is missing is told, and what was taken instead is promised.
-fn pick(
-    replica: &mut Replica,
-    held: &Held,
-    mut request: FulfilRequest,
-) -> Result<(Place, Option<Answer>), Failed> {
+fn pick(replica: &mut Replica, held: &Held, mut request: FulfilRequest) -> Result<(Place, Option<Answer>), Failed> {
     if held.offer.release_ms > replica.now.wall_ms {
         return Err(Refusal::State("it is a pre-order: it may not be picked yet".into()).into());
     }
@@ -365,10 +364,7 @@ fn substitute(
         replaces: Some(held.offer.promise(held.store, said.line)),
     };
     let staff = Code::default();
-    Ok(vec![
-        Fact::Promise(promise),
-        promise_step(id, PromiseStepKind::Pick, 0, &staff),
-    ])
+    Ok(vec![Fact::Promise(promise), promise_step(id, PromiseStepKind::Pick, 0, &staff)])
 }
 
 /// The name of the promise for what was taken instead: another line number than any line has.
@@ -460,7 +456,8 @@ fn proven(
         }
         Proof::Code(_) => {
             replica.reached("a wrong code was tried");
-            let said = FulfilRequest { step: Step::WrongCode, lines: Vec::new(), note: Code::default(), ..request.clone() };
+            let said =
+                FulfilRequest { step: Step::WrongCode, lines: Vec::new(), note: Code::default(), ..request.clone() };
             let (place, _) = write(replica, held, said)?;
             let left = tries.saturating_sub(held.part.wrong_codes + 1);
             Ok(Some((place, Some(Answer::CodeWrong { left }))))
@@ -490,8 +487,7 @@ fn give(replica: &mut Replica, held: &Held, mut request: FulfilRequest) -> Resul
                 (substitute_promise(replica.actor(), held, number), account)
             }
             None => {
-                let account =
-                    Account { store: held.store, sku: line.offered.sku.clone(), unit: line.offered.unit };
+                let account = Account { store: held.store, sku: line.offered.sku.clone(), unit: line.offered.unit };
                 (held.offer.promise(held.store, number), account)
             }
         };

@@ -154,11 +154,7 @@ pub fn say(replica: &mut Replica, request: SayRequest) -> Result<Place, Failed> 
 
 /// A cancel is asked: the wish is written down, each store that has taken a part is asked, and what no store has taken is cancelled at
 /// once, unless a pass for it is out. When nothing is left to cancel the wish alone is written: what became of it shows in the outcome.
-fn cancel(
-    replica: &mut Replica,
-    (known, outcome): (&Known, &Outcome),
-    request: &SayRequest,
-) -> Result<Place, Failed> {
+fn cancel(replica: &mut Replica, (known, outcome): (&Known, &Outcome), request: &SayRequest) -> Result<Place, Failed> {
     let order = request.order;
     let wanted = |line: u16| match request.lines.is_empty() {
         true => outcome.lines[usize::from(line)].open,
@@ -190,7 +186,8 @@ fn cancel(
             }
         }
         let is_whole = part.lines.iter().all(|line| {
-            line.open() == 0 || lines.iter().any(|units| units.line == line.offered.line && units.quantity >= line.open())
+            line.open() == 0
+                || lines.iter().any(|units| units.line == line.offered.line && units.quantity >= line.open())
         });
         if lines.is_empty() {
             continue;
@@ -232,7 +229,8 @@ fn sums(known: &Known, outcome: &Outcome, request: &SayRequest) -> Vec<LineUnits
             .map(|(at, line)| LineUnits { line: at as u16, quantity: so_far(at as u16).saturating_add(line.open) })
             .collect();
     }
-    let of = |units: &LineUnits| LineUnits { line: units.line, quantity: so_far(units.line).saturating_add(units.quantity) };
+    let of =
+        |units: &LineUnits| LineUnits { line: units.line, quantity: so_far(units.line).saturating_add(units.quantity) };
     let mut lines: Vec<_> = request.lines.iter().map(of).collect();
     lines.sort_by_key(|units| units.line);
     lines
@@ -244,8 +242,7 @@ fn say_here(
     (saying, lines): (Saying, Vec<LineUnits>),
     (note, by): (&Code, &Code),
 ) -> Result<Place, Failed> {
-    let said =
-        OrderStep { order, generation: 0, saying, lines, until_ms: 0, note: note.clone(), by: by.clone() };
+    let said = OrderStep { order, generation: 0, saying, lines, until_ms: 0, note: note.clone(), by: by.clone() };
     let fact = Fact::OrderStep(said);
     check_fact(&fact, "lines")?;
     let scope = replica.orders_scope();
@@ -276,14 +273,11 @@ pub fn pass(replica: &mut Replica, request: PassRequest) -> Result<Answer, Faile
     let limits = replica.limits_for(store)?;
     let issued_ms = replica.now.wall_ms;
     let until_ms = issued_ms.saturating_add(limits.qr_life_ms);
-    let lines: Vec<_> = offer
-        .lines
-        .iter()
-        .filter(|line| part.line(line.line).is_some_and(|line| line.open() > 0))
-        .cloned()
-        .collect();
+    let lines: Vec<_> =
+        offer.lines.iter().filter(|line| part.line(line.line).is_some_and(|line| line.open() > 0)).cloned().collect();
     if offer.issuer != replica.actor() {
-        let message = "the order was offered in an earlier life of its home: its promises are not this life's to vouch for";
+        let message =
+            "the order was offered in an earlier life of its home: its promises are not this life's to vouch for";
         return Err(Refusal::State(message.into()).into());
     }
     let pass = Pass {
@@ -433,9 +427,9 @@ fn header(replica: &mut Replica, retry: RetryKey, request: &PlaceRequest) -> Res
     if contact.len() > SEALED_BYTES_MAX {
         return Err(Refusal::invalid("contact", "is longer than a name, a phone and an address can be").into());
     }
-    let due_ms = request.due_ms.unwrap_or_else(|| {
-        replica.now.wall_ms.max(request.release_ms).saturating_add(limits.ready_within_ms)
-    });
+    let due_ms = request
+        .due_ms
+        .unwrap_or_else(|| replica.now.wall_ms.max(request.release_ms).saturating_add(limits.ready_within_ms));
     if due_ms < request.release_ms {
         return Err(Refusal::invalid("due_ms", "is before the goods may be picked").into());
     }
@@ -514,7 +508,9 @@ fn checked_line(
         (None, None) => None,
     };
     let Some(unit_price) = priced.filter(|price| (0..=AMOUNT_MAX).contains(price)) else {
-        return Err(Refusal::invalid(field("unit_price"), "is needed: no price is known, or it is out of bounds").into());
+        return Err(
+            Refusal::invalid(field("unit_price"), "is needed: no price is known, or it is out of bounds").into()
+        );
     };
     let tolerance_percent = if product.unit == Unit::Gram { line.tolerance_percent.unwrap_or(tolerance) } else { 0 };
     if tolerance_percent > 100 {

@@ -20,8 +20,8 @@ use crate::limits::RESERVE_STORES_MAX;
 use crate::plant::{Plant, planted};
 use crate::policy::soft;
 use crate::replica::Replica;
-use crate::storage::StoreError;
 use crate::rights::{holder, home, known};
+use crate::storage::StoreError;
 use crate::view::View;
 
 /// Reserves goods at the first of the asked stores where this node holds enough rights; if there is none, softly at the first where

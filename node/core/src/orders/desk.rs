@@ -143,7 +143,8 @@ impl Replica {
     /// Notes limits that have passed.
     pub(crate) fn orders_due(&mut self) {
         let now = if planted(Plant::WallClockLimits) { self.now.wall_ms } else { self.now.mono_ms };
-        let due: Vec<_> = self.order_desk.due.iter().filter(|(_, at)| **at <= now).map(|(subject, _)| *subject).collect();
+        let due: Vec<_> =
+            self.order_desk.due.iter().filter(|(_, at)| **at <= now).map(|(subject, _)| *subject).collect();
         for subject in due {
             self.order_desk.due.remove(&subject);
             self.order_desk.touched.insert(subject.order);

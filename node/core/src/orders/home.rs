@@ -51,7 +51,9 @@ pub fn follows(replica: &mut Replica, order: OrderId) -> Result<Vec<(Scope, Fact
 fn stood_down(known: &Known, outcome: &Outcome, order: OrderId) -> Vec<(Scope, Fact)> {
     let told = |(generation, store): &&(u16, StoreId)| known.has_said(Saying::StandDown, *generation, *store);
     let losers = outcome.losers.iter().filter(|loser| !told(loser));
-    losers.map(|(generation, store)| says(order, (*generation, *store), Saying::StandDown, "not needed any more")).collect()
+    losers
+        .map(|(generation, store)| says(order, (*generation, *store), Saying::StandDown, "not needed any more"))
+        .collect()
 }
 
 /// Begins to count how long stores take.
@@ -123,7 +125,10 @@ fn unplaced(
         (Channel::Delivery, _) => Vec::new(),
         // Who wanted to collect says where else, or whether at all; for a part of an order not for long.
         (Channel::Pickup | Channel::Till, _) => {
-            let has_part = outcome.fulfillments.iter().any(|part| part.state.is_open() || part.lines.iter().any(|line| line.handed > 0));
+            let has_part = outcome
+                .fulfillments
+                .iter()
+                .any(|part| part.state.is_open() || part.lines.iter().any(|line| line.handed > 0));
             if has_part {
                 return answer(replica, known, order, &needs);
             }
@@ -155,8 +160,8 @@ fn answer(
 ) -> Result<Vec<(Scope, Fact)>, StoreError> {
     let subject = Subject { order: order.id, generation: 0, store: book::NOBODY, wait: Wait::Answer };
     let asks = |line: &(u16, i64)| order.lines[usize::from(line.0)].preference == Preference::Ask;
-    let is_over = replica.order_desk.has_passed(subject)
-        || (order.channel == Channel::Pickup && !needs.iter().any(asks));
+    let is_over =
+        replica.order_desk.has_passed(subject) || (order.channel == Channel::Pickup && !needs.iter().any(asks));
     if !is_over {
         let within_ms = replica.limits_for(book::NOBODY)?.answer_within_ms;
         let now = replica.now.mono_ms;
@@ -175,8 +180,7 @@ fn silent(
     outcome: &Outcome,
 ) -> Result<Vec<(Scope, Fact)>, StoreError> {
     for part in outcome.fulfillments.iter().filter(|part| part.state == State::Offered && !part.withdrawn) {
-        let subject =
-            Subject { order: order.id, generation: part.generation, store: part.store, wait: Wait::Accept };
+        let subject = Subject { order: order.id, generation: part.generation, store: part.store, wait: Wait::Accept };
         if !replica.order_desk.passed.remove(&subject) {
             continue;
         }

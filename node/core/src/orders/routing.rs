@@ -48,7 +48,9 @@ pub fn plan(replica: &Replica, task: &Task<'_>) -> Result<Plan, StoreError> {
     let view = View::new(&replica.overlay);
     let records: Vec<_> = match among.is_empty() {
         true => view.stores()?,
-        false => among.iter().map(|store| view.store(*store)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect(),
+        false => {
+            among.iter().map(|store| view.store(*store)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()
+        }
     };
     let own = replica.own_store();
     let records: Vec<_> = records
@@ -101,7 +103,11 @@ pub fn plan(replica: &Replica, task: &Task<'_>) -> Result<Plan, StoreError> {
         channel: order.channel,
         entity: order.entity.clone(),
         place: order.place.map(Place::of),
-        chosen: if order.channel == Channel::Pickup { records.iter().map(|record| record.store).collect() } else { Vec::new() },
+        chosen: if order.channel == Channel::Pickup {
+            records.iter().map(|record| record.store).collect()
+        } else {
+            Vec::new()
+        },
         promised_ms: order.due_ms,
         travel_ms: BTreeMap::new(),
         lines: lines.collect(),

@@ -65,16 +65,14 @@ fn of_part(replica: &Replica, known: &Known, part: &Fulfillment) -> Result<Vec<(
     // Goods that were promised for it and are sold, or were not found, are not looked for.
     let mut missing = Vec::new();
     for line in part.lines.iter().filter(|line| line.picked.is_none()) {
-        let promise = known.parts[&(part.generation, part.store)].offer.as_ref().map(|offer| offer.promise(part.store, line.offered.line));
+        let promise = known.parts[&(part.generation, part.store)]
+            .offer
+            .as_ref()
+            .map(|offer| offer.promise(part.store, line.offered.line));
         let Some(promise) = promise else { continue };
         let record = rights::record(&replica.overlay, part.store, promise)?;
         if record.is_some_and(|record| record.state() == PromiseState::Shorted) {
-            missing.push(StepLine {
-                line: line.offered.line,
-                quantity: 0,
-                reason: word(OVERSOLD),
-                substitute: None,
-            });
+            missing.push(StepLine { line: line.offered.line, quantity: 0, reason: word(OVERSOLD), substitute: None });
         }
     }
     Ok(if missing.is_empty() { Vec::new() } else { says(Step::Pick, missing, "") })
