@@ -176,7 +176,8 @@ fn offer(
         let mut held = held;
         if held.use_up(me, units).is_err() {
             // The plan gives nobody more than is held; a known bug does.
-            assert!(crate::plant::CAN_BE_PLANTED, "what is offered was planned from what is held");
+            let planted = crate::plant::CAN_BE_PLANTED;
+            assert!(planted, "what is offered was planned from what is held");
             let mut row = held.row(me);
             row.used += units;
             held.merge(me, &row);

@@ -97,7 +97,7 @@ fn a_return_at_the_seller_is_granted_at_once() {
 #[test]
 fn elsewhere_the_refund_waits_for_the_seller_and_is_paid_once() {
     let asked = returned(2, 10, (2, 0), Refund::Pending);
-    let outcome = in_every_order(&[asked.clone()]);
+    let outcome = in_every_order(std::slice::from_ref(&asked));
     assert_eq!(state(&outcome, 2), (State::Pending, 0, 0, 0));
     let granted = said(2, Verdict::Grant, 20, (2, 199));
     let outcome = in_every_order(&[asked.clone(), granted.clone()]);
