@@ -1,7 +1,11 @@
 //! A cancel, a handover and another route for one order, in every order in which they can meet, on the real cores: whatever came
 //! first where, all replicas tell the same in the end, goods left a store once, and money came back for what the customer does not have.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says what it counted and stops where it fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_macros,
+    reason = "a test says what it counted and stops where it fails"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,8 +43,15 @@ enum Deed {
 
 #[test]
 fn a_delivery_that_is_cancelled_routed_again_and_sent_out_in_any_order_ends_alike_everywhere() {
-    let deeds =
-        [Deed::Cancel, Deed::Silence, Deed::Hear(FIRST), Deed::Hear(FIRST), Deed::Hear(SECOND), Deed::Give(FIRST), Deed::Give(SECOND)];
+    let deeds = [
+        Deed::Cancel,
+        Deed::Silence,
+        Deed::Hear(FIRST),
+        Deed::Hear(FIRST),
+        Deed::Hear(SECOND),
+        Deed::Give(FIRST),
+        Deed::Give(SECOND),
+    ];
     let ends = search(&deeds, false);
     println!("{} interleavings, {} different ends: {ends:?}", ends.values().sum::<u64>(), ends.len());
     assert_eq!(ends.values().sum::<u64>(), 2_520, "7! orders of 7 deeds, two of which are the same");
@@ -133,7 +144,12 @@ fn play(deeds: &[Deed], is_pickup: bool) -> String {
 }
 
 /// The store gets it ready and gives it away, if it knows of it and may.
-fn give(world: &mut World, store: u32, (order, code, is_pickup): (OrderId, &str, bool), given: &mut BTreeMap<u32, i64>) {
+fn give(
+    world: &mut World,
+    store: u32,
+    (order, code, is_pickup): (OrderId, &str, bool),
+    given: &mut BTreeMap<u32, i64>,
+) {
     for doing in [Step::Accept, Step::Pick, Step::Ready] {
         let _ = world.fulfil(store, 0, step(order, doing));
     }

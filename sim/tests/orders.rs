@@ -63,7 +63,11 @@ fn a_cancel_that_comes_after_the_handover_changes_nothing_and_says_why() {
     world.run_ms(20_000);
     let outcome = world.outcome(HUB, order).unwrap();
     assert_eq!((outcome.state, outcome.due.len()), (OrderState::Completed, 0), "{outcome:?}");
-    assert!(outcome.reasons.iter().any(|reason| matches!(reason.why, Why::HandedBeforeCancel(..))), "{:?}", outcome.reasons);
+    assert!(
+        outcome.reasons.iter().any(|reason| matches!(reason.why, Why::HandedBeforeCancel(..))),
+        "{:?}",
+        outcome.reasons
+    );
 }
 
 #[test]
@@ -112,7 +116,11 @@ fn a_store_that_never_heard_of_the_order_hands_it_over_for_a_pass_and_only_once(
     let outcome = world.outcome(HUB, order).unwrap();
     assert_eq!((outcome.state, outcome.due.len()), (OrderState::Completed, 0), "{outcome:?}");
     for node in [HUB, FIRST] {
-        assert_eq!((on_hand(&world, node, "A"), owed_of(&world, node, "A")), (8, 8), "the promise is closed, no right was spent twice");
+        assert_eq!(
+            (on_hand(&world, node, "A"), owed_of(&world, node, "A")),
+            (8, 8),
+            "the promise is closed, no right was spent twice"
+        );
     }
     let mut broken = pass.clone();
     *broken.last_mut().unwrap() ^= 1;
@@ -145,7 +153,7 @@ fn five_wrong_codes_need_a_manager() {
     }
     let locked = world.hand_over(FIRST, (order, &code)).unwrap_err();
     assert!(matches!(&locked, Refusal::State(text) if text.contains("manager")), "{locked}");
-    let manager = Proof::Manager(stockroom_crdt::ids::Code::parse("ben").unwrap());
+    let manager = Proof::Manager(Code::parse("ben").unwrap());
     world.fulfil(FIRST, 1, FulfilRequest { proof: manager, ..step(order, Step::HandOver) }).unwrap();
 }
 
@@ -154,10 +162,8 @@ fn a_silent_store_is_passed_over_and_the_one_that_is_further_keeps_the_delivery(
     let mut world = market(7);
     world.cut(FIRST, HUB);
     world.cut(FIRST, SECOND);
-    let request = stockroom_core::input::orders::PlaceRequest {
-        stores: vec![StoreId(1)],
-        ..delivery("1", &[("A", 2)])
-    };
+    let request =
+        stockroom_core::input::orders::PlaceRequest { stores: vec![StoreId(1)], ..delivery("1", &[("A", 2)]) };
     let (order, _) = world.place(HUB, request).unwrap();
     assert!(world.part(HUB, (order, 1)).is_some(), "the hub holds rights there");
     world.run_ms(20 * 60_000);
@@ -220,7 +226,9 @@ fn goods_of_an_order_that_is_over_before_their_promise_arrives_are_free_again() 
         let (order, _) = world.place(HUB, pickup("1", &[("A", 2)], &[1])).unwrap();
         // The store says no to whatever has arrived, as soon as it has.
         world.run_until(5_000, |world| world.part(FIRST, (order, 1)).is_some());
-        world.fulfil(FIRST, 0, FulfilRequest { note: Code::parse("busy").unwrap(), ..step(order, Step::Refuse) }).unwrap();
+        world
+            .fulfil(FIRST, 0, FulfilRequest { note: Code::parse("busy").unwrap(), ..step(order, Step::Refuse) })
+            .unwrap();
         world.run_ms(5_000);
         let open = book::open(&*world.snapshot(FIRST), &account(1, "A")).unwrap();
         assert!(open.is_empty(), "{open:?}");
@@ -276,7 +284,11 @@ fn what_is_not_found_lowers_the_book_and_is_given_up_or_comes_from_elsewhere() {
 fn an_order_that_nobody_can_serve_is_not_placed() {
     let mut world = market(9);
     assert_eq!(world.place(HUB, pickup("1", &[("A", 11)], &[1])), None);
-    assert!(world.outcome(HUB, stockroom_crdt::order::OrderId { home: stockroom_crdt::ids::NodeId(1), number: 1 }).is_none());
+    assert!(
+        world
+            .outcome(HUB, stockroom_crdt::order::OrderId { home: stockroom_crdt::ids::NodeId(1), number: 1 })
+            .is_none()
+    );
     assert!(world.place(HUB, pickup("2", &[("A", 1)], &[1])).is_some());
 }
 

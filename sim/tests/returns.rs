@@ -60,7 +60,11 @@ fn elsewhere_the_seller_decides_and_then_the_money_goes_out_once() {
     assert!(matches!(&again, Refusal::State(text) if text.contains("paid")), "{again}");
     world.run_ms(10_000);
     assert_eq!(of(&world, HUB, id).state, State::Paid);
-    assert_eq!((on_hand(&world, HUB, 1), on_hand(&world, HUB, 2)), (8, 12), "the effect on stock is where the goods are");
+    assert_eq!(
+        (on_hand(&world, HUB, 1), on_hand(&world, HUB, 2)),
+        (8, 12),
+        "the effect on stock is where the goods are"
+    );
     // What came back there cannot come back at the seller as well.
     let refused = bring(&mut world, FIRST, 2, cash(receipt, 1, Disposition::Resale)).unwrap_err();
     assert!(matches!(&refused, Refusal::State(text) if text.contains("0 of line 1")), "{refused}");
@@ -123,8 +127,13 @@ fn one_receipt_at_two_stores_that_are_cut_off_is_found_and_the_later_one_bears_i
 #[test]
 fn without_a_receipt_a_manager_decides_and_is_named() {
     let mut world = market(5);
-    let line = ReturnRequestLine { amount: Some(80), ..cash(receipt_of_nothing(), 1, Disposition::Scrap).lines.remove(0) };
-    let request = ReturnRequest { origin: Origin::Nothing, lines: vec![line], ..cash(receipt_of_nothing(), 1, Disposition::Scrap) };
+    let line =
+        ReturnRequestLine { amount: Some(80), ..cash(receipt_of_nothing(), 1, Disposition::Scrap).lines.remove(0) };
+    let request = ReturnRequest {
+        origin: Origin::Nothing,
+        lines: vec![line],
+        ..cash(receipt_of_nothing(), 1, Disposition::Scrap)
+    };
     let refused = bring(&mut world, SECOND, 1, request.clone()).unwrap_err();
     assert!(matches!(&refused, Refusal::Invalid { field, .. } if field == "approver"), "{refused:?}");
     let approved = ReturnRequest { approver: Code::parse("mia").unwrap(), ..request };
@@ -143,7 +152,8 @@ fn goods_of_an_order_come_back_to_any_store_and_are_paid_back_once_by_its_home()
     world.make_ready(FIRST, order).unwrap();
     world.hand_over(FIRST, (order, &code)).unwrap();
     world.run_ms(5_000);
-    let mut request = ReturnRequest { origin: Origin::Order(order), ..cash(receipt_of_nothing(), 2, Disposition::Resale) };
+    let mut request =
+        ReturnRequest { origin: Origin::Order(order), ..cash(receipt_of_nothing(), 2, Disposition::Resale) };
     request.approver = Code::parse("mia").unwrap();
     let id = bring(&mut world, SECOND, 1, request.clone()).unwrap();
     assert_eq!(of(&world, SECOND, id).state, State::Pending, "the order's home knows what was paid");

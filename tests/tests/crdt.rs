@@ -18,6 +18,7 @@ mod crdt {
     mod join;
     mod ordered;
     mod promised;
+    mod returned;
     mod runs;
     mod stock;
 }

@@ -313,9 +313,9 @@ fn about(store: Option<stockroom_crdt::ids::StoreId>, fact: &Fact) -> (Option<St
         Fact::Node(record) => (Some(format!("node/{}", record.capability.node.0)), json!({})),
         Fact::Fence(fence) => (Some(format!("node/{}", fence.node.0)), json!({ "reason": fence.reason.as_str() })),
         Fact::Store(record) => (Some(format!("store/{}", record.store.0)), json!({ "store": record.store.0 })),
-        other => promises::about(other)
-            .or_else(|| super::orders::events::about(store, other))
-            .unwrap_or((None, json!({}))),
+        other => {
+            promises::about(other).or_else(|| super::orders::events::about(store, other)).unwrap_or((None, json!({})))
+        }
     }
 }
 
@@ -343,8 +343,8 @@ fn kind_word(number: u16, fact: Option<&Fact>) -> &'static str {
         kind::TRANSFER_SHIP => "transfer.shipped",
         kind::TRANSFER_RECEIVE => "transfer.received",
         kind::COUNT_OPEN => "count.opened",
-        other => promises::word(other, fact)
-            .or_else(|| super::orders::events::word(other, fact))
-            .unwrap_or("entry.unknown"),
+        other => {
+            promises::word(other, fact).or_else(|| super::orders::events::word(other, fact)).unwrap_or("entry.unknown")
+        }
     }
 }

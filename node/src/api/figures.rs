@@ -243,7 +243,8 @@ pub fn offset_min(record: &StoreRecord, at_ms: u64) -> i32 {
 impl FiguresAnswer {
     fn of(seen: Seen, span: Span, is_of_all: bool) -> Self {
         let stores = seen.stores.iter();
-        let stores = stores.map(|(store, figures)| StoreFigures { store: store.0, figures: FulfillmentFigures::of(figures) });
+        let stores =
+            stores.map(|(store, figures)| StoreFigures { store: store.0, figures: FulfillmentFigures::of(figures) });
         Self {
             from: Text(Moment(span.from_ms)),
             to: Text(Moment(span.to_ms)),

@@ -163,7 +163,9 @@ pub async fn show_contact(
     tracing::info!(%order, staff = staff.as_str(), "contact read");
     api.tell(ApiEvent { kind: "order.contact-read", subject: Some(format!("order/{order}")), data });
     let contact = serde_json::from_slice(&bytes);
-    contact.map(Json).map_err(|_| Problem::new(Kind::Storage, "the contact was sealed in a form that is not known here"))
+    contact
+        .map(Json)
+        .map_err(|_| Problem::new(Kind::Storage, "the contact was sealed in a form that is not known here"))
 }
 
 impl FulfillmentParams {
@@ -177,7 +179,8 @@ impl FulfillmentParams {
         if self.number.as_ref().is_some_and(|number| !digits(number, 10)) {
             return Err(Problem::invalid("number", "is not the last digits of an order's number"));
         }
-        if let Some(state) = self.state.as_deref().filter(|state| !STATES.iter().any(|known| known.as_str() == *state)) {
+        if let Some(state) = self.state.as_deref().filter(|state| !STATES.iter().any(|known| known.as_str() == *state))
+        {
             let words: Vec<_> = STATES.iter().map(|state| state.as_str()).collect();
             return Err(Problem::invalid("state", format_args!("{state} is none of {}", words.join(", "))));
         }

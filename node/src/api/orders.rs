@@ -80,7 +80,9 @@ pub fn about_order(api: &Api, order: OrderId, problem: Problem) -> Problem {
 fn unknown(api: &Api, order: OrderId, has_part: bool) -> Problem {
     let home = order.home.0;
     if has_part {
-        let detail = format!("only a part of order {order} is known here, see /v1/fulfillments/{order}; its home is node {home}");
+        let detail = format!(
+            "only a part of order {order} is known here, see /v1/fulfillments/{order}; its home is node {home}"
+        );
         return Problem::new(Kind::NotHere, detail);
     }
     if home != api.info.node {

@@ -199,10 +199,7 @@ pub async fn create_return(State(api): State<Arc<Api>>, Keyed { value, retry }: 
 /// A return, and where it stands.
 #[utoipa::path(get, path = "/v1/returns/{id}", tag = "sales", params(("id" = String, Path)),
     responses((status = 200, body = ReturnAnswer)))]
-pub async fn show_return(
-    State(api): State<Arc<Api>>,
-    Segment(id): Segment<ReturnId>,
-) -> Answered<Json<ReturnAnswer>> {
+pub async fn show_return(State(api): State<Arc<Api>>, Segment(id): Segment<ReturnId>) -> Answered<Json<ReturnAnswer>> {
     find(&api, id).map(Json)
 }
 
@@ -257,7 +254,9 @@ impl Word for ReturnId {
 impl ReturnBody {
     fn read(self) -> Answered<ReturnRequest> {
         let origin = match (self.receipt, self.order) {
-            (Some(_), Some(_)) => return Err(Problem::invalid("order", "stands beside receipt; one of them is enough")),
+            (Some(_), Some(_)) => {
+                return Err(Problem::invalid("order", "stands beside receipt; one of them is enough"));
+            }
             (Some(receipt), None) => Origin::Receipt(receipt.0.store, receipt.0.number),
             (None, Some(order)) => {
                 let wrong = || Problem::invalid("order", "is not the number of an order, e.g. 7-0123456789");

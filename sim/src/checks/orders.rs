@@ -75,7 +75,8 @@ impl Conserved {
                 findings.report(self, scene, node, message);
             }
             if line.unplaced > line.open {
-                let message = format!("order {order}, line {at} at node {node}: more is to be placed than is open: {line:?}");
+                let message =
+                    format!("order {order}, line {at} at node {node}: more is to be placed than is open: {line:?}");
                 findings.report(self, scene, node, message);
             }
         }
@@ -89,10 +90,12 @@ impl Conserved {
             findings.report(self, scene, node, message);
         }
         let told: String = outcome.reasons.iter().map(|reason| format!("{}\n", reason.why)).collect();
-        let words = mix(format!("{:?} {told}", (&outcome.state, &outcome.lines, &outcome.due, &outcome.losers)).as_bytes());
+        let words =
+            mix(format!("{:?} {told}", (&outcome.state, &outcome.lines, &outcome.due, &outcome.losers)).as_bytes());
         let first = *self.words.entry((order, sum_of(snapshot, order))).or_insert((words, node));
         if first.0 != words {
-            let message = format!("nodes {} and {node} have the same entries about order {order} and tell it otherwise", first.1);
+            let message =
+                format!("nodes {} and {node} have the same entries about order {order} and tell it otherwise", first.1);
             findings.report(self, scene, node, message);
         }
     }
@@ -153,7 +156,10 @@ impl Decides {
                 promise.claim == Claim::Hard && promise.quantity >= line.quantity.unsigned_abs()
             });
             (!stands).then(|| {
-                format!("order {} was offered to store {} without a promise behind line {}", offer.order, store.0, line.line)
+                format!(
+                    "order {} was offered to store {} without a promise behind line {}",
+                    offer.order, store.0, line.line
+                )
             })
         })
     }

@@ -1,16 +1,17 @@
 //! Customers who order on line, the counter where they collect, and the gateway that pays back.
 //!
 //! Whoever gets no answer asks the same again until there is one. What people take and give is what really happens to the goods; the
-//! books hear of it by what they say. [`staff`] knows who picks, [`couriers`] who drives, [`figures`] what came of it.
+//! books hear of it by what they say. [`staff`] knows who picks, [`couriers`] who drives, [`closing`] how the day ends, [`figures`] what came of it.
 
+pub mod closing;
 pub mod couriers;
 pub mod figures;
 pub mod staff;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use stockroom_core::input::orders::{
-    FulfilRequest, PassRequest, PlaceLine, PlaceRequest, Proof, RedressRequest, SayRequest,
+    FulfilRequest, PassRequest, PlaceLine, PlaceRequest, Proof, SayRequest,
 };
 use stockroom_core::input::{Answer, Command, RetryKey};
 use stockroom_core::journal::Place;
@@ -124,7 +125,8 @@ impl Play<'_> {
         let wanted = buyer.wanted.clone();
         let asked_ms = buyer.asked_ms;
         let node = self.cast.node(wanted.home);
-        let answer = self.world.ask(node, Command::PlaceOrder(retry(number, 0), Box::new(place_request(&wanted, asked_ms))));
+        let answer =
+            self.world.ask(node, Command::PlaceOrder(retry(number, 0), Box::new(place_request(&wanted, asked_ms))));
         self.look();
         let now_ms = self.world.now_ms;
         let buyer = self.fulfil.buyers.get_mut(&number).expect("looked up above");
@@ -135,7 +137,12 @@ impl Play<'_> {
                     buyer.placed = Some(Placed { id: order, code, home: node, at_ms: now_ms });
                 }
                 let paid = wanted.lines.iter().map(|(_, units)| units * PRICE).sum();
-                self.said(node, (wanted.stores.first().copied().unwrap_or(1), place), (order, OrderAct::Placed { paid }), (replayed, asked_ms));
+                self.said(
+                    node,
+                    (wanted.stores.first().copied().unwrap_or(1), place),
+                    (order, OrderAct::Placed { paid }),
+                    (replayed, asked_ms),
+                );
             }
             Some(Ok(_) | Err(_)) => {
                 let buyer = self.fulfil.buyers.get_mut(&number).expect("looked up above");
@@ -245,7 +252,9 @@ impl Play<'_> {
             self.look();
             match answer {
                 Some(Ok(_)) => {}
-                Some(Err(refusal)) => return self.refused(node, format!("the pass of order {number}"), refusal.to_string()),
+                Some(Err(refusal)) => {
+                    return self.refused(node, format!("the pass of order {number}"), refusal.to_string());
+                }
                 None => return self.again(number, OrderDeed::Collect(store, shows), key),
             }
         }
@@ -418,7 +427,18 @@ impl Play<'_> {
         let key = Digest::of(&[b"errand", &self.fulfil.asked.to_be_bytes()]);
         let retry = RetryKey { key, body: key };
         let asked_ms = self.world.now_ms;
-        Errand { node, store, request, retry, goods, fresh: Vec::new(), unsound: None, open: false, patience: 0, asked_ms }
+        Errand {
+            node,
+            store,
+            request,
+            retry,
+            goods,
+            fresh: Vec::new(),
+            unsound: None,
+            open: false,
+            patience: 0,
+            asked_ms,
+        }
     }
 
     /// Somebody waits for an answer about an order at a store.
@@ -451,74 +471,6 @@ impl Play<'_> {
         let errands = self.fulfil.errands.values().any(|errand| errand.open && waits(errand.node));
         let buyers = self.fulfil.buyers.values().any(|buyer| buyer.open && waits(self.cast.node(buyer.wanted.home)));
         !errands && !buyers
-    }
-
-    /// The gateway pays back what is due at a home.
-    pub(crate) fn pay_back(&mut self, home: u32, order: OrderId, outcome: &Outcome) {
-        for due in outcome.due.iter().filter(|due| !due.done && due.rule.is_refund() && due.amount > 0) {
-            let amount = *self.fulfil.paid.entry(due.id).or_insert(due.amount);
-            let key = Digest::of(&[b"redress", &due.id]);
-            let request = RedressRequest {
-                order,
-                id: due.id,
-                amount,
-                done: true,
-                reference: word("gateway"),
-                staff: Code::default(),
-            };
-            let asked_ms = self.world.now_ms;
-            let answer = self.world.ask(home, Command::Redress(RetryKey { key, body: key }, request));
-            self.look();
-            match answer {
-                Some(Ok(Answer::Written { place, replayed })) => {
-                    let act = OrderAct::Paid { id: due.id, amount };
-                    self.said(home, (1, place), (order, act), (replayed, asked_ms));
-                }
-                Some(Err(refusal)) => self.refused(home, format!("paying back order {order}"), refusal.to_string()),
-                Some(Ok(_)) | None => {}
-            }
-        }
-    }
-
-    /// The day ends: everybody finishes what is open. What nobody comes for is put back, and who still waits gives up.
-    pub(crate) fn finish_orders(&mut self) {
-        if self.plan.shopfloor.is_none() {
-            return;
-        }
-        self.fulfil.closing = true;
-        for round in 0..FINISH_ROUNDS {
-            let waiting = self.open_orders();
-            if waiting.is_empty() && self.works_left() == 0 && self.buyers_are_served() {
-                break;
-            }
-            let numbers: BTreeMap<OrderId, u32> = self.numbers();
-            for number in waiting.iter().filter_map(|order| numbers.get(order)) {
-                if round % 6 == 2 {
-                    self.order_deed((*number, OrderDeed::Resume), 1 << 50 | round);
-                } else if round % 6 == 4 {
-                    self.order_deed((*number, OrderDeed::Choose(Choice::Cancel)), 1 << 50 | round);
-                }
-            }
-            let next = self.world.now_ms + FINISH_MS;
-            self.play_to(next);
-        }
-    }
-
-    pub(crate) fn numbers(&self) -> BTreeMap<OrderId, u32> {
-        let of = |(number, buyer): (&u32, &Buyer)| Some((buyer.placed.as_ref()?.id, *number));
-        self.fulfil.buyers.iter().filter_map(of).collect()
-    }
-
-    /// Orders that are not settled at their homes.
-    fn open_orders(&self) -> BTreeSet<OrderId> {
-        let healthy = self.cast.all().filter(|id| !self.written_off.contains(id) && self.world.is_up(*id));
-        let open = |id: u32| View::new(&*self.world.snapshot(id)).open_orders(None, usize::MAX).unwrap_or_default();
-        healthy.flat_map(|id| open(id).into_iter().filter(move |work| work.order.home.0 == id)).map(|work| work.order).collect()
-    }
-
-    fn works_left(&self) -> usize {
-        let healthy = self.cast.stores.iter().filter(|(_, id)| !self.written_off.contains(id) && self.world.is_up(**id));
-        healthy.map(|(store, id)| View::new(&*self.world.snapshot(*id)).works(StoreId(*store), None, usize::MAX).map_or(0, |works| works.len())).sum()
     }
 }
 
@@ -610,7 +562,3 @@ const PATIENCE_MS: u64 = 20_000;
 
 /// A pass may be shown so much later than it says: clocks of stores are a little behind.
 const PASS_SLACK_MS: u64 = 3 * 60_000;
-
-/// Rounds, and their length, in which people finish at the end.
-const FINISH_ROUNDS: u64 = 240;
-const FINISH_MS: u64 = 20_000;

@@ -181,7 +181,8 @@ impl Play<'_> {
     fn count(&mut self, desk: Desk, node: u32, (number, product, off): (u64, u16, i64), asked_ms: u64) -> bool {
         if self.in_baskets(desk.0, product) > 0
             || self.is_in_doubt(desk.0, product)
-            || self.is_errand_about(desk.0, product) {
+            || self.is_errand_about(desk.0, product)
+        {
             return false;
         }
         let quantity = self.truth.on_shelf(desk.0, product);

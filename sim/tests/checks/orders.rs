@@ -45,7 +45,8 @@ fn a_handover_that_is_undone_is_found() {
     let last = watched.rows(HUB, Table::OrderEvents).into_iter().rfind(|(key, _)| handed(key)).unwrap();
     watched.tamper_if(HUB, Table::OrderEvents, |key| key == last.0, |_, _| None);
     let (key, value) = watched.rows(HUB, Table::OrderEvents).pop().unwrap();
-    watched.pretend(HUB, Seen::Committed(vec![RowChange { table: Table::OrderEvents, key, old: None, new: Some(value) }]));
+    watched
+        .pretend(HUB, Seen::Committed(vec![RowChange { table: Table::OrderEvents, key, old: None, new: Some(value) }]));
     watched.must_find("O1", "the customer had [2] and has [0]");
 }
 

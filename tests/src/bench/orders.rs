@@ -16,21 +16,26 @@ use stockroom_crdt::limits::RUN_ENTRIES_MAX;
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::resolve::{Known, OrderState, resolve};
-use stockroom_crdt::order::step::Step;
 use stockroom_crdt::stock::policy::{Allocation, PolicyRule, Target};
-use stockroom_sim::counter::{pickup, step};
+use stockroom_sim::counter::pickup;
 use stockroom_sim::world::World;
 
 use super::{Benchmark, Effort, Report, fastest, time};
 
 /// See the module.
-pub const BENCHMARK: Benchmark =
-    Benchmark { name: "orders", about: "resolve of a million orders; bytes of one order's life on a link and on a disk", run };
+pub const BENCHMARK: Benchmark = Benchmark {
+    name: "orders",
+    about: "resolve of a million orders; bytes of one order's life on a link and on a disk",
+    run,
+};
 
 fn run(effort: Effort) -> Report {
     let mut report = Report::new(BENCHMARK.name);
     let (world, orders) = lives(effort.pick(400, 20));
-    report.note(format!("{} pickup orders of {LINES} lines: placed, accepted, picked, ready, handed over for the code", orders.len()));
+    report.note(format!(
+        "{} pickup orders of {LINES} lines: placed, accepted, picked, ready, handed over for the code",
+        orders.len()
+    ));
     report.note("runs of 256 entries, without seals; per order and replica that gets all of it");
     resolving(&mut report, &world, &orders, effort);
     sizes(&mut report, &world, orders.len());
@@ -41,7 +46,8 @@ fn run(effort: Effort) -> Report {
 /// A hub and a store that did so many orders.
 fn lives(count: usize) -> (World, Vec<OrderId>) {
     let mut world = World::new(1);
-    let products: Vec<String> = (0..PRODUCTS).map(|n| format!("{:013}", 4_006_381_000_000_u64 + n as u64 * 7)).collect();
+    let products: Vec<String> =
+        (0..PRODUCTS).map(|n| format!("{:013}", 4_006_381_000_000_u64 + n as u64 * 7)).collect();
     let named: Vec<_> = products.iter().map(|sku| (sku.as_str(), Unit::Each)).collect();
     world.put_products(&named);
     world.enrol(1);
@@ -54,7 +60,9 @@ fn lives(count: usize) -> (World, Vec<OrderId>) {
     world.run_ms(5_000);
     let mut orders = Vec::new();
     for n in 0..count {
-        let lines: Vec<_> = (0..LINES).map(|line| (products[(n * 3 + line * 7) % PRODUCTS].as_str(), 1 + (n + line) as i64 % 2)).collect();
+        let lines: Vec<_> = (0..LINES)
+            .map(|line| (products[(n * 3 + line * 7) % PRODUCTS].as_str(), 1 + (n + line) as i64 % 2))
+            .collect();
         let placed = world.place(HUB, pickup(&format!("WEB-{n:07}"), &lines, &[1]));
         let (order, code) = placed.expect("goods are there for everybody");
         world.run_ms(5_000);
@@ -75,7 +83,10 @@ fn resolving(report: &mut Report, world: &World, orders: &[OrderId], effort: Eff
     assert_eq!(done, orders.len(), "every order has its whole life behind it");
     let times = effort.pick(1_000_000, 10_000) / known.len();
     let took = fastest(effort.pick(3, 1), || {
-        time(|| (0..times).map(|_| known.iter().filter_map(resolve).map(|outcome| outcome.charge).sum::<i64>()).sum::<i64>()).0
+        time(|| {
+            (0..times).map(|_| known.iter().filter_map(resolve).map(|outcome| outcome.charge).sum::<i64>()).sum::<i64>()
+        })
+        .0
     });
     let case = format!("{} times {} lives of {LINES} lines, one core", times, known.len());
     let per_order = took.as_secs_f64() / (times * known.len()) as f64;
@@ -130,7 +141,13 @@ fn kept(report: &mut Report, world: &World, orders: usize) {
                 of_orders.chunks(RUN_ENTRIES_MAX).map(|run| encode_run(run, u16::MAX).len()).sum::<usize>()
             })
             .sum();
-        report.add_at_most(name, "entries of an order in full runs", "bytes/order kept", logs as f64 / orders as f64, 110.0);
+        report.add_at_most(
+            name,
+            "entries of an order in full runs",
+            "bytes/order kept",
+            logs as f64 / orders as f64,
+            110.0,
+        );
         for table in [Table::OrderEvents, Table::OrderStores, Table::OpenOrders, Table::Promises] {
             let bytes: usize = rows(&*snapshot, table).iter().map(|(key, value)| key.len() + value.len()).sum();
             report.add(name, &format!("table {table:?}"), "bytes/order kept", bytes as f64 / orders as f64);
@@ -140,7 +157,9 @@ fn kept(report: &mut Report, world: &World, orders: usize) {
 
 fn kind_of(entry: &Entry) -> Kind {
     match &entry.fact {
-        Fact::Order(_) | Fact::Offer(_) | Fact::FulfillmentStep(_) | Fact::OrderStep(_) | Fact::Payment(_) => Kind::Order,
+        Fact::Order(_) | Fact::Offer(_) | Fact::FulfillmentStep(_) | Fact::OrderStep(_) | Fact::Payment(_) => {
+            Kind::Order
+        }
         Fact::Promise(_) | Fact::PromiseStep(_) => Kind::Promise,
         Fact::Rights(fact) if fact.by.node.0 == HUB => Kind::Promise,
         Fact::GoodsIssue(_) => Kind::Goods,

@@ -116,8 +116,10 @@ fn only_the_scope_of_a_fact_admits_it() {
         let stray = matches!(scope, Scope::Members(_) | Scope::Campaign(_));
         prop_assert!(opening || !(stray && entry.fact.belongs_in(&scope)), "{:?} in {}", entry.fact, scope);
         let of_orders = matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_));
-        let is_of_one = (kind::ORDER..=kind::REDRESS).contains(&entry.fact.kind());
-        prop_assert!(opening || !of_orders || is_of_one == entry.fact.belongs_in(&scope) || scope.store().is_none());
+        let number = entry.fact.kind();
+        let is_of_one = (kind::ORDER..=kind::REDRESS).contains(&number) || number == kind::RETURN_GRANT;
+        let is_return = number == kind::GOODS_RETURN;
+        prop_assert!(opening || is_return || !of_orders || is_of_one == entry.fact.belongs_in(&scope) || scope.store().is_none());
         if let Fact::Price(price) = &entry.fact {
             prop_assert!(entry.fact.belongs_in(&Scope::Prices(price.book.clone())));
             let other = Code::parse(&format!("{}!", price.book.as_str().len())).unwrap();
@@ -357,6 +359,8 @@ pub fn encode_rest(entry: &Entry, sink: &mut impl Sink) {
         Fact::Routing(fact) => fact.encode(sink),
         Fact::Service(fact) => fact.encode(sink),
         Fact::OrderLimits(fact) => fact.encode(sink),
+        Fact::GoodsReturn(fact) => fact.encode(sink),
+        Fact::ReturnGrant(fact) => fact.encode(sink),
         Fact::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
     }
 }

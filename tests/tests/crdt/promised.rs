@@ -112,7 +112,13 @@ pub fn examples() -> Vec<(&'static str, Fact)> {
         ("promise", Fact::Promise(promise)),
         (
             "promise_step",
-            Fact::PromiseStep(PromiseStep { promise: id, step: Step::Pick, found: 0, note: word("bay 3"), staff: word("anna") }),
+            Fact::PromiseStep(PromiseStep {
+                promise: id,
+                step: Step::Pick,
+                found: 0,
+                note: word("bay 3"),
+                staff: word("anna"),
+            }),
         ),
         (
             "want",

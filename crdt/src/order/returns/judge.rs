@@ -109,7 +109,8 @@ impl Told {
     /// Minor units that the customer got.
     pub fn paid(&self) -> i64 {
         let at_once = self.returned.as_ref().filter(|it| it.refund == Refund::Cash).map_or(0, GoodsReturn::amount);
-        let later = self.first(Verdict::PaidCash).or_else(|| self.first(Verdict::PaidBack)).map_or(0, |said| said.amount);
+        let later =
+            self.first(Verdict::PaidCash).or_else(|| self.first(Verdict::PaidBack)).map_or(0, |said| said.amount);
         at_once.saturating_add(later)
     }
 }
@@ -141,7 +142,8 @@ pub fn judge(seller: StoreId, sold: Option<&[Sold]>, told: &BTreeMap<ReturnId, T
             };
             let priced = sold.and_then(|sold| sold.get(usize::from(line.line)));
             let most = priced.map_or(line.amount, |sold| sold.amount_of(units));
-            refund = refund.saturating_add(if grant.is_none() && line.amount > 0 { most.min(line.amount) } else { most });
+            refund =
+                refund.saturating_add(if grant.is_none() && line.amount > 0 { most.min(line.amount) } else { most });
             granted.push(LineUnits { line: line.line, quantity: units });
             if class != WAITS && units < line.quantity {
                 over.push(LineUnits { line: line.line, quantity: line.quantity - units });

@@ -146,3 +146,37 @@ impl SignedReceipt {
 
 /// The first byte of a signed receipt; a pass has another one.
 const FORMAT: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_is_believed_as_it_was_signed_and_in_its_tenant_only() {
+        let (tenant, signer) = (TenantId([5; 16]), Signer::from_seed(&[3; 32]));
+        let line = |sku: &str, units, amount| ReceiptPart {
+            sku: Sku::parse(sku).unwrap(),
+            unit: Unit::Each,
+            sold: Sold { units, amount },
+        };
+        let receipt = Receipt {
+            store: StoreId(7),
+            number: ReceiptNumber { till: TillId(3), series: 1, sequence: 4_711 },
+            issuer: Actor::new(2, 1),
+            rung_ms: 1_750_000_000_000,
+            currency: Currency::parse("EUR").unwrap(),
+            lines: vec![line("tea-7", 2, 998), line("42", 0, 0)],
+        };
+        let signed = receipt.sign(tenant, &signer);
+        let bytes = signed.to_bytes().unwrap();
+        assert_eq!(SignedReceipt::from_bytes(&bytes), Ok(signed.clone()));
+        assert!(signed.verify(tenant, &signer.public()) && !signed.verify(TenantId([6; 16]), &signer.public()));
+        for at in 0..bytes.len() {
+            let mut bent = bytes.clone();
+            bent[at] ^= 1;
+            let believed = SignedReceipt::from_bytes(&bent).is_ok_and(|bent| bent.verify(tenant, &signer.public()));
+            assert!(!believed, "byte {at}");
+            assert!(SignedReceipt::from_bytes(&bytes[..at]).is_err(), "cut at {at}");
+        }
+    }
+}

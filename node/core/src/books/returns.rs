@@ -12,8 +12,8 @@ use stockroom_crdt::order::returns::{GoodsReturn, Origin, ReturnId};
 use stockroom_crdt::sale::{ReceiptNumber, Sale};
 use stockroom_crdt::scope::Scope;
 
-use super::sales::{self, Again, Writing, decode_writings, encode_writings};
 use super::Context;
+use super::sales::{self, Again, Writing, decode_writings, encode_writings};
 use crate::journal::{damaged, entry_at, fixed};
 use crate::overlay::{Overlay, scan_prefix};
 use crate::storage::{Snapshot, StoreError, Table};

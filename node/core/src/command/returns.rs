@@ -232,5 +232,12 @@ fn checked(
     if amount > most {
         return Err(Refusal::invalid(field("amount"), format!("is more than the {most} that were paid for it")).into());
     }
-    Ok(ReturnLine { line: line.line, sku: line.sku.clone(), unit, quantity: line.quantity, amount, disposition: line.disposition })
+    Ok(ReturnLine {
+        line: line.line,
+        sku: line.sku.clone(),
+        unit,
+        quantity: line.quantity,
+        amount,
+        disposition: line.disposition,
+    })
 }

@@ -232,7 +232,8 @@ impl Tally {
                 count_kind(&mut out.cancels, (who, why), |other| (who, other));
             }
         }
-        let accepted: Vec<_> = outcome.fulfillments.iter().filter(|told| part::accepted_ms(known, told).is_some()).collect();
+        let accepted: Vec<_> =
+            outcome.fulfillments.iter().filter(|told| part::accepted_ms(known, told).is_some()).collect();
         if !accepted.is_empty() {
             out.oversold.add(accepted.iter().any(|told| told.lines.iter().any(part::is_oversold)));
             let worked = accepted.iter().filter(|told| told.state != State::StoodDown && told.state != State::Refused);

@@ -52,8 +52,11 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
         }
         (Relation::Child, _) => {
             out.extend(view.stores()?.into_iter().flat_map(|record| of_store(record.store)));
-            let hubs = view.nodes()?.into_iter().filter(|node| node.role == Role::Hub && node.node != replica.actor().node);
+            let hubs =
+                view.nodes()?.into_iter().filter(|node| node.role == Role::Hub && node.node != replica.actor().node);
             out.extend(hubs.map(|hub| Scope::Orders(hub.node.0)));
+            // Also of one that was enrolled elsewhere and is not in this hub's own list.
+            out.insert(Scope::Orders(link.peer.node.0));
         }
         (Relation::Peer, own) => {
             out.insert(Scope::Control);

@@ -77,7 +77,9 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
         for (time, store) in cases {
             let (place, tally) = match by_store.entry(store) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => entry.insert((self.place(store)?, Tally::default())),
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    entry.insert((self.place(store)?, Tally::default()))
+                }
             };
             let known = book::known_at(self.snapshot, store, time.order)?;
             let Some(part) = offered_then(&known, store, time) else { continue };

@@ -17,7 +17,7 @@ use super::answer::{FulfillmentAnswer, newest};
 use super::scans::{ScannedAnswer, scan};
 use super::{not_here, whole};
 use crate::api::goods::named;
-use crate::api::idempotency::{KeyHeader, Keyed, done};
+use crate::api::idempotency::{KeyHeader, Keyed, done, part_of};
 use crate::api::orders::note_attempt;
 use crate::api::orders::pass::read_pass;
 use crate::api::problem::{Answered, Kind, Problem};
@@ -153,6 +153,12 @@ async fn act(
     }
     let request = api.read(|books| body.request(books, (order, store), step))?;
     let step = request.step;
+    if step == Step::Ready && !body.note.0.is_empty() {
+        // Whoever says that it is ready may say in the same breath where it lies.
+        let staged =
+            FulfilRequest { step: Step::Stage, lines: Vec::new(), note: body.note.0.clone(), ..request.clone() };
+        say(api, part_of(retry, "stage", 0), staged).await?;
+    }
     let (generation, replayed) = say(api, retry, request).await?;
     let fulfillment = api.read(|books| whole(books, store, (order, Some(generation))))?;
     Ok(done(replayed, ActAnswer { did: step.as_str(), scanned: None, fulfillment }))
@@ -205,7 +211,8 @@ impl FulfilBody {
     }
 
     fn proof(&self, step: Step) -> Answered<Proof> {
-        let proofs = [("code", self.code.is_some()), ("pass", self.pass.is_some()), ("approver", self.approver.is_some())];
+        let proofs =
+            [("code", self.code.is_some()), ("pass", self.pass.is_some()), ("approver", self.approver.is_some())];
         let given: Vec<_> = proofs.iter().filter(|(_, is_given)| *is_given).map(|(field, _)| *field).collect();
         match given.as_slice() {
             [field, ..] if step != Step::HandOver => return Err(Problem::invalid(*field, "is for hand-over only")),
@@ -246,7 +253,9 @@ impl ActLineBody {
         let found = match (self.line, &self.sku) {
             (Some(line), None) => part.lines.iter().find(|held| held.offered.line.checked_add(1) == Some(line)),
             (None, Some(sku)) => part.lines.iter().find(|held| held.offered.sku == sku.0),
-            (Some(_), Some(_)) => return Err(Problem::invalid(field("sku"), "stands beside line; one of them is enough")),
+            (Some(_), Some(_)) => {
+                return Err(Problem::invalid(field("sku"), "stands beside line; one of them is enough"));
+            }
             (None, None) => return Err(Problem::invalid(field("line"), "is missing, and there is no sku")),
         };
         let name = if self.line.is_some() { "line" } else { "sku" };
@@ -322,8 +331,13 @@ fn handed(api: &Api, order: OrderId, store: StoreId) -> Option<u64> {
 /// What may not be given to somebody who is too young.
 fn aged(part: &Fulfillment) -> Vec<StepLine> {
     let aged = part.lines.iter().filter(|line| line.offered.age_min > 0 && line.open() > 0);
-    aged.map(|line| StepLine { line: line.offered.line, quantity: line.open(), reason: Code::default(), substitute: None })
-        .collect()
+    aged.map(|line| StepLine {
+        line: line.offered.line,
+        quantity: line.open(),
+        reason: Code::default(),
+        substitute: None,
+    })
+    .collect()
 }
 
 fn failed_check() -> Code {

@@ -293,9 +293,12 @@ impl Shown<'_> {
     /// When and where the customer is, as staff or the customer said.
     fn arrived(&self) -> (Option<Text<Moment>>, Code) {
         let here = |event: &&Event<_>| event.store == self.part.store;
-        let said = self.known.sayings.iter().filter(here).filter(|event| {
-            event.says.saying == Saying::Arrive && event.says.generation == self.part.generation
-        });
+        let said = self
+            .known
+            .sayings
+            .iter()
+            .filter(here)
+            .filter(|event| event.says.saying == Saying::Arrive && event.says.generation == self.part.generation);
         let said = said.map(|event| (event.hlc, event.says.note.clone()));
         let seen = self.steps().into_iter().filter(|event| event.says.step == Step::Arrive);
         let first = said.chain(seen.map(|event| (event.hlc, event.says.note.clone()))).min_by_key(|(hlc, _)| *hlc);
@@ -312,7 +315,8 @@ impl Shown<'_> {
                 && event.says.saying == Saying::AskCancel
                 && event.says.generation == self.part.generation
         });
-        let answers = |event: &&Event<FulfillmentStep>| matches!(event.says.step, Step::ConfirmCancel | Step::DenyCancel);
+        let answers =
+            |event: &&Event<FulfillmentStep>| matches!(event.says.step, Step::ConfirmCancel | Step::DenyCancel);
         let answered = self.steps().into_iter().filter(answers).map(|event| event.hlc).max();
         asked.map(|event| event.hlc).max() > answered
     }
@@ -335,10 +339,10 @@ impl PartLineAnswer {
             failed: line.failed,
             short: line.short(),
             reason: Text(line.reason.clone()),
-            substitute: line.substitute.as_ref().map(|other| SubstituteAnswer {
-                sku: Text(other.sku.clone()),
-                unit_price: other.unit_price,
-            }),
+            substitute: line
+                .substitute
+                .as_ref()
+                .map(|other| SubstituteAnswer { sku: Text(other.sku.clone()), unit_price: other.unit_price }),
             unit_price: offered.unit_price,
             age_min: offered.age_min,
             preference: Text(offered.preference),

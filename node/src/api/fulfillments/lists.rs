@@ -152,7 +152,10 @@ impl PickListParams {
         let orders: Option<Vec<_>> = text.split(',').map(read).collect();
         let orders = orders.ok_or_else(|| Problem::invalid("orders", "is not a list of order numbers"))?;
         if orders.len() > COUNT_MAX {
-            return Err(Problem::invalid("orders", format_args!("are more than {COUNT_MAX}: nobody carries so many totes")));
+            return Err(Problem::invalid(
+                "orders",
+                format_args!("are more than {COUNT_MAX}: nobody carries so many totes"),
+            ));
         }
         Ok(Some(orders))
     }

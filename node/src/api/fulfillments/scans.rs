@@ -137,7 +137,10 @@ fn hit(
     let name = named(books, &scanned.sku)?;
     let fits: Vec<_> = part.lines.iter().filter(|line| line.offered.sku == scanned.sku).collect();
     if fits.is_empty() {
-        return Err(Problem::invalid("scan", format!("it is {name}, which is not on this list; {}", wanted(books, &part)?)));
+        return Err(Problem::invalid(
+            "scan",
+            format!("it is {name}, which is not on this list; {}", wanted(books, &part)?),
+        ));
     }
     let scans = lock(api)?;
     let spot = |line: &PartLine| (order, part.generation, line.offered.line);

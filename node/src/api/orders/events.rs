@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::ids::{StoreId, hex};
-use stockroom_crdt::order::intent::Saying;
-use stockroom_crdt::order::step::Step;
+use stockroom_crdt::order::intent::{OrderStep, Saying};
+use stockroom_crdt::order::step::{FulfillmentStep, Step};
 use stockroom_crdt::order::{LineUnits, OrderId};
 
 /// Subject and data of what an entry says about orders; nothing for other facts.
@@ -34,14 +34,14 @@ pub fn about(store: Option<StoreId>, fact: &Fact) -> Option<(Option<String>, Val
                 .collect();
             let data = json!({
                 "order": step.order.to_string(), "generation": step.generation, "store": store,
-                "step": step.step.as_str(), "lines": lines, "note": step.note.as_str(), "device": step.device,
+                "step": step.step.as_str(), "lines": lines, "note": note_of(step), "device": step.device,
             });
             (subject(step.order), data)
         }
         Fact::OrderStep(step) => {
             let data = json!({
                 "order": step.order.to_string(), "generation": step.generation, "store": store,
-                "saying": step.saying.as_str(), "lines": units(&step.lines), "note": step.note.as_str(),
+                "saying": step.saying.as_str(), "lines": units(&step.lines), "note": said_note(step),
             });
             (subject(step.order), data)
         }
@@ -70,9 +70,7 @@ pub fn about(store: Option<StoreId>, fact: &Fact) -> Option<(Option<String>, Val
         Fact::OrderLimits(limits) => {
             (None, json!({ "store": limits.store.map(|store| store.0), "ended": limits.ended }))
         }
-        Fact::Service(service) => {
-            (Some(format!("store/{}", service.store.0)), json!({ "store": service.store.0 }))
-        }
+        Fact::Service(service) => (Some(format!("store/{}", service.store.0)), json!({ "store": service.store.0 })),
         _ => return None,
     })
 }
@@ -147,6 +145,23 @@ fn saying_word(saying: Saying) -> &'static str {
         Saying::RiskRefund => "order.refund-at-risk",
         Saying::GiveUp => "order.given-up",
         Saying::Arrive => "order.customer-arrived",
+    }
+}
+
+/// The note, without the name of the manager who took a handover on, or of whoever has lost goods.
+fn note_of(step: &FulfillmentStep) -> &str {
+    match step.step {
+        Step::HandOver => step.note.as_str().split_whitespace().next().unwrap_or_default(),
+        Step::Lose => "",
+        _ => step.note.as_str(),
+    }
+}
+
+/// The note, without whom a customer sends, or who bears a loss.
+fn said_note(step: &OrderStep) -> &str {
+    match step.saying {
+        Saying::IssuePass | Saying::RiskRefund => "",
+        _ => step.note.as_str(),
     }
 }
 

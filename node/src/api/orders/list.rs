@@ -193,9 +193,10 @@ impl OrderParams {
         let has_part = |store: u32| outcome.fulfillments.iter().any(|part| part.store.0 == store);
         let is_wanted = self.state.as_deref().is_none_or(|state| outcome.state.as_str() == state)
             && self.store.is_none_or(has_part)
-            && self.reference.as_ref().is_none_or(|wanted| {
-                known.order.as_ref().is_some_and(|order| order.reference == wanted.0)
-            });
+            && self
+                .reference
+                .as_ref()
+                .is_none_or(|wanted| known.order.as_ref().is_some_and(|order| order.reference == wanted.0));
         Ok(if is_wanted { OrderBrief::of(&known, &outcome) } else { None })
     }
 }

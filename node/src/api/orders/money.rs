@@ -86,8 +86,7 @@ pub async fn redress_order(
     let owed = api.read(|books| Ok(find(&api, books, id)?.1.due.into_iter().find(|held| held.id == due)))?;
     let amount = value.amount.unwrap_or_else(|| owed.map_or(0, |owed| owed.amount));
     let RedressBody { done: given, reference, staff, .. } = value;
-    let request =
-        RedressRequest { order: id, id: due, amount, done: given, reference: reference.0, staff: staff.0 };
+    let request = RedressRequest { order: id, id: due, amount, done: given, reference: reference.0, staff: staff.0 };
     let written = api.write(Command::Redress(retry, request)).await.map_err(|problem| {
         let is_unknown = problem.kind() == Kind::UnknownReference && problem.field() == Some("compensation");
         let problem = match is_unknown {

@@ -99,7 +99,9 @@ pub fn reminders(api: &Api, from_ms: u64, until_ms: u64) -> Answered<Vec<Notice>
             after = Some(*last);
             for work in page.iter().filter(|work| work.order.home == me) {
                 let known = books.order(work.order)?;
-                let Some(order) = known.order.as_ref().filter(|order| order.channel == Channel::Pickup) else { continue };
+                let Some(order) = known.order.as_ref().filter(|order| order.channel == Channel::Pickup) else {
+                    continue;
+                };
                 let teller = Teller { books, known: &known, order };
                 let parts = known.fulfillments();
                 for part in parts.iter().filter(|part| part.state == Stage::Ready) {
@@ -142,14 +144,12 @@ impl<S: Snapshot + ?Sized> Teller<'_, '_, S> {
         Ok(Notice { kind, subject: format!("order/{}", order.id), data })
     }
 
-    fn of_step(
-        &self,
-        store: StoreId,
-        (step, at_ms): (&FulfillmentStep, u64),
-    ) -> Result<Option<Notice>, StoreError> {
-        let part = self.known.fulfillments().into_iter().find(|part| {
-            part.store == store && part.generation == step.generation
-        });
+    fn of_step(&self, store: StoreId, (step, at_ms): (&FulfillmentStep, u64)) -> Result<Option<Notice>, StoreError> {
+        let part = self
+            .known
+            .fulfillments()
+            .into_iter()
+            .find(|part| part.store == store && part.generation == step.generation);
         let Some(part) = part else { return Ok(None) };
         let is_pickup = self.order.channel == Channel::Pickup;
         let at = Moment(at_ms).write();
@@ -159,12 +159,16 @@ impl<S: Snapshot + ?Sized> Teller<'_, '_, S> {
             Step::Arrive if is_pickup => ("notification.arrived", json!({ "where": step.note.as_str() })),
             Step::HandOver => ("notification.handed-over", json!({ "at": at, "lines": self.goods(&part)? })),
             Step::Deliver => ("notification.delivered", json!({ "at": at, "lines": self.goods(&part)? })),
-            Step::Dispatch => ("notification.out-for-delivery", json!({ "at": at, "eta": Moment(self.order.due_ms).write() })),
-            Step::FailDelivery | Step::Lose => ("notification.delivery-failed", json!({ "why": step.note.as_str() })),
-            Step::Uncollected => ("notification.uncollected", json!({ "at": at })),
-            Step::Refuse if is_pickup => {
-                ("notification.choice-needed", json!({ "why": step.note.as_str(), "choices": ["store", "delivery", "cancel"] }))
+            Step::Dispatch => {
+                ("notification.out-for-delivery", json!({ "at": at, "eta": Moment(self.order.due_ms).write() }))
             }
+            Step::FailDelivery => ("notification.delivery-failed", json!({ "why": step.note.as_str() })),
+            Step::Lose => ("notification.delivery-failed", json!({ "why": "lost" })),
+            Step::Uncollected => ("notification.uncollected", json!({ "at": at })),
+            Step::Refuse if is_pickup => (
+                "notification.choice-needed",
+                json!({ "why": step.note.as_str(), "choices": ["store", "delivery", "cancel"] }),
+            ),
             Step::Pick => match self.shortages(&part, step)? {
                 Some(data) => ("notification.shortage", data),
                 None => return Ok(None),
@@ -223,7 +227,8 @@ impl<S: Snapshot + ?Sized> Teller<'_, '_, S> {
     fn kept(&self, part: &Fulfillment) -> Value {
         let offer = self.known.parts.get(&(part.generation, part.store)).and_then(|part| part.offer.as_ref());
         let ready = part.first(Step::Ready).map_or(0, |hlc| hlc.ms());
-        let until = offer.filter(|offer| offer.hold_ms > 0).map(|offer| Moment(ready.saturating_add(offer.hold_ms)).write());
+        let until =
+            offer.filter(|offer| offer.hold_ms > 0).map(|offer| Moment(ready.saturating_add(offer.hold_ms)).write());
         json!({ "ready_at": Moment(ready).write(), "hold_until": until, "bay": part.bay.as_str() })
     }
 

@@ -269,7 +269,9 @@ impl Contact {
         if !self.phone.is_empty() && digits.len() < PHONE_END {
             return Err(Problem::invalid("contact.phone", "has fewer than four digits"));
         }
-        for (field, text, most) in [("name", &self.name, 100), ("phone", &self.phone, 32), ("address", &self.address, 400)] {
+        for (field, text, most) in
+            [("name", &self.name, 100), ("phone", &self.phone, 32), ("address", &self.address, 400)]
+        {
             if text.len() > most {
                 return Err(Problem::invalid(format!("contact.{field}"), format_args!("is longer than {most} bytes")));
             }

@@ -152,6 +152,8 @@ pub struct LimitsBody {
     delivery_attempts: u8,
     /// How far weighed goods may differ from what was ordered, parts per million.
     weight_tolerance_ppm: u32,
+    /// The most that a store pays back in cash for a signed receipt of another store, minor units.
+    return_cash_max: i64,
 }
 
 /// What one store can do for orders.
@@ -378,6 +380,7 @@ impl LimitsBody {
             code_tries: limits.code_tries,
             delivery_attempts: limits.delivery_attempts,
             weight_tolerance_ppm: limits.weight_tolerance_ppm,
+            return_cash_max: limits.return_cash_max,
         }
     }
 
@@ -404,6 +407,7 @@ impl LimitsBody {
             code_tries: self.code_tries,
             delivery_attempts: self.delivery_attempts,
             weight_tolerance_ppm: self.weight_tolerance_ppm,
+            return_cash_max: self.return_cash_max,
         }
     }
 }

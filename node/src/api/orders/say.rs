@@ -153,7 +153,9 @@ fn follows(saying: Saying, outcome: &Outcome, lines: &[u16]) -> String {
     }
     let about = |line: u16| lines.is_empty() || lines.contains(&line);
     let holders = outcome.fulfillments.iter().filter(|part| {
-        part.state.is_open() && !part.withdrawn && part.lines.iter().any(|line| line.open() > 0 && about(line.offered.line))
+        part.state.is_open()
+            && !part.withdrawn
+            && part.lines.iter().any(|line| line.open() > 0 && about(line.offered.line))
     });
     let holders: Vec<_> = holders.map(|part| format!("store {}", part.store.0)).collect();
     if holders.is_empty() {

@@ -111,10 +111,7 @@ pub struct TrackedPart {
 /// An order as its customer may see it.
 #[utoipa::path(get, path = "/v1/orders/{id}/tracking", tag = "orders", params(("id" = String, Path)),
     responses((status = 200, body = TrackingAnswer)))]
-pub async fn track_order(
-    State(api): State<Arc<Api>>,
-    Segment(id): Segment<OrderId>,
-) -> Answered<Json<TrackingAnswer>> {
+pub async fn track_order(State(api): State<Arc<Api>>, Segment(id): Segment<OrderId>) -> Answered<Json<TrackingAnswer>> {
     api.read(|books| {
         let (known, outcome) = find(&api, books, id)?;
         let order = known.order.as_ref().ok_or_else(|| Problem::not_found("no such order"))?;
@@ -166,24 +163,28 @@ impl TrackedPart {
 
 fn lines(books: &Books<'_>, order: &Order, outcome: &Outcome) -> Answered<Vec<TrackedLine>> {
     let pairs = order.lines.iter().zip(&outcome.lines);
-    let line = |(line, stands): (&stockroom_crdt::order::header::OrderLine, &stockroom_crdt::order::resolve::LineOutcome)| {
-        Ok(TrackedLine {
-            name: name_of(books, &line.sku)?,
-            sku: Text(line.sku.clone()),
-            unit: Text(line.unit),
-            ordered: stands.ordered,
-            open: stands.open,
-            handed: stands.handed,
-            not_coming: stands.cancelled + stands.failed,
-        })
-    };
+    let line =
+        |(line, stands): (&stockroom_crdt::order::header::OrderLine, &stockroom_crdt::order::resolve::LineOutcome)| {
+            Ok(TrackedLine {
+                name: name_of(books, &line.sku)?,
+                sku: Text(line.sku.clone()),
+                unit: Text(line.unit),
+                ordered: stands.ordered,
+                open: stands.open,
+                handed: stands.handed,
+                not_coming: stands.cancelled + stands.failed,
+            })
+        };
     pairs.map(line).collect()
 }
 
 /// What the customer has nothing of is not the customer's: offers that were refused or taken back.
 fn is_shown(outcome: &Outcome, part: &Fulfillment) -> bool {
-    let gives_way = outcome.losers.contains(&(part.generation, part.store));
-    !gives_way && !(part.withdrawn && part.state.is_open()) && !matches!(part.state, Stage::Refused | Stage::StoodDown)
+    let is_gone = match part.state {
+        Stage::Refused | Stage::StoodDown => true,
+        state => state.is_open() && part.withdrawn,
+    };
+    !(is_gone || outcome.losers.contains(&(part.generation, part.store)))
 }
 
 fn is_cancel_asked(outcome: &Outcome) -> bool {
@@ -211,17 +212,16 @@ fn of_order(order: &Order, outcome: &Outcome) -> (&'static str, &'static str) {
 fn of_part(state: Stage) -> (&'static str, &'static str) {
     match state {
         Stage::Offered => ("received", "we have your order"),
-        Stage::Accepted | Stage::Picking | Stage::Picked | Stage::Packed => ("preparing", "your order is being prepared"),
+        Stage::Accepted | Stage::Picking | Stage::Picked | Stage::Packed => {
+            ("preparing", "your order is being prepared")
+        }
         Stage::Ready | Stage::Awaited => ("ready", "your order is ready"),
         Stage::Out => ("on-its-way", "your order is on its way"),
         Stage::Returning => ("failed-delivery", "we could not hand it over and will be in touch"),
         Stage::HandedOver | Stage::Delivered => ("done", "you have it"),
         Stage::Cancelled => ("cancelled", "it is cancelled"),
-        Stage::Refused
-        | Stage::StoodDown
-        | Stage::Declined
-        | Stage::Uncollected
-        | Stage::Returned
-        | Stage::Lost => ("failed", "we could not bring it to you"),
+        Stage::Refused | Stage::StoodDown | Stage::Declined | Stage::Uncollected | Stage::Returned | Stage::Lost => {
+            ("failed", "we could not bring it to you")
+        }
     }
 }

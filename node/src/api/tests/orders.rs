@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use super::pair::{Node, Pair, Reply, call};
 use super::work::{import, stocked};
+use crate::api::Api;
+use crate::api::orders::notices::reminders;
+use crate::api::values::now_ms;
 
 /// Goods on the shelves of store 1 that the hub may promise.
 pub async fn market() -> Pair {
@@ -74,13 +77,17 @@ async fn an_order_is_placed_picked_and_handed_over() {
     assert_eq!((&first["lines"][0]["line"], &first["lines"][0]["name"]), (&json!(1), &json!("Bread")));
     assert_eq!(first["has_contact"], false, "a store needs no address to hand over at its counter");
     let listed = pair.store.get("/v1/pick-lists").await.expect(200);
-    assert_eq!((&listed["totes"][0]["order"], &listed["departments"][0]["lines"][0]["quantity"]), (&json!(order), &json!(3)));
+    assert_eq!(
+        (&listed["totes"][0]["order"], &listed["departments"][0]["lines"][0]["quantity"]),
+        (&json!(order), &json!(3))
+    );
 
     act(&pair, order, "accept", json!({ "staff": "anna" })).await.expect(200);
     act(&pair, order, "pick", json!({ "staff": "anna" })).await.expect(200);
     act(&pair, order, "pack", json!({ "staff": "anna", "note": "2" })).await.expect(200);
-    act(&pair, order, "stage", json!({ "staff": "anna", "note": "B7" })).await.expect(200);
-    let ready = act(&pair, order, "ready", json!({ "staff": "anna" })).await.expect(200)["fulfillment"].clone();
+    act(&pair, order, "stage", json!({ "staff": "anna", "note": "B2" })).await.expect(200);
+    let ready =
+        act(&pair, order, "ready", json!({ "staff": "anna", "note": "B7" })).await.expect(200)["fulfillment"].clone();
     assert_eq!((&ready["state"], &ready["bay"], &ready["bags"]), (&json!("ready"), &json!("B7"), &json!("2")));
     assert!(ready["hold_until"].is_string(), "{ready}");
     let at_hub = pair.hub.get(&format!("/v1/fulfillments/{order}?store=1")).await.expect(200);
@@ -103,7 +110,10 @@ async fn an_order_is_placed_picked_and_handed_over() {
     let handed = act(&pair, order, "hand-over", json!({ "code": code, "staff": "ben", "device": 4 })).await.expect(200);
     assert_eq!((&handed["did"], &handed["fulfillment"]["state"]), (&json!("hand-over"), &json!("handed-over")));
     let whole = order_at_hub(&pair, order).await;
-    assert_eq!((&whole["state"], &whole["stability"], &whole["charge"]), (&json!("completed"), &json!("stable"), &json!(750)));
+    assert_eq!(
+        (&whole["state"], &whole["stability"], &whole["charge"]),
+        (&json!("completed"), &json!("stable"), &json!(750))
+    );
     let line = &whole["lines"][0];
     assert_eq!((&line["ordered"], &line["handed"], &line["open"]), (&json!(3), &json!(3), &json!(0)));
     assert_eq!((&whole["compensations"], &whole["payment"]["captured"]), (&json!([]), &json!(750)));
@@ -126,7 +136,8 @@ async fn orders_are_listed_by_state_store_and_reference_in_pages() {
         placed(&pair, &format!("o{n}"), body).await;
     }
     let open = pair.hub.get("/v1/orders?open=true&limit=2").await.expect(200);
-    let rest = pair.hub.get(&format!("/v1/orders?open=true&after={}", open["next"].as_str().unwrap())).await.expect(200);
+    let rest =
+        pair.hub.get(&format!("/v1/orders?open=true&after={}", open["next"].as_str().unwrap())).await.expect(200);
     let count = |list: &Value| list["items"].as_array().unwrap().len();
     assert_eq!((count(&open), count(&rest)), (2, 1), "{open}\n{rest}");
     let all = pair.hub.get("/v1/orders?limit=2").await.expect(200);
@@ -154,7 +165,10 @@ async fn a_cancel_is_decided_where_the_goods_are_and_paid_back_once() {
     assert!(why.contains("store 1, which held it, confirmed the cancel at 20"), "{why}");
     assert_eq!(whole["reasons"][0]["entries"][0]["store"], 1);
     let due = &whole["compensations"][0];
-    assert_eq!((&due["rule"], &due["kind"], &due["amount"], &due["state"]), (&json!("cancelled"), &json!("refund"), &json!(500), &json!("due")));
+    assert_eq!(
+        (&due["rule"], &due["kind"], &due["amount"], &due["state"]),
+        (&json!("cancelled"), &json!("refund"), &json!(500), &json!("due"))
+    );
     let held = pair.store.get(&format!("/v1/fulfillments/{order}")).await.expect(200);
     assert_eq!(held["to_put_back"], true);
     act(&pair, &order, "put-back", json!({ "staff": "anna" })).await.expect(200);
@@ -183,22 +197,36 @@ async fn picking_by_scan_counts_up_confirms_and_refuses_what_is_not_on_the_list(
         pair.store.post(&format!("/v1/fulfillments/{order}/pick"), key, body).await
     };
     let first = scan("s1", BREAD, json!({})).await.expect(200);
-    assert_eq!((&first["did"], &first["scanned"]["counted"], &first["scanned"]["wanted"]), (&json!("counted"), &json!(1), &json!(2)));
+    assert_eq!(
+        (&first["did"], &first["scanned"]["counted"], &first["scanned"]["wanted"]),
+        (&json!("counted"), &json!(1), &json!(2))
+    );
     assert_eq!(first["fulfillment"]["state"], "picking");
     let same = scan("s1", BREAD, json!({})).await.expect(200);
     assert_eq!(same["scanned"]["counted"], 1, "the same scan twice is one");
     let milk = scan("s2", MILK, json!({})).await;
     let detail = milk.expect(422)["detail"].as_str().unwrap().to_owned();
-    assert!(detail.contains("it is Milk (MILK), which is not on this list") && detail.contains("2 of Bread"), "{detail}");
+    assert!(
+        detail.contains("it is Milk (MILK), which is not on this list") && detail.contains("2 of Bread"),
+        "{detail}"
+    );
     assert_eq!(scan("s3", "0000000001311", json!({})).await.expect(422)["type"], "/problems/unknown-reference");
     assert_eq!(scan("s4", BREAD, json!({ "quantity": 5 })).await.expect(422)["field"], "scan");
     let second = scan("s5", BREAD, json!({})).await.expect(200);
     assert_eq!((&second["did"], &second["scanned"]["done"]), (&json!("pick"), &json!(true)));
     assert_eq!(scan("s5", BREAD, json!({})).await.expect(200)["scanned"]["counted"], 2);
-    assert!(scan("s6", BREAD, json!({})).await.expect(422)["detail"].as_str().unwrap().contains("everything that is wanted"));
+    assert!(
+        scan("s6", BREAD, json!({})).await.expect(422)["detail"]
+            .as_str()
+            .unwrap()
+            .contains("everything that is wanted")
+    );
     let lines = json!({ "staff": "anna", "lines": [{ "sku": "APPLE", "quantity": 950 }] });
     let weighed = act(&pair, &order, "pick", lines).await.expect(200);
-    assert_eq!((&weighed["fulfillment"]["state"], &weighed["fulfillment"]["lines"][1]["picked"]), (&json!("picked"), &json!(950)));
+    assert_eq!(
+        (&weighed["fulfillment"]["state"], &weighed["fulfillment"]["lines"][1]["picked"]),
+        (&json!("picked"), &json!(950))
+    );
     let heavy = act(&pair, &order, "pick", json!({ "lines": [{ "line": 2, "quantity": 1_101 }] })).await;
     assert_eq!(heavy.expect(422)["field"], "lines[0].quantity");
     act(&pair, &order, "ready", json!({})).await.expect(200);
@@ -211,11 +239,21 @@ async fn picking_by_scan_counts_up_confirms_and_refuses_what_is_not_on_the_list(
 #[tokio::test]
 async fn what_is_not_found_is_substituted_or_paid_back() {
     let pair = market().await;
-    import(&pair, "?book=main&from=2020-01-01T00:00:00Z", "rolls", "sku,name,unit,barcodes,item_number,price,currency\nROLL,Rolls,each,,,200,EUR\n").await.expect(201);
+    import(
+        &pair,
+        "?book=main&from=2020-01-01T00:00:00Z",
+        "rolls",
+        "sku,name,unit,barcodes,item_number,price,currency\nROLL,Rolls,each,,,200,EUR\n",
+    )
+    .await
+    .expect(201);
     // What a store takes instead it promises itself.
     let rule = json!({ "sku": "ROLL", "allocation": "proportional", "lead_min": 0 });
     pair.hub.send(Method::PUT, "/v1/policies", Some("rolls"), rule).await.expect(200);
-    pair.store.post("/v1/goods-receipts", "rolls", json!({ "lines": [{ "sku": "ROLL", "quantity": 9 }] })).await.expect(201);
+    pair.store
+        .post("/v1/goods-receipts", "rolls", json!({ "lines": [{ "sku": "ROLL", "quantity": 9 }] }))
+        .await
+        .expect(201);
     let mut body = bread(2);
     body["payment"]["captured"] = json!(758);
     body["lines"] = json!([
@@ -230,12 +268,21 @@ async fn what_is_not_found_is_substituted_or_paid_back() {
         { "line": 1, "quantity": 2, "substitute": { "sku": "ROLL" } },
     ] });
     let picked = act(&pair, &order, "pick", lines).await.expect(200)["fulfillment"].clone();
-    assert_eq!((&picked["state"], &picked["lines"][0]["substitute"]["unit_price"]), (&json!("picked"), &json!(200)), "{picked}");
+    assert_eq!(
+        (&picked["state"], &picked["lines"][0]["substitute"]["unit_price"]),
+        (&json!("picked"), &json!(200)),
+        "{picked}"
+    );
     assert_eq!((&picked["lines"][1]["short"], &picked["lines"][1]["reason"]), (&json!(1), &json!("not-found")));
     act(&pair, &order, "ready", json!({})).await.expect(200);
     act(&pair, &order, "hand-over", json!({ "code": code })).await.expect(200);
     let whole = order_at_hub(&pair, &order).await;
-    let due: Vec<_> = whole["compensations"].as_array().unwrap().iter().map(|due| (due["rule"].as_str().unwrap(), due["amount"].as_i64().unwrap())).collect();
+    let due: Vec<_> = whole["compensations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|due| (due["rule"].as_str().unwrap(), due["amount"].as_i64().unwrap()))
+        .collect();
     assert_eq!(due, [("difference", 100), ("short", 129)], "{whole}");
     assert_eq!(pair.store.get("/v1/stock/MILK").await.expect(200)["on_hand"], 0, "the shelf is empty, the picker said");
     assert_eq!(pair.store.get("/v1/stock/ROLL").await.expect(200)["on_hand"], 7);
@@ -246,12 +293,16 @@ async fn a_store_that_never_heard_of_the_order_hands_it_over_for_a_pass() {
     let pair = market().await;
     pair.cut.send(true).await.unwrap();
     let (order, _) = placed(&pair, "o", bread(2)).await;
-    let pass = pair.hub.post(&format!("/v1/orders/{order}/pass"), "p", json!({ "delegate": "sister" })).await.expect(201);
+    let pass =
+        pair.hub.post(&format!("/v1/orders/{order}/pass"), "p", json!({ "delegate": "sister" })).await.expect(201);
     assert!(pass["qr_svg"].as_str().unwrap().contains("<svg") && pass["qr_text"].as_str().unwrap().starts_with("SR:"));
     let unknown = pair.store.get(&format!("/v1/fulfillments/{order}")).await;
     unknown.expect(404);
     let shown = pair.store.post("/v1/passes/verify", "v", json!({ "pass": pass["qr_text"] })).await.expect(200);
-    assert_eq!((&shown["order"], &shown["delegate"], &shown["lines"][0]["quantity"]), (&json!(order), &json!("sister"), &json!(2)));
+    assert_eq!(
+        (&shown["order"], &shown["delegate"], &shown["lines"][0]["quantity"]),
+        (&json!(order), &json!("sister"), &json!(2))
+    );
     assert_eq!((&shown["fulfillment"]["by_pass"], &shown["fulfillment"]["state"]), (&json!(true), &json!("offered")));
     let handed = act(&pair, &order, "hand-over", json!({ "pass": pass["pass"], "staff": "ben" })).await.expect(200);
     assert_eq!(handed["fulfillment"]["state"], "handed-over");
@@ -260,7 +311,10 @@ async fn a_store_that_never_heard_of_the_order_hands_it_over_for_a_pass() {
     assert_eq!((&problem["type"], &problem["store"]), (&json!("/problems/handed-over"), &json!(1)));
     pair.cut.send(false).await.unwrap();
     pair.store.get("/v1/status").await.expect(200);
-    pair.store.post("/v1/adjustments", "tick", json!({ "sku": "MILK", "delta": 1, "reason": "found" })).await.expect(201);
+    pair.store
+        .post("/v1/adjustments", "tick", json!({ "sku": "MILK", "delta": 1, "reason": "found" }))
+        .await
+        .expect(201);
     let whole = order_at_hub(&pair, &order).await;
     assert_eq!((&whole["state"], &whole["compensations"]), (&json!("completed"), &json!([])), "{whole}");
 }
@@ -297,7 +351,10 @@ async fn a_delivery_leaves_with_its_address_and_comes_to_an_end() {
 async fn age_is_checked_before_goods_that_need_it_are_handed_over() {
     let pair = market().await;
     pair.hub.post("/v1/products", "w", json!({ "sku": "WINE", "name": "Wine", "age_min": 18 })).await.expect(201);
-    pair.store.post("/v1/goods-receipts", "w", json!({ "lines": [{ "sku": "WINE", "quantity": 5 }] })).await.expect(201);
+    pair.store
+        .post("/v1/goods-receipts", "w", json!({ "lines": [{ "sku": "WINE", "quantity": 5 }] }))
+        .await
+        .expect(201);
     let mut body = bread(1);
     body["lines"] = json!([{ "sku": "BREAD", "quantity": 1 }, { "sku": "WINE", "quantity": 1, "unit_price": 900 }]);
     body["payment"]["captured"] = json!(1_150);
@@ -309,10 +366,13 @@ async fn age_is_checked_before_goods_that_need_it_are_handed_over() {
     let refused = act(&pair, &old, "hand-over", json!({ "code": old_code })).await;
     assert_eq!(refused.expect(409)["type"], "/problems/sale-stopped");
     assert_eq!(act(&pair, &old, "check-age", json!({ "document": "id-card" })).await.expect(422)["field"], "passed");
-    let checked = act(&pair, &old, "check-age", json!({ "document": "id-card", "passed": true, "staff": "ben" })).await.expect(200);
+    let checked = act(&pair, &old, "check-age", json!({ "document": "id-card", "passed": true, "staff": "ben" }))
+        .await
+        .expect(200);
     assert_eq!(checked["fulfillment"]["age_checked"], true);
     act(&pair, &old, "hand-over", json!({ "code": old_code })).await.expect(200);
-    let declined = act(&pair, &young, "check-age", json!({ "document": "id-card", "passed": false, "staff": "ben" })).await;
+    let declined =
+        act(&pair, &young, "check-age", json!({ "document": "id-card", "passed": false, "staff": "ben" })).await;
     assert_eq!(declined.expect(200)["did"], "decline");
     act(&pair, &young, "hand-over", json!({ "code": young_code })).await.expect(200);
     let whole = order_at_hub(&pair, &young).await;
@@ -333,7 +393,10 @@ async fn several_orders_are_picked_at_once_into_numbered_totes() {
     let lines = list["departments"][0]["lines"].as_array().unwrap();
     let skus: Vec<_> = lines.iter().map(|line| line["sku"].as_str().unwrap()).collect();
     assert_eq!(skus, ["BREAD", "MILK"]);
-    assert_eq!((&lines[0]["quantity"], &lines[0]["into"][1]["tote"], &lines[0]["into"][1]["line"]), (&json!(3), &json!(2), &json!(2)));
+    assert_eq!(
+        (&lines[0]["quantity"], &lines[0]["into"][1]["tote"], &lines[0]["into"][1]["line"]),
+        (&json!(3), &json!(2), &json!(2))
+    );
     assert!(list["notes"].to_string().contains("cold"), "{list}");
     pair.hub.post(&format!("/v1/orders/{two}/hold"), "h", json!({ "note": "address" })).await.expect(200);
     let held = pair.store.get(&format!("/v1/pick-lists?orders={one},{two}")).await;
@@ -354,7 +417,14 @@ async fn rules_of_orders_are_set_at_the_hub_and_read_everywhere() {
     };
     let routing = put(&pair.hub, "routing", "r", json!({ "parts_max": 2, "boundary": "never" })).await.expect(200);
     assert_eq!((&routing["parts_max"], &routing["sets"][0]["name"]), (&json!(2), &json!("near")), "{routing}");
-    let limits = put(&pair.hub, "limits", "l", json!({ "store": 1, "code_tries": 3, "accept_within_s": 600, "accept_warn_s": 300 })).await.expect(200);
+    let limits = put(
+        &pair.hub,
+        "limits",
+        "l",
+        json!({ "store": 1, "code_tries": 3, "accept_within_s": 600, "accept_warn_s": 300 }),
+    )
+    .await
+    .expect(200);
     assert_eq!((&limits["code_tries"], &limits["hold_s"]), (&json!(3), &json!(604_800)));
     let week = json!([[{ "from": "08:00", "until": "26:00" }], [], [], [], [], [], []]);
     let service = json!({ "store": 1, "week": week, "closed_days": ["2030-12-25"], "parts_per_day": 40 });
@@ -366,7 +436,11 @@ async fn rules_of_orders_are_set_at_the_hub_and_read_everywhere() {
         ("routing", json!({ "parts_max": 9 }), "parts_max"),
         ("limits", json!({ "accept_warn_s": 9_000 }), "accept_warn_s"),
         ("limits", json!({ "store": 9 }), "store"),
-        ("service", json!({ "store": 1, "week": [[{ "from": "8", "until": "20:00" }], [], [], [], [], [], []] }), "week[0][0].from"),
+        (
+            "service",
+            json!({ "store": 1, "week": [[{ "from": "8", "until": "20:00" }], [], [], [], [], [], []] }),
+            "week[0][0].from",
+        ),
     ];
     for (at, (path, body, field)) in wrong.into_iter().enumerate() {
         let reply = put(&pair.hub, path, &format!("wrong{at}"), body).await;
@@ -375,7 +449,9 @@ async fn rules_of_orders_are_set_at_the_hub_and_read_everywhere() {
     assert_eq!(put(&pair.store, "routing", "x", json!({})).await.expect(409)["type"], "/problems/not-here");
     let token = pair.hub.devices.add("till", 1).unwrap();
     let bearer = format!("Bearer {token}");
-    let over_lan = call(&pair.hub.lan, Method::PUT, "/v1/order-rules/routing", &[("authorization", bearer.as_str())], Vec::new()).await;
+    let over_lan =
+        call(&pair.hub.lan, Method::PUT, "/v1/order-rules/routing", &[("authorization", bearer.as_str())], Vec::new())
+            .await;
     assert_eq!(over_lan.expect(403)["type"], "/problems/forbidden");
 }
 
@@ -421,6 +497,46 @@ async fn customers_are_told_once_what_happens_and_no_event_names_them() {
             assert!(!text.contains(secret), "{secret} stands in {text}");
         }
     }
+}
+
+#[tokio::test]
+async fn customers_whose_goods_wait_are_reminded_when_the_limits_say() {
+    let pair = market().await;
+    let (order, code) = placed(&pair, "o", bread(1)).await;
+    make_ready(&pair, &order).await;
+    let (handle, info, config) = pair.hub.parts.clone();
+    let (_stop, stopping) = tokio::sync::watch::channel(false);
+    let api = Api::new(handle, info, config, stopping);
+    let now = now_ms();
+    let due = |days: u64| reminders(&api, now, now + days * 86_400_000 + 60_000).unwrap();
+    assert_eq!(due(0), []);
+    let told = due(4);
+    let ids: Vec<_> = told.iter().map(|notice| notice.data["reminder_id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids, [format!("{order}-1-1"), format!("{order}-1-2")], "after a day and after three");
+    assert_eq!((told[0].kind, &told[0].data["store_name"]), ("notification.reminder", &json!("Main Street")));
+    assert!(told[0].data["hold_until"].is_string(), "{:?}", told[0]);
+    act(&pair, &order, "hand-over", json!({ "code": code })).await.expect(200);
+    assert_eq!(due(4), [], "who has the goods is not reminded");
+}
+
+#[tokio::test]
+async fn each_reading_of_a_contact_is_told_without_what_was_read() {
+    let pair = market().await;
+    let mut body = bread(1);
+    (body["channel"], body["currency"]) = (json!("delivery"), json!("EUR"));
+    body["lines"][0]["unit_price"] = json!(250);
+    let (order, _) = placed(&pair, "o", body).await;
+    let follow = call(&pair.store.local, Method::GET, "/v1/events", &[], Vec::new());
+    let work = async {
+        tokio::task::yield_now().await;
+        let path = format!("/v1/fulfillments/{order}/contact?staff=rider-7");
+        assert_eq!(pair.store.get(&path).await.expect(200)["name"], "Li Wei");
+        pair.store.stop.send_replace(true);
+    };
+    let (stream, ()) = tokio::join!(follow, work);
+    let text = stream.text();
+    assert!(text.contains("dev.stockroom.order.contact-read\"") && text.contains("rider-7"), "{text}");
+    assert!(!text.contains("Li Wei") && !text.contains("Nanjing"), "{text}");
 }
 
 /// Barcodes of the stock.

@@ -42,7 +42,11 @@ async fn orders_that_cannot_be_are_problems_that_name_the_field() {
         (with(&|body| body["due"] = json!("2020-01-01T00:00:00Z")), "invalid-field", "due"),
         (with(&|body| body["place"] = json!({ "lat": 91.0, "lon": 0.0 })), "invalid-field", "place.lat"),
         (with(&|body| body["wait_ms"] = json!(9_000)), "invalid-field", "wait_ms"),
-        (with(&|body| body["lines"][0] = json!({ "code": "4006381333932", "quantity": 1 })), "invalid-field", "lines[0].code"),
+        (
+            with(&|body| body["lines"][0] = json!({ "code": "4006381333932", "quantity": 1 })),
+            "invalid-field",
+            "lines[0].code",
+        ),
     ];
     for (at, (body, kind, field)) in cases.into_iter().enumerate() {
         let reply = pair.hub.post("/v1/orders", &format!("bad{at}"), body).await;
@@ -137,7 +141,10 @@ async fn a_second_handover_says_when_and_where_the_first_one_was() {
     let again = act(&pair, &order, "hand-over", json!({ "code": code, "device": 2 })).await;
     let body = again.expect(409);
     assert_eq!((problem(&again).0.as_str(), &body["store"]), ("handed-over", &json!(1)));
-    assert!(body["at"].as_str().unwrap().starts_with("20") && body["detail"].as_str().unwrap().contains("at store 1"), "{body}");
+    assert!(
+        body["at"].as_str().unwrap().starts_with("20") && body["detail"].as_str().unwrap().contains("at store 1"),
+        "{body}"
+    );
     assert_eq!(on_hand(&pair).await, 9);
 }
 
@@ -195,7 +202,8 @@ async fn a_pass_that_ran_out_or_is_for_another_store_is_refused_with_where_to_go
     let pair = market().await;
     for (store, until_ms, word) in [(1, 1_000, "ran out"), (2, u64::MAX / 2, "for store 2")] {
         let (order, _) = placed(&pair, &format!("o{store}"), bread(1)).await;
-        let pass = pair.hub.post(&format!("/v1/orders/{order}/pass"), &format!("p{store}"), json!({})).await.expect(201);
+        let pass =
+            pair.hub.post(&format!("/v1/orders/{order}/pass"), &format!("p{store}"), json!({})).await.expect(201);
         let text = resigned(pass["pass"].as_str().unwrap(), store, until_ms);
         for (path, body) in [
             ("/v1/passes/verify".to_owned(), json!({ "pass": text })),
@@ -240,10 +248,26 @@ async fn what_is_not_known_or_not_said_here_is_told_apart() {
         (pair.hub.post(&path("/choice"), "c", json!({ "note": "luck" })).await, "invalid-field", Some("note")),
         (pair.hub.post(&path("/choice"), "d", json!({ "stores": [9] })).await, "unknown-reference", Some("stores[0]")),
         (pair.hub.post(&path("/risk-refund"), "e", json!({})).await, "invalid-field", Some("note")),
-        (pair.hub.post(&path("/cancel"), "f", json!({ "lines": [{ "line": 0, "quantity": 1 }] })).await, "invalid-field", Some("lines[0].line")),
-        (pair.hub.post(&path("/cancel"), "g", json!({ "lines": [{ "line": 2, "quantity": 1 }] })).await, "unknown-reference", Some("lines[0].line")),
-        (pair.hub.post(&path("/cancel"), "h", json!({ "lines": [{ "line": 1, "quantity": 2 }] })).await, "invalid-field", Some("lines[0].quantity")),
-        (pair.hub.post(&path("/payments"), "i", json!({ "authorised": 1, "captured": 1 })).await, "invalid-field", Some("captured")),
+        (
+            pair.hub.post(&path("/cancel"), "f", json!({ "lines": [{ "line": 0, "quantity": 1 }] })).await,
+            "invalid-field",
+            Some("lines[0].line"),
+        ),
+        (
+            pair.hub.post(&path("/cancel"), "g", json!({ "lines": [{ "line": 2, "quantity": 1 }] })).await,
+            "unknown-reference",
+            Some("lines[0].line"),
+        ),
+        (
+            pair.hub.post(&path("/cancel"), "h", json!({ "lines": [{ "line": 1, "quantity": 2 }] })).await,
+            "invalid-field",
+            Some("lines[0].quantity"),
+        ),
+        (
+            pair.hub.post(&path("/payments"), "i", json!({ "authorised": 1, "captured": 1 })).await,
+            "invalid-field",
+            Some("captured"),
+        ),
         (pair.hub.post(&path(&format!("/compensations/{}", "0".repeat(32))), "j", json!({})).await, "not-found", None),
         (pair.hub.post(&path("/compensations/7"), "k", json!({})).await, "invalid-field", Some("compensation")),
         (pair.hub.get("/v1/fulfillments").await, "invalid-field", Some("store")),
@@ -258,15 +282,27 @@ async fn what_is_not_known_or_not_said_here_is_told_apart() {
         (act(&pair, &order, "refuse", json!({})).await, "invalid-field", Some("note")),
         (act(&pair, &order, "accept", json!({ "code": "1" })).await, "invalid-field", Some("code")),
         (act(&pair, &order, "accept", json!({ "scan": "1" })).await, "invalid-field", Some("scan")),
-        (act(&pair, &order, "pick", json!({ "lines": [{ "line": 7, "quantity": 1 }] })).await, "unknown-reference", Some("lines[0].line")),
+        (
+            act(&pair, &order, "pick", json!({ "lines": [{ "line": 7, "quantity": 1 }] })).await,
+            "unknown-reference",
+            Some("lines[0].line"),
+        ),
         (act(&pair, &order, "ready", json!({})).await, "conflict", None),
-        (pair.hub.post(&format!("/v1/fulfillments/{order}/accept"), "l", json!({ "store": 1 })).await, "not-here", None),
+        (
+            pair.hub.post(&format!("/v1/fulfillments/{order}/accept"), "l", json!({ "store": 1 })).await,
+            "not-here",
+            None,
+        ),
     ];
     for (at, (reply, kind, field)) in cases.iter().enumerate() {
         assert_eq!(problem(reply), ((*kind).into(), field.map(str::to_owned)), "case {at}: {}", reply.text());
     }
     let same = pair.store.get(&format!("/v1/fulfillments/{order}")).await.expect(200);
-    assert_eq!((&same["state"], same["steps"].as_array().unwrap().len()), (&json!("offered"), 0), "nothing was written");
+    assert_eq!(
+        (&same["state"], same["steps"].as_array().unwrap().len()),
+        (&json!("offered"), 0),
+        "nothing was written"
+    );
 }
 
 #[tokio::test]

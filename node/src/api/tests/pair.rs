@@ -198,10 +198,7 @@ impl Side {
     }
 }
 
-async fn work(
-    mut sides: [Side; 2],
-    (mut disks, mut cuts): (mpsc::Receiver<DiskSpace>, mpsc::Receiver<bool>),
-) {
+async fn work(mut sides: [Side; 2], (mut disks, mut cuts): (mpsc::Receiver<DiskSpace>, mpsc::Receiver<bool>)) {
     let mut mono_ms = 0;
     link(&mut sides, mono_ms, true);
     loop {
@@ -303,17 +300,11 @@ fn node(core: &Core, role: &'static str, id: u32, store: u32) -> (Ends, Node) {
         seal_secret: [id as u8; 32],
         file: folder.path().join("deliveries.json"),
     };
-<<<<<<< HEAD
     // Where the store is: it was enrolled without a place.
     let places = BTreeMap::from([("1".to_owned(), [52_500_000, 13_400_000])]);
     let desk = Desk::open(CourierSettings { places, ..CourierSettings::default() }, setup, handle.clone());
     let test_aids = store != 0;
     let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids, webhooks, printer: None, desk };
-=======
-    let desk = Desk::open(CourierSettings::default(), setup, handle.clone());
-    let (test_aids, printer) = (store != 0, None);
-    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids, webhooks, printer, desk };
->>>>>>> orders
     let (stop, stopping) = watch::channel(false);
     let parts = (handle.clone(), info.clone(), config.clone());
     let api = Api::new(handle, info, config, stopping);

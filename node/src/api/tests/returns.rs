@@ -74,11 +74,18 @@ async fn a_receipt_is_signed_where_it_was_sold_and_bad_returns_are_refused() {
     ];
     for (at, (body, kind, field)) in bodies.into_iter().enumerate() {
         let refused = pair.store.post("/v1/returns", &format!("bad-{at}"), body).await.json();
-        assert_eq!((&refused["type"], &refused["field"]), (&json!(format!("/problems/{kind}")), &json!(field)), "{refused}");
+        assert_eq!(
+            (&refused["type"], &refused["field"]),
+            (&json!(format!("/problems/{kind}")), &json!(field)),
+            "{refused}"
+        );
     }
     let mut approved = bare;
     approved["approver"] = json!("mia");
     let taken = pair.store.post("/v1/returns", "m", approved).await.expect(201);
     assert_eq!((&taken["state"], &taken["paid"], &taken["approver"]), (&json!("paid"), &json!(200), &json!("mia")));
-    assert_eq!(pair.hub.post("/v1/returns", "h", back(&receipt, 1, "resale")).await.json()["type"], "/problems/not-here");
+    assert_eq!(
+        pair.hub.post("/v1/returns", "h", back(&receipt, 1, "resale")).await.json()["type"],
+        "/problems/not-here"
+    );
 }

@@ -57,7 +57,9 @@ impl Once {
         for id in promises.into_iter().filter(of_order) {
             let (book, truth) = (left.get(id).copied().unwrap_or(0), issued.get(id).map_or(0, |(_, units)| *units));
             if book != truth {
-                faults.push(format!("store {store}: {book} units left the book for promise {id}, and {truth} left the store"));
+                faults.push(format!(
+                    "store {store}: {book} units left the book for promise {id}, and {truth} left the store"
+                ));
             }
         }
         faults

@@ -42,7 +42,8 @@ impl Play<'_> {
             }
             let Some(outcome) = self.outcome_at(node, work.order) else { continue };
             self.pay_back(node, work.order, &outcome);
-            let lives = outcome.fulfillments.iter().filter(|part| !outcome.losers.contains(&(part.generation, part.store)));
+            let lives =
+                outcome.fulfillments.iter().filter(|part| !outcome.losers.contains(&(part.generation, part.store)));
             for part in lives.filter(|part| part.state == State::Ready) {
                 self.send_for(node, (work.order, part), &floor);
             }
@@ -60,7 +61,8 @@ impl Play<'_> {
         if self.fulfil.rides.get(&key).is_some_and(|ride| ride.at_store_ms < u64::MAX || ride.attempt >= ATTEMPTS_MAX) {
             return;
         }
-        let roll = |what: u64| floor.roll(&[order.number, u64::from(part.generation), u64::from(part.store.0), what, attempt]);
+        let roll =
+            |what: u64| floor.roll(&[order.number, u64::from(part.generation), u64::from(part.store.0), what, attempt]);
         let now_ms = self.world.now_ms;
         let refuses = roll(10) < floor.courier_refuses && !self.fulfil.closing && attempt + 1 < ATTEMPTS_MAX;
         let arrives = now_ms + 60_000 + roll(11) * 3_000;
@@ -96,7 +98,12 @@ impl Play<'_> {
     /// A store has a parcel ready: whoever is there takes it along.
     pub(crate) fn send_out(&mut self, at: (u32, u32), (known, part): (&Known, &Fulfillment), floor: &Shopfloor) {
         let (node, store) = at;
-        let Some(order) = known.parts.get(&(part.generation, part.store)).and_then(|part| part.offer.as_ref()).map(|offer| offer.order) else {
+        let Some(order) = known
+            .parts
+            .get(&(part.generation, part.store))
+            .and_then(|part| part.offer.as_ref())
+            .map(|offer| offer.order)
+        else {
             return;
         };
         let key = (order, part.generation, store);
@@ -107,7 +114,8 @@ impl Play<'_> {
             let since = part.first(Step::Ready).map_or(now_ms, |hlc| hlc.ms());
             let is_alone = since + ALONE_MS < now_ms;
             if own || is_alone {
-                let ride = Ride { reports_to: node, at_store_ms: now_ms, out: false, attempt: ATTEMPTS_MAX, back: None };
+                let ride =
+                    Ride { reports_to: node, at_store_ms: now_ms, out: false, attempt: ATTEMPTS_MAX, back: None };
                 self.fulfil.rides.insert(key, ride);
             }
             return;
@@ -155,7 +163,8 @@ impl Play<'_> {
         if self.plan.shopfloor.is_none() {
             return;
         }
-        let (stores, nodes): (Vec<u32>, Vec<u32>) = (self.cast.stores.keys().copied().collect(), self.cast.all().collect());
+        let (stores, nodes): (Vec<u32>, Vec<u32>) =
+            (self.cast.stores.keys().copied().collect(), self.cast.all().collect());
         for (at, store) in stores.into_iter().enumerate() {
             self.at(self.start_ms + 1_000 * (at as u64 + 1), Todo::Shift(store));
         }

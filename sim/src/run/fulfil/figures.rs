@@ -63,7 +63,7 @@ impl Play<'_> {
             sum.clairvoyant += kept.len() as u64;
             sum.both += kept.iter().filter(|at| on_time.contains(&works[**at].0)).count() as u64;
         }
-        sum.ratio_ppm = if sum.clairvoyant == 0 { 1_000_000 } else { sum.both * 1_000_000 / sum.clairvoyant };
+        sum.ratio_ppm = (sum.both * 1_000_000).checked_div(sum.clairvoyant).unwrap_or(1_000_000);
         sum.paid_back = self.fulfil.paid.values().sum();
         Some(sum)
     }
@@ -100,13 +100,16 @@ fn tally(outcome: &Outcome, sum: &mut OrderFigures) {
     let twice = outcome.due.iter().filter(|due| due.rule == Rule::HandedTwice).count();
     sum.handed_twice += (again + over).max(twice) as u64;
     let parts = outcome.fulfillments.iter().filter(|part| part.state != State::StoodDown);
-    sum.oversold += parts.flat_map(|part| &part.lines).filter(|line| line.picked.is_some() && line.short() > 0).count() as u64;
+    sum.oversold +=
+        parts.flat_map(|part| &part.lines).filter(|line| line.picked.is_some() && line.short() > 0).count() as u64;
 }
 
 /// The store that did most of an order.
 fn place_of(outcome: &Outcome) -> u32 {
     let parts = outcome.fulfillments.iter();
-    parts.max_by_key(|part| (part.lines.iter().map(|line| line.handed).sum::<i64>(), part.generation)).map_or(0, |part| part.store.0)
+    parts
+        .max_by_key(|part| (part.lines.iter().map(|line| line.handed).sum::<i64>(), part.generation))
+        .map_or(0, |part| part.store.0)
 }
 
 /// Works that are done on time by a plan that knows all of them beforehand: their places in the list.

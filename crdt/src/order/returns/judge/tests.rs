@@ -46,7 +46,15 @@ fn returned(store: u32, at_ms: u64, (units, amount): (i64, i64), refund: Refund)
 
 fn said(store: u32, verdict: Verdict, at_ms: u64, (units, amount): (i64, i64)) -> Fact {
     let lines = if units > 0 { vec![LineUnits { line: 0, quantity: units }] } else { Vec::new() };
-    Fact::Said(ReturnGrant { id: id(store), verdict, at_ms, lines, amount, note: Code::default(), staff: Code::default() })
+    Fact::Said(ReturnGrant {
+        id: id(store),
+        verdict,
+        at_ms,
+        lines,
+        amount,
+        note: Code::default(),
+        staff: Code::default(),
+    })
 }
 
 /// The outcome in every order of arrival and with every fact twice; it must be one.
@@ -110,16 +118,19 @@ fn what_two_stores_paid_while_cut_off_is_borne_by_the_later_one() {
     assert_eq!(decided[&id(3)].bearer, "store 3 (anna)");
     assert!(decided[&id(3)].why.contains("store 3 had already paid 199"), "{}", decided[&id(3)].why);
     // Who has only the seller's word sees the same.
-    let told = BTreeMap::from([(id(3), Told {
-        returned: match &paid[1] {
-            Fact::Returned(it) => Some(it.clone()),
-            Fact::Said(_) => None,
+    let told = BTreeMap::from([(
+        id(3),
+        Told {
+            returned: match &paid[1] {
+                Fact::Returned(it) => Some(it.clone()),
+                Fact::Said(_) => None,
+            },
+            said: match &grants[1] {
+                Fact::Said(it) => vec![it.clone()],
+                Fact::Returned(_) => Vec::new(),
+            },
         },
-        said: match &grants[1] {
-            Fact::Said(it) => vec![it.clone()],
-            Fact::Returned(_) => Vec::new(),
-        },
-    })]);
+    )]);
     assert_eq!(judge(SELLER, None, &told)[&id(3)], decided[&id(3)]);
 }
 

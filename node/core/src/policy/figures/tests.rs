@@ -146,16 +146,19 @@ fn a_pickup_without_a_flaw_gives_every_time_once() {
         let ms = minutes * MINUTE;
         Spread { count: 1, p50_ms: ms, p90_ms: ms, max_ms: ms }
     };
-    assert_eq!(seen.spreads().map(|(_, spread)| spread), [
-        minutes(4),
-        minutes(6),
-        minutes(3),
-        minutes(20),
-        minutes(3),
-        minutes(43),
-        Spread::default(),
-        Spread::default()
-    ]);
+    assert_eq!(
+        seen.spreads().map(|(_, spread)| spread),
+        [
+            minutes(4),
+            minutes(6),
+            minutes(3),
+            minutes(20),
+            minutes(3),
+            minutes(43),
+            Spread::default(),
+            Spread::default()
+        ]
+    );
     assert_eq!(seen.lines_per_hour, 20);
     assert_eq!((seen.fill_pieces, seen.fill_lines, seen.perfect), (share(5, 5), share(2, 2), share(1, 1)));
     assert_eq!((seen.accept_in_time, seen.ready_on_time, seen.wait_in_time), (share(1, 1), share(1, 1), share(1, 1)));
@@ -189,9 +192,12 @@ fn refusals_cancels_and_silence_are_told_apart_with_their_reasons() {
         .step(1, Step::Accept)
         .says(5, Saying::AskCancel, ("changed her mind", "customer"))
         .add(6, Step::ConfirmCancel, ("", ""), vec![found(0, 1, "")]);
-    let by_home = Case::new(Channel::Pickup, &[1])
-        .says(5, Saying::AskCancel, ("fraud", "head-office"))
-        .add(6, Step::ConfirmCancel, ("", ""), vec![found(0, 1, "")]);
+    let by_home = Case::new(Channel::Pickup, &[1]).says(5, Saying::AskCancel, ("fraud", "head-office")).add(
+        6,
+        Step::ConfirmCancel,
+        ("", ""),
+        vec![found(0, 1, "")],
+    );
     let by_store =
         Case::new(Channel::Pickup, &[1]).add(6, Step::ConfirmCancel, ("fire", "anna"), vec![found(0, 1, "")]);
     let silent = Case::new(Channel::Pickup, &[1]);
@@ -262,7 +268,8 @@ fn percentiles_are_lengths_that_occurred() {
 #[test]
 fn at_night_nobody_is_late() {
     let mut service = StoreService::always_open(StoreId(1));
-    service.week = std::array::from_fn(|_| vec![Span { from: 9 * 60, until: 12 * 60 }, Span { from: 14 * 60, until: 18 * 60 }]);
+    service.week =
+        std::array::from_fn(|_| vec![Span { from: 9 * 60, until: 12 * 60 }, Span { from: 14 * 60, until: 18 * 60 }]);
     let hours = |from: u64, until: u64| {
         open_ms(Some(&service), 60, (MONDAY + from * 60 * MINUTE, MONDAY + until * 60 * MINUTE)) / (60 * MINUTE)
     };
@@ -273,7 +280,10 @@ fn at_night_nobody_is_late() {
     assert_eq!(open_ms(None, 0, (5, 12)), 7);
     let shut = StoreService { week: Default::default(), ..StoreService::always_open(StoreId(1)) };
     assert_eq!(open_ms(Some(&shut), 0, (0, NOON)), 0);
-    assert_eq!(open_ms(Some(&StoreService::always_open(StoreId(1))), 0, (MONDAY, MONDAY + 30 * 86_400_000)), 30 * 86_400_000);
+    assert_eq!(
+        open_ms(Some(&StoreService::always_open(StoreId(1))), 0, (MONDAY, MONDAY + 30 * 86_400_000)),
+        30 * 86_400_000
+    );
 }
 
 #[test]
