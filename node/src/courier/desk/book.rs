@@ -126,6 +126,11 @@ impl Book {
         self.files.keys()
     }
 
+    /// Deliveries that are over.
+    pub fn closed(&self) -> impl Iterator<Item = &DeliveryId> {
+        self.files.iter().filter(|(_, file)| file.closed_ms.is_some()).map(|(id, _)| id)
+    }
+
     /// Deliveries with steps that are not in the log yet.
     pub fn waiting(&self) -> Vec<DeliveryId> {
         self.files
