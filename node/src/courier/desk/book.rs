@@ -102,7 +102,7 @@ impl Book {
 
     /// The newest delivery of a fulfillment.
     pub fn current(&self, name: PartName) -> Option<DeliveryId> {
-        let rounds = self.of(name).filter_map(|id| PartName::of(id)).map(|(_, round)| round);
+        let rounds = self.of(name).filter_map(PartName::of).map(|(_, round)| round);
         rounds.max().map(|round| name.delivery(round))
     }
 
@@ -163,7 +163,7 @@ impl Book {
 
     /// Forgets what was over long ago.
     pub fn forget(&mut self, now_ms: u64) {
-        self.files.retain(|_, file| !file.closed_ms.is_some_and(|at_ms| at_ms.saturating_add(REMEMBER_MS) < now_ms));
+        self.files.retain(|_, file| file.closed_ms.is_none_or(|at_ms| at_ms.saturating_add(REMEMBER_MS) >= now_ms));
     }
 }
 
