@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use stockroom_core::input::orders::{FulfilRequest, PassRequest, PlaceLine, PlaceRequest, Proof, SayRequest};
 use stockroom_core::input::{Answer, Command, RetryKey};
 use stockroom_core::journal::Place;
+use stockroom_core::storage::{Snapshot, StoreError};
 use stockroom_core::view::View;
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId};
 use stockroom_crdt::money::Currency;
@@ -446,15 +447,27 @@ impl Play<'_> {
 
     /// The newest fulfillment of an order at a store that is open there, or else the newest.
     pub(crate) fn newest_part(&self, node: u32, store: u32, order: OrderId) -> Option<(Known, Fulfillment)> {
-        let known = View::new(&*self.world.snapshot(node)).order_at(StoreId(store), order).ok()?;
+        let known = self.read_at(node, |view| view.order_at(StoreId(store), order));
         let parts = known.fulfillments();
         let part = parts.into_iter().max_by_key(|part| (part.state.is_open(), part.to_put_back, part.generation))?;
         Some((known, part))
     }
 
+    /// What somebody sees at a node; nothing when it is down, which it may be since the last thing that was done there.
+    pub(crate) fn read_at<T: Default>(
+        &self,
+        node: u32,
+        read: impl FnOnce(&View<'_, dyn Snapshot>) -> Result<T, StoreError>,
+    ) -> T {
+        if !self.world.is_up(node) {
+            return T::default();
+        }
+        read(&View::new(&*self.world.snapshot(node))).unwrap_or_default()
+    }
+
     /// What an order adds up to at a running node.
     pub(crate) fn outcome_at(&self, node: u32, order: OrderId) -> Option<Outcome> {
-        View::new(&*self.world.snapshot(node)).outcome(order).ok()?
+        self.read_at(node, |view| view.outcome(order))
     }
 
     /// Somebody does not know yet whether goods of this product left or came back.

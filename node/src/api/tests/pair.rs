@@ -15,9 +15,9 @@ use stockroom_core::core::{Config, Core, Identity};
 use stockroom_core::input::{
     Answer, Command, DiskSpace, EnrolRequest, Input, LinkId, Output, Peer, Refusal, RequestId, TokenRequest,
 };
+use stockroom_core::sealed::public_key;
 use stockroom_core::status::Status;
 use stockroom_core::storage::memory::MemoryStore;
-use stockroom_core::sync::parcel::seal_key;
 use stockroom_core::time::Now;
 use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::{Capability, Role, Signer};
@@ -344,7 +344,7 @@ fn enrol(hub: &mut Core) -> Vec<Capability> {
         valid_ms: 60_000,
     };
     let log_key = Signer::from_seed(&[2; 32]).public();
-    let request = EnrolRequest { token, log_key, seal_key: seal_key(&[2; 32]) };
+    let request = EnrolRequest { token, log_key, seal_key: public_key(&[2; 32]) };
     for (id, command) in [(1, Command::IssueToken(order)), (2, Command::Enrol(request))] {
         hub.handle(at(0), Input::Command(RequestId(id), Box::new(command))).unwrap();
     }
@@ -364,7 +364,7 @@ fn hub_capability(root: &Signer) -> Capability {
         role: Role::Hub,
         store: StoreId(0),
         log_key: Signer::from_seed(&[1; 32]).public(),
-        seal_key: seal_key(&[1; 32]),
+        seal_key: public_key(&[1; 32]),
         range_first: 2,
         range_last: 99,
         issued_ms: 0,

@@ -69,7 +69,7 @@ impl Play<'_> {
     }
 
     fn due_of(&self, home: u32, order: OrderId) -> u64 {
-        let known = stockroom_core::view::View::new(&*self.world.snapshot(home)).order(order).unwrap_or_default();
+        let known = self.read_at(home, |view| view.order(order));
         known.order.map_or(0, |order| order.due_ms)
     }
 
