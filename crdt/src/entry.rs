@@ -4,6 +4,13 @@
 //! relays kinds that it does not know ([`Fact::Opaque`]); an unknown *critical* kind fences its log's store until an upgrade.
 
 use crate::cell::CellKey;
+use crate::checkout::Checkout;
+use crate::checkout::basket::{Basket, BasketStep};
+use crate::checkout::promotion::Promotion;
+use crate::checkout::rules::{SaleHours, TaxRate, TillRules};
+use crate::checkout::shift::{CashMove, ShiftClose, ShiftOpen};
+use crate::checkout::staff::StaffRecord;
+use crate::checkout::tender::TenderStep;
 use crate::clock::Hlc;
 use crate::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
 use crate::control::{Boot, EpochOpen, Fence, NodeRecord, StoreRecord};
@@ -84,9 +91,21 @@ pub mod kind {
     pub const ORDER_LIMITS: u16 = 69;
     pub const GOODS_RETURN: u16 = 70;
     pub const RETURN_GRANT: u16 = 71;
+    pub const TAX_RATE: u16 = 80;
+    pub const TILL_RULES: u16 = 81;
+    pub const PROMOTION: u16 = 82;
+    pub const SALE_HOURS: u16 = 83;
+    pub const STAFF: u16 = 84;
+    pub const BASKET: u16 = 85;
+    pub const BASKET_STEP: u16 = 86;
+    pub const CHECKOUT: u16 = 87;
+    pub const SHIFT_OPEN: u16 = 88;
+    pub const CASH_MOVE: u16 = 89;
+    pub const SHIFT_CLOSE: u16 = 90;
+    pub const TENDER_STEP: u16 = 91;
 
     /// All kinds that this version knows.
-    pub const ALL: [u16; 45] = [
+    pub const ALL: [u16; 57] = [
         EPOCH_OPEN,
         BOOT,
         NODE,
@@ -132,6 +151,18 @@ pub mod kind {
         ORDER_LIMITS,
         GOODS_RETURN,
         RETURN_GRANT,
+        TAX_RATE,
+        TILL_RULES,
+        PROMOTION,
+        SALE_HOURS,
+        STAFF,
+        BASKET,
+        BASKET_STEP,
+        CHECKOUT,
+        SHIFT_OPEN,
+        CASH_MOVE,
+        SHIFT_CLOSE,
+        TENDER_STEP,
     ];
 }
 
@@ -184,6 +215,18 @@ pub enum Fact {
     OrderLimits(OrderLimits),
     GoodsReturn(GoodsReturn),
     ReturnGrant(ReturnGrant),
+    TaxRate(TaxRate),
+    TillRules(TillRules),
+    Promotion(Promotion),
+    SaleHours(SaleHours),
+    Staff(StaffRecord),
+    Basket(Basket),
+    BasketStep(BasketStep),
+    Checkout(Checkout),
+    ShiftOpen(ShiftOpen),
+    CashMove(CashMove),
+    ShiftClose(ShiftClose),
+    TenderStep(TenderStep),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -257,6 +300,18 @@ impl Fact {
             Self::OrderLimits(_) => kind::ORDER_LIMITS,
             Self::GoodsReturn(_) => kind::GOODS_RETURN,
             Self::ReturnGrant(_) => kind::RETURN_GRANT,
+            Self::TaxRate(_) => kind::TAX_RATE,
+            Self::TillRules(_) => kind::TILL_RULES,
+            Self::Promotion(_) => kind::PROMOTION,
+            Self::SaleHours(_) => kind::SALE_HOURS,
+            Self::Staff(_) => kind::STAFF,
+            Self::Basket(_) => kind::BASKET,
+            Self::BasketStep(_) => kind::BASKET_STEP,
+            Self::Checkout(_) => kind::CHECKOUT,
+            Self::ShiftOpen(_) => kind::SHIFT_OPEN,
+            Self::CashMove(_) => kind::CASH_MOVE,
+            Self::ShiftClose(_) => kind::SHIFT_CLOSE,
+            Self::TenderStep(_) => kind::TENDER_STEP,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -281,7 +336,10 @@ impl Fact {
             | Self::PolicyRule(_)
             | Self::Routing(_)
             | Self::Service(_)
-            | Self::OrderLimits(_) => *scope == Scope::Control,
+            | Self::OrderLimits(_)
+            | Self::TillRules(_)
+            | Self::SaleHours(_)
+            | Self::Staff(_) => *scope == Scope::Control,
             Self::Rights(RightsFact { account, .. })
             | Self::Promise(Promise { account, .. })
             | Self::Want(Want { account, .. })
@@ -290,8 +348,9 @@ impl Fact {
             Self::PromiseStep(_) | Self::Compensation(_) | Self::Retire(_) | Self::Consent(_) => {
                 matches!(scope, Scope::StoreRights(_))
             }
-            Self::Product(_) | Self::Recall(_) | Self::Template(_) => *scope == Scope::Catalog,
+            Self::Product(_) | Self::Recall(_) | Self::Template(_) | Self::TaxRate(_) => *scope == Scope::Catalog,
             Self::Price(price) => *scope == Scope::Prices(price.book.clone()),
+            Self::Promotion(promotion) => *scope == Scope::Prices(promotion.book.clone()),
             Self::GoodsReceipt(_)
             | Self::Sale(_)
             | Self::CountScan(_)
@@ -303,7 +362,14 @@ impl Fact {
             | Self::TransferAsk(_)
             | Self::TransferShip(_)
             | Self::TransferReceive(_)
-            | Self::CountOpen(_) => matches!(scope, Scope::StoreStock(_)),
+            | Self::CountOpen(_)
+            | Self::Basket(_)
+            | Self::BasketStep(_)
+            | Self::Checkout(_)
+            | Self::ShiftOpen(_)
+            | Self::CashMove(_)
+            | Self::ShiftClose(_)
+            | Self::TenderStep(_) => matches!(scope, Scope::StoreStock(_)),
             Self::GoodsIssue(issue) => *scope == Scope::StoreStock(issue.account.store),
             Self::Order(_) | Self::Payment(_) | Self::Redress(_) | Self::OrderStep(_) => {
                 matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_))
@@ -334,6 +400,11 @@ impl Fact {
             Self::Routing(rules) => rules.entity(),
             Self::Service(service) => service.entity(),
             Self::OrderLimits(limits) => limits.entity(),
+            Self::TaxRate(rate) => rate.entity(),
+            Self::TillRules(rules) => rules.entity(),
+            Self::Promotion(promotion) => promotion.entity(),
+            Self::SaleHours(hours) => hours.entity(),
+            Self::Staff(record) => record.entity(),
             Self::Rights(rights) => Rows::of(|s| {
                 rights.account.encode(s);
                 rights.class.encode(s);
@@ -374,6 +445,13 @@ impl Fact {
             | Self::PassShown(_)
             | Self::GoodsReturn(_)
             | Self::ReturnGrant(_)
+            | Self::Basket(_)
+            | Self::BasketStep(_)
+            | Self::Checkout(_)
+            | Self::ShiftOpen(_)
+            | Self::CashMove(_)
+            | Self::ShiftClose(_)
+            | Self::TenderStep(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }
@@ -426,6 +504,18 @@ impl Fact {
             Self::OrderLimits(fact) => fact.encode(sink),
             Self::GoodsReturn(fact) => fact.encode(sink),
             Self::ReturnGrant(fact) => fact.encode(sink),
+            Self::TaxRate(fact) => fact.encode(sink),
+            Self::TillRules(fact) => fact.encode(sink),
+            Self::Promotion(fact) => fact.encode(sink),
+            Self::SaleHours(fact) => fact.encode(sink),
+            Self::Staff(fact) => fact.encode(sink),
+            Self::Basket(fact) => fact.encode(sink),
+            Self::BasketStep(fact) => fact.encode(sink),
+            Self::Checkout(fact) => fact.encode(sink),
+            Self::ShiftOpen(fact) => fact.encode(sink),
+            Self::CashMove(fact) => fact.encode(sink),
+            Self::ShiftClose(fact) => fact.encode(sink),
+            Self::TenderStep(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -477,6 +567,18 @@ impl Fact {
             kind::ORDER_LIMITS => Self::OrderLimits(OrderLimits::decode(source)?),
             kind::GOODS_RETURN => Self::GoodsReturn(GoodsReturn::decode(source)?),
             kind::RETURN_GRANT => Self::ReturnGrant(ReturnGrant::decode(source)?),
+            kind::TAX_RATE => Self::TaxRate(TaxRate::decode(source)?),
+            kind::TILL_RULES => Self::TillRules(TillRules::decode(source)?),
+            kind::PROMOTION => Self::Promotion(Promotion::decode(source)?),
+            kind::SALE_HOURS => Self::SaleHours(SaleHours::decode(source)?),
+            kind::STAFF => Self::Staff(StaffRecord::decode(source)?),
+            kind::BASKET => Self::Basket(Basket::decode(source)?),
+            kind::BASKET_STEP => Self::BasketStep(BasketStep::decode(source)?),
+            kind::CHECKOUT => Self::Checkout(Checkout::decode(source)?),
+            kind::SHIFT_OPEN => Self::ShiftOpen(ShiftOpen::decode(source)?),
+            kind::CASH_MOVE => Self::CashMove(CashMove::decode(source)?),
+            kind::SHIFT_CLOSE => Self::ShiftClose(ShiftClose::decode(source)?),
+            kind::TENDER_STEP => Self::TenderStep(TenderStep::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }

@@ -10,6 +10,7 @@
 //! | [`scope`], [`cell`] | where a fact belongs, and how two copies of it join |
 //! | [`entry`], [`chain`], [`capability`], [`fork`], [`batch`] | the signed log: entries, hashes, seals, authorship, proof of a fork, runs on a link |
 //! | [`control`], [`product`], [`price`], [`receiving`], [`sale`], [`count`], [`transfer`], [`day`] | the facts themselves |
+//! | [`checkout`] | prices explained, tax, promotions, tenders, shifts, staff |
 //! | [`order`] | orders, their fulfillments, and what these add up to |
 //! | [`place`] | coordinate systems and distances |
 //! | [`stock`] | what the facts add up to: stock on hand, and why |
@@ -36,6 +37,7 @@ pub mod chain;
 pub mod entry;
 pub mod fork;
 
+pub mod checkout;
 pub mod control;
 pub mod count;
 pub mod day;

@@ -69,3 +69,21 @@ pub const SEALED_BYTES_MAX: usize = 1024;
 
 /// Bytes of a pass: what the largest QR code holds.
 pub const PASS_BYTES_MAX: usize = 2_900;
+
+/// Promotions that one line may bear: more than a cashier could explain.
+pub const REDUCTIONS_MAX: usize = 16;
+
+/// Products, and departments, that one promotion names: a leaflet's worth. A larger one names departments.
+pub const PROMOTION_GOODS_MAX: usize = 1_000;
+
+/// Stores that one promotion names one by one; for more there is "all".
+pub const PROMOTION_STORES_MAX: usize = 500;
+
+/// Stores that one person works at, named one by one.
+pub const STAFF_STORES_MAX: usize = 100;
+
+/// Bytes of a hashed PIN: a PHC string of argon2id with 16 bytes of salt and 32 of hash has 97.
+pub const PIN_HASH_BYTES_MAX: usize = 160;
+
+/// Taxes of one shift: codes times rates.
+pub const TAX_SUMS_MAX: usize = 64;

@@ -136,6 +136,21 @@ pub struct Tender {
     pub reference: Code,
 }
 
+impl ReceiptNumber {
+    /// Writes till, series and sequence.
+    pub fn encode(self, sink: &mut impl Sink) {
+        sink.uint(col::B, u64::from(self.till.0));
+        sink.uint(col::SERIES, u64::from(self.series));
+        sink.uint(col::C, self.sequence);
+    }
+
+    /// Reads what [`ReceiptNumber::encode`] wrote.
+    pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
+        let till = TillId(source.u32(col::B)?);
+        Ok(Self { till, series: source.u16(col::SERIES)?, sequence: source.uint(col::C)? })
+    }
+}
+
 impl SaleLine {
     /// What the line costs: quantity times price, less the discount.
     pub fn amount(&self) -> i64 {
@@ -187,7 +202,7 @@ impl Sale {
             sink.blob(col::FISCAL, &self.fiscal);
         }
         if let Some(number) = self.voids {
-            encode_number(number, sink);
+            number.encode(sink);
         }
         if self.cash_rounding != 0 {
             sink.int(col::A, self.cash_rounding);
@@ -223,7 +238,7 @@ impl Sale {
         let seller = decode_optional(source, seller, col::ENTITY)?;
         let foreign_key = decode_optional(source, foreign, col::REFERENCE)?;
         let fiscal = if fiscal { source.blob(col::FISCAL, FISCAL_BYTES_MAX)? } else { Vec::new() };
-        let voids = if voids { Some(decode_number(source)?) } else { None };
+        let voids = if voids { Some(ReceiptNumber::decode(source)?) } else { None };
         let cash_rounding = if rounding { source.int_within(col::A, AMOUNT_MAX, "rounding")? } else { 0 };
         let count = source.count(col::LINE_COUNT, LINES_MAX, "lines")?;
         let mut lines = Vec::new();
@@ -275,7 +290,8 @@ impl Sale {
 }
 
 impl SaleLine {
-    fn encode(&self, sink: &mut impl Sink) {
+    /// Writes the line.
+    pub fn encode(&self, sink: &mut impl Sink) {
         let flags = [
             self.unit == Unit::Gram,
             self.discount != 0,
@@ -305,12 +321,13 @@ impl SaleLine {
             self.lot.encode(sink, col::LOT);
         }
         if let Some((number, line)) = self.original {
-            encode_number(number, sink);
+            number.encode(sink);
             sink.uint(col::POSITION, u64::from(line));
         }
     }
 
-    fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
+    /// Reads what [`SaleLine::encode`] wrote.
+    pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
         let [gram, discount, reason, tax, unknown, overridden, lot, original, quarantine, scrap] =
             unbits(source.uint(col::LINE_FLAGS)?)?;
         let disposition = match (quarantine, scrap) {
@@ -331,7 +348,7 @@ impl SaleLine {
         let charged = extend(unit, quantity, unit_price).saturating_sub(discount);
         let tax = if tax { Some(Tax::decode(source, charged)?) } else { None };
         let lot = decode_optional(source, lot, col::LOT)?;
-        let original = if original { Some((decode_number(source)?, source.u32(col::POSITION)?)) } else { None };
+        let original = if original { Some((ReceiptNumber::decode(source)?, source.u32(col::POSITION)?)) } else { None };
         Ok(Self {
             sku,
             unit,
@@ -371,17 +388,6 @@ impl Tax {
 fn contained(charged: i64, rate_bp: u32) -> i64 {
     let (product, whole) = (i128::from(charged) * i128::from(rate_bp), 10_000 + i128::from(rate_bp));
     ((2 * product.abs() + whole) / (2 * whole) * product.signum()) as i64
-}
-
-fn encode_number(number: ReceiptNumber, sink: &mut impl Sink) {
-    sink.uint(col::B, u64::from(number.till.0));
-    sink.uint(col::SERIES, u64::from(number.series));
-    sink.uint(col::C, number.sequence);
-}
-
-fn decode_number(source: &mut impl Source) -> Result<ReceiptNumber, DecodeError> {
-    let till = TillId(source.u32(col::B)?);
-    Ok(ReceiptNumber { till, series: source.u16(col::SERIES)?, sequence: source.uint(col::C)? })
 }
 
 fn decode_optional(source: &mut impl Source, present: bool, column: u8) -> Result<Code, DecodeError> {

@@ -263,6 +263,18 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
         | Fact::Service(_)
         | Fact::OrderLimits(_)
         | Fact::ReturnGrant(_)
+        | Fact::TaxRate(_)
+        | Fact::TillRules(_)
+        | Fact::Promotion(_)
+        | Fact::SaleHours(_)
+        | Fact::Staff(_)
+        | Fact::Basket(_)
+        | Fact::BasketStep(_)
+        | Fact::Checkout(_)
+        | Fact::ShiftOpen(_)
+        | Fact::CashMove(_)
+        | Fact::ShiftClose(_)
+        | Fact::TenderStep(_)
         | Fact::Opaque(_) => Vec::new(),
     }
 }

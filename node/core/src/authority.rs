@@ -53,10 +53,13 @@ pub const RULES: &[Rule] = &[
             kind::ROUTING,
             kind::SERVICE,
             kind::ORDER_LIMITS,
+            kind::TILL_RULES,
+            kind::SALE_HOURS,
+            kind::STAFF,
         ],
     ),
-    (Writer::Hub, Area::Catalog, &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE]),
-    (Writer::Hub, Area::Prices, &[kind::EPOCH_OPEN, kind::PRICE]),
+    (Writer::Hub, Area::Catalog, &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE, kind::TAX_RATE]),
+    (Writer::Hub, Area::Prices, &[kind::EPOCH_OPEN, kind::PRICE, kind::PROMOTION]),
     (
         Writer::Hub,
         Area::StoreRights,
@@ -149,6 +152,13 @@ pub const RULES: &[Rule] = &[
             kind::TRANSFER_RECEIVE,
             kind::COUNT_OPEN,
             kind::GOODS_RETURN,
+            kind::BASKET,
+            kind::BASKET_STEP,
+            kind::CHECKOUT,
+            kind::SHIFT_OPEN,
+            kind::CASH_MOVE,
+            kind::SHIFT_CLOSE,
+            kind::TENDER_STEP,
         ],
     ),
 ];
@@ -230,6 +240,18 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         | Fact::OrderLimits(_)
         | Fact::GoodsReturn(_)
         | Fact::ReturnGrant(_)
+        | Fact::TaxRate(_)
+        | Fact::TillRules(_)
+        | Fact::Promotion(_)
+        | Fact::SaleHours(_)
+        | Fact::Staff(_)
+        | Fact::Basket(_)
+        | Fact::BasketStep(_)
+        | Fact::Checkout(_)
+        | Fact::ShiftOpen(_)
+        | Fact::CashMove(_)
+        | Fact::ShiftClose(_)
+        | Fact::TenderStep(_)
         | Fact::PolicyRule(_)
         | Fact::Want(_)
         | Fact::Hint(_)

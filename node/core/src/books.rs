@@ -106,6 +106,18 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Service(_)
         | Fact::OrderLimits(_)
         | Fact::ReturnGrant(_)
+        | Fact::TaxRate(_)
+        | Fact::TillRules(_)
+        | Fact::Promotion(_)
+        | Fact::SaleHours(_)
+        | Fact::Staff(_)
+        | Fact::Basket(_)
+        | Fact::BasketStep(_)
+        | Fact::Checkout(_)
+        | Fact::ShiftOpen(_)
+        | Fact::CashMove(_)
+        | Fact::ShiftClose(_)
+        | Fact::TenderStep(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;

@@ -1,5 +1,6 @@
 //! What enters and what leaves: one [`Input`] enum, one [`Output`] enum. Nothing else crosses.
 
+pub mod checkout;
 pub mod goods;
 pub mod orders;
 pub mod returns;

@@ -98,6 +98,18 @@ impl Replica {
             | Fact::OrderLimits(_)
             | Fact::GoodsReturn(_)
             | Fact::ReturnGrant(_)
+            | Fact::TaxRate(_)
+            | Fact::TillRules(_)
+            | Fact::Promotion(_)
+            | Fact::SaleHours(_)
+            | Fact::Staff(_)
+            | Fact::Basket(_)
+            | Fact::BasketStep(_)
+            | Fact::Checkout(_)
+            | Fact::ShiftOpen(_)
+            | Fact::CashMove(_)
+            | Fact::ShiftClose(_)
+            | Fact::TenderStep(_)
             | Fact::Opaque(_) => true,
         })
     }

@@ -1,0 +1,227 @@
+//! Baskets that wait: suspended, a counter's slip to be paid at the cash desk, or while a payment terminal is asked.
+//!
+//! A basket that waits is priced already. What becomes of it is said in the same store's log; the first word that ends it holds.
+
+use super::{Explanation, decode_lines, encode_lines};
+use crate::codec::{DecodeError, Sink, Source, col};
+use crate::ids::{Code, TillId};
+use crate::limits::{AMOUNT_MAX, LINES_MAX, TENDERS_MAX};
+use crate::money::Currency;
+use crate::sale::{ReceiptNumber, SaleLine, Tender, TenderKind};
+
+/// Names a basket in its store: the till, and the till's own number of the sale that it may become.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct BasketId {
+    /// Which till.
+    pub till: TillId,
+    /// Its number there.
+    pub number: u64,
+}
+
+/// Why a basket waits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Waits {
+    /// The customer went for something, or a till is handed over.
+    Suspended = 0,
+    /// A counter rang it up; it is paid at a cash desk, and goods are released after that.
+    Slip = 1,
+    /// A payment terminal is asked.
+    Paying = 2,
+}
+
+/// A basket that waits. Stands in `store/<id>/stock`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Basket {
+    /// Its name.
+    pub id: BasketId,
+    /// Why it waits.
+    pub waits: Waits,
+    /// Of all amounts.
+    pub currency: Currency,
+    /// Who rang it up.
+    pub cashier: Code,
+    /// Who approved what needed it; empty if nothing did.
+    pub approver: Code,
+    /// The concession whose counter wrote the slip; empty for the store's own.
+    pub owner: Code,
+    /// In which shift of the till, 0 while none was open.
+    pub shift: u32,
+    /// When it was rung up, milliseconds since 1970.
+    pub rung_ms: u64,
+    /// What is in it.
+    pub lines: Vec<SaleLine>,
+    /// Why each line costs what it costs.
+    pub explained: Vec<Explanation>,
+    /// Minor units added so that cash can pay the total.
+    pub cash_rounding: i64,
+    /// What is paid without a terminal: cash, vouchers.
+    pub tenders: Vec<Tender>,
+    /// SHA-256 of the request, the first half, to tell a retry from another basket.
+    pub body: [u8; 16],
+}
+
+/// Something becomes of a basket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Somebody goes on with it at a till, under another number.
+    Resume,
+    /// Nobody buys it.
+    Abandon,
+    /// It became this receipt.
+    Sold(ReceiptNumber),
+    /// The counter released the goods of a paid slip.
+    Release,
+}
+
+/// What was said of a basket. Stands in `store/<id>/stock`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BasketStep {
+    /// Of which.
+    pub basket: BasketId,
+    /// What.
+    pub outcome: Outcome,
+    /// At which till.
+    pub till: TillId,
+    /// By whom.
+    pub staff: Code,
+}
+
+impl BasketId {
+    /// Writes till and number.
+    pub fn encode(self, sink: &mut impl Sink) {
+        sink.uint(col::TILL, u64::from(self.till.0));
+        sink.uint(col::TILL_SEQ, self.number);
+    }
+
+    /// Reads what [`BasketId::encode`] wrote.
+    pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
+        Ok(Self { till: TillId(source.u32(col::TILL)?), number: source.uint(col::TILL_SEQ)? })
+    }
+}
+
+impl Waits {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Suspended, Self::Slip, Self::Paying];
+
+    /// The word for the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Suspended => "suspended",
+            Self::Slip => "slip",
+            Self::Paying => "paying",
+        }
+    }
+}
+
+impl Basket {
+    /// What the customer owes for it.
+    pub fn total(&self) -> i64 {
+        self.lines.iter().fold(self.cash_rounding, |sum, line| sum.saturating_add(line.amount()))
+    }
+
+    /// What a terminal has to bring.
+    pub fn due(&self) -> i64 {
+        self.tenders.iter().fold(self.total(), |due, tender| due.saturating_sub(tender.amount))
+    }
+
+    /// Writes the basket.
+    pub fn encode(&self, sink: &mut impl Sink) {
+        self.id.encode(sink);
+        sink.uint(col::FLAGS, self.waits as u64);
+        self.currency.encode(sink);
+        self.cashier.encode(sink, col::STAFF);
+        self.approver.encode(sink, col::STAFF);
+        self.owner.encode(sink, col::ENTITY);
+        sink.uint(col::A, u64::from(self.shift));
+        sink.uint(col::TIME, self.rung_ms);
+        sink.uint(col::LINE_COUNT, self.lines.len() as u64);
+        self.lines.iter().for_each(|line| line.encode(sink));
+        encode_lines(&self.explained, sink);
+        sink.int(col::AMOUNT, self.cash_rounding);
+        sink.uint(col::TENDER_COUNT, self.tenders.len() as u64);
+        for tender in &self.tenders {
+            sink.uint(col::TENDER, tender.kind as u64);
+            sink.int(col::AMOUNT, tender.amount);
+            tender.reference.encode(sink, col::REFERENCE);
+        }
+        sink.array(col::DIGEST, &self.body);
+    }
+
+    /// Reads what [`Basket::encode`] wrote.
+    pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
+        let id = BasketId::decode(source)?;
+        let waits = usize::from(source.u8(col::FLAGS)?);
+        let waits = Waits::ALL.get(waits).copied().ok_or(DecodeError::Value("basket"))?;
+        let currency = Currency::decode(source)?;
+        let cashier = Code::decode(source, col::STAFF)?;
+        let approver = Code::decode(source, col::STAFF)?;
+        let owner = Code::decode(source, col::ENTITY)?;
+        let shift = source.u32(col::A)?;
+        let rung_ms = source.uint(col::TIME)?;
+        let mut lines = Vec::new();
+        for _ in 0..source.count(col::LINE_COUNT, LINES_MAX, "lines")? {
+            lines.push(SaleLine::decode(source)?);
+        }
+        let explained = decode_lines(source)?;
+        let cash_rounding = source.int_within(col::AMOUNT, AMOUNT_MAX, "rounding")?;
+        let mut tenders = Vec::new();
+        for _ in 0..source.count(col::TENDER_COUNT, TENDERS_MAX, "tenders")? {
+            let kind = usize::from(source.u8(col::TENDER)?);
+            let kind = TenderKind::ALL.get(kind).copied().ok_or(DecodeError::Value("tender"))?;
+            let amount = source.int_within(col::AMOUNT, AMOUNT_MAX, "amount")?;
+            tenders.push(Tender { kind, amount, reference: Code::decode(source, col::REFERENCE)? });
+        }
+        if lines.is_empty() || explained.len() != lines.len() {
+            return Err(DecodeError::Value("lines"));
+        }
+        let body = source.array(col::DIGEST)?;
+        Ok(Self {
+            id,
+            waits,
+            currency,
+            cashier,
+            approver,
+            owner,
+            shift,
+            rung_ms,
+            lines,
+            explained,
+            cash_rounding,
+            tenders,
+            body,
+        })
+    }
+}
+
+impl BasketStep {
+    /// Writes the step.
+    pub fn encode(&self, sink: &mut impl Sink) {
+        self.basket.encode(sink);
+        let word = match self.outcome {
+            Outcome::Resume => 0,
+            Outcome::Abandon => 1,
+            Outcome::Sold(_) => 2,
+            Outcome::Release => 3,
+        };
+        sink.uint(col::FLAGS, word);
+        if let Outcome::Sold(receipt) = self.outcome {
+            receipt.encode(sink);
+        }
+        sink.uint(col::TILL, u64::from(self.till.0));
+        self.staff.encode(sink, col::STAFF);
+    }
+
+    /// Reads what [`BasketStep::encode`] wrote.
+    pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
+        let basket = BasketId::decode(source)?;
+        let outcome = match source.uint(col::FLAGS)? {
+            0 => Outcome::Resume,
+            1 => Outcome::Abandon,
+            2 => Outcome::Sold(ReceiptNumber::decode(source)?),
+            3 => Outcome::Release,
+            _ => return Err(DecodeError::Value("basket")),
+        };
+        let till = TillId(source.u32(col::TILL)?);
+        Ok(Self { basket, outcome, till, staff: Code::decode(source, col::STAFF)? })
+    }
+}
