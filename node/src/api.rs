@@ -20,6 +20,7 @@
 //! | [`orders`] | what customers order, and what becomes of it; passes, rules, notifications |
 //! | [`fulfillments`] | what a store has to do for orders: queue, picking, handing over |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
+//! | [`papers`] | labels, tags, pick lists and receipts, for a browser or the shop's printer |
 //! | [`figures`] | how well orders are served |
 //! | [`couriers`], [`riders`] | who brings orders to customers |
 //! | [`near`] | where stores are |
@@ -66,6 +67,8 @@ pub mod tasks;
 
 pub mod fulfillments;
 pub mod orders;
+
+pub mod papers;
 
 pub mod couriers;
 pub mod riders;
@@ -296,6 +299,11 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(fulfillments::show_contact))
         .routes(routes!(fulfillments::act::act_on_fulfillment))
         .routes(routes!(fulfillments::lists::show_pick_list))
+        .routes(routes!(papers::show_part_sheet))
+        .routes(routes!(papers::print_part))
+        .routes(routes!(papers::print_pick_list))
+        .routes(routes!(papers::show_receipt_sheet))
+        .routes(routes!(papers::print_receipt))
         .routes(routes!(rights::show_rights))
         .routes(routes!(policies::list_policies, policies::set_policy, policies::remove_policy))
         .routes(routes!(decrees::create_consent))

@@ -9,6 +9,7 @@ mod listeners;
 mod orders;
 mod orders_refused;
 mod pair;
+mod papers;
 mod problems;
 mod reservations;
 mod returns;
