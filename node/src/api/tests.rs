@@ -13,4 +13,5 @@ mod papers;
 mod problems;
 mod reservations;
 mod returns;
+mod rules_by_hand;
 mod work;
