@@ -12,7 +12,7 @@
 //! | [`request`], [`idempotency`], [`values`] | taking requests apart; retries; how values are written |
 //! | [`products`], [`codes`], [`import`], [`prices`] | the catalogue |
 //! | [`goods`], [`quarantine`], [`sales`], [`receipts`], [`days`] | what a store does all day |
-//! | [`returns`] | goods that come back, to whichever store |
+//! | [`returns`], [`exchanges`] | goods that come back, to whichever store, and others for them |
 //! | [`sheets`], [`counts`] | counting: what is to be counted, scans, the reset |
 //! | [`transfers`], [`transit`] | goods between stores, and how they are shown |
 //! | [`stock`], [`lots`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
@@ -47,6 +47,7 @@ pub mod prices;
 pub mod products;
 
 pub mod days;
+pub mod exchanges;
 pub mod goods;
 pub mod quarantine;
 pub mod receipts;
@@ -250,6 +251,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(returns::show_return))
         .routes(routes!(returns::pay_return))
         .routes(routes!(returns::sign_receipt))
+        .routes(routes!(exchanges::create_exchange))
         .routes(routes!(receipts::show_till))
         .routes(routes!(quarantine::decide_quarantine))
         .routes(routes!(transfers::list_transfers, transfers::create_transfer))

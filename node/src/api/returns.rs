@@ -255,7 +255,8 @@ impl Word for ReturnId {
 }
 
 impl ReturnBody {
-    fn read(self) -> Answered<ReturnRequest> {
+    /// The request that it means.
+    pub fn read(self) -> Answered<ReturnRequest> {
         let origin = match (self.receipt, self.order) {
             (Some(_), Some(_)) => {
                 return Err(Problem::invalid("order", "stands beside receipt; one of them is enough"));
@@ -302,7 +303,7 @@ impl ReturnLineBody {
 }
 
 /// A return as this node knows it.
-fn find(api: &Api, id: ReturnId) -> Answered<ReturnAnswer> {
+pub fn find(api: &Api, id: ReturnId) -> Answered<ReturnAnswer> {
     let own = Some(StoreId(api.info.store)).filter(|store| store.0 != 0);
     let found = api.read(|books| Ok(books.return_outcome(own, id)?))?;
     let (returned, outcome) = found.ok_or_else(|| Problem::not_found(format!("no such return: {id}")))?;

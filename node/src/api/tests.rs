@@ -2,6 +2,7 @@
 
 mod couriers;
 mod description;
+mod exchanges;
 mod figures;
 mod goods;
 mod hooks;

@@ -40,6 +40,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/v1/days/open", &["post"]),
     ("/v1/enrolment-tokens", &["post"]),
     ("/v1/events", &["get"]),
+    ("/v1/exchanges", &["post"]),
     ("/v1/expiring", &["get"]),
     ("/v1/exports/outages", &["get"]),
     ("/v1/exports/sales", &["get"]),
