@@ -324,7 +324,7 @@ fn takes(units: i64, paid: i64) -> SellRequest {
 }
 
 fn receipt_of_nothing() -> ReceiptNumber {
-    ReceiptNumber { till: stockroom_crdt::ids::TillId(1), series: 1, sequence: 1 }
+    ReceiptNumber { till: TillId(1), series: 1, sequence: 1 }
 }
 
 fn cash(receipt: ReceiptNumber, quantity: i64, disposition: Disposition) -> ReturnRequest {
