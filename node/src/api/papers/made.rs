@@ -186,7 +186,7 @@ fn found(books: &Books<'_>, at: Part) -> Answered<Found> {
         refunds.map(|due| due.amount).fold(0, i64::saturating_add)
     });
     let shown = shown.ok_or_else(|| not_here(order, store))?;
-    let refund = (owed > 0).then(|| Money { minor: owed, currency: shown.currency.0 });
+    let refund = (owed > 0).then_some(Money { minor: owed, currency: shown.currency.0 });
     Ok(Found { stage: part.state, part: shown, refund })
 }
 

@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn rules_come_one_by_one_in_a_list_or_as_they_were_shown() {
         let rule = json!({ "store": 1 });
-        assert_eq!(each(rule.clone()).unwrap(), [rule.clone()]);
+        assert_eq!(each(rule.clone()).unwrap(), std::slice::from_ref(&rule));
         assert_eq!(each(json!([rule, rule])).unwrap().len(), 2);
         assert_eq!(each(json!({ "items": [rule], "usual": {} })).unwrap(), [rule]);
         for wrong in [json!([]), json!({ "items": [] }), json!({ "items": 1 }), json!(3)] {
