@@ -104,7 +104,8 @@ impl Ward {
     }
 }
 
-/// A shop of the ward's largest chain, and those of the same chain that are nearest to it.
+/// A shop of the ward's largest chain, and those of the same chain that are nearest to it, but for shops next door: some are recorded twice,
+/// and for others a customer makes no difference between them.
 fn chain(draw: &mut Draw<'_>, shops: &[Shop], count: usize) -> Option<(String, Vec<Point>)> {
     let in_ward =
         |at: Point| (WARD.0.north..WARD.1.north).contains(&at.north) && (WARD.0.east..WARD.1.east).contains(&at.east);
@@ -120,9 +121,17 @@ fn chain(draw: &mut Draw<'_>, shops: &[Shop], count: usize) -> Option<(String, V
     }
     let first = found[draw.from(0, found.len() as u64 - 1) as usize];
     found.sort_by_key(|at| (first.apart(*at), *at));
-    found.truncate(count);
-    Some((brand.to_owned(), found))
+    let mut spaced: Vec<Point> = Vec::new();
+    for at in found {
+        if spaced.len() < count && spaced.iter().all(|held| held.apart(at) >= SPACE_CM * SPACE_CM) {
+            spaced.push(at);
+        }
+    }
+    (spaced.len() >= count.max(2)).then_some((brand.to_owned(), spaced))
 }
+
+/// Shops are at least so far from each other.
+const SPACE_CM: i64 = 30_000;
 
 /// The second at which the busiest hours of a day begin, on the hour.
 fn busiest(asked: &[Asked]) -> u32 {
