@@ -466,6 +466,7 @@ fn ordering(world: &World, by: Actor, store: u32) -> Vec<Fact> {
         origin: Origin::Receipt(StoreId(store), receipt),
         signed: false,
         at_ms: 1,
+        day: 0,
         currency: euros,
         refund: Refund::Cash,
         reason: code(),
@@ -482,7 +483,7 @@ fn ordering(world: &World, by: Actor, store: u32) -> Vec<Fact> {
         }],
     };
     let (verdict, amount, note, staff) = (Verdict::Grant, 1, code(), code());
-    let grant = ReturnGrant { id, verdict, at_ms: 1, lines: lines(), amount, note, staff };
+    let grant = ReturnGrant { id, verdict, at_ms: 1, day: 0, lines: lines(), amount, note, staff };
     let step = Fulfil::RequestCourier;
     let (note, staff) = (code(), code());
     let fulfil = FulfillmentStep { order, generation: 1, step, lines: Vec::new(), note, staff, device: 0 };

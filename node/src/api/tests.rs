@@ -2,6 +2,7 @@
 
 mod couriers;
 mod description;
+mod exchanges;
 mod figures;
 mod goods;
 mod hooks;
@@ -9,7 +10,9 @@ mod listeners;
 mod orders;
 mod orders_refused;
 mod pair;
+mod papers;
 mod problems;
 mod reservations;
 mod returns;
+mod rules_by_hand;
 mod work;

@@ -1,8 +1,9 @@
 //! Customers who order on line, the counter where they collect, and the gateway that pays back.
 //!
 //! Whoever gets no answer asks the same again until there is one. What people take and give is what really happens to the goods; the
-//! books hear of it by what they say. [`staff`] knows who picks, [`couriers`] who drives, [`closing`] how the day ends, [`figures`] what came of it.
+//! books hear of it by what they say. [`staff`] knows who picks, [`couriers`] who drives, [`closing`] how the day ends, [`figures`] what came of it, [`bound`] what could have come of it at best.
 
+pub mod bound;
 pub mod closing;
 pub mod couriers;
 pub mod figures;
@@ -78,6 +79,8 @@ pub(crate) struct Placed {
     code: String,
     pub(crate) home: u32,
     pub(crate) at_ms: u64,
+    /// Where the customer was told to collect it, if the home could choose.
+    told: Option<u32>,
 }
 
 /// Something that is said of a fulfillment, until there is an answer.
@@ -133,7 +136,9 @@ impl Play<'_> {
         match answer {
             Some(Ok(Answer::Placed { order, place, code, replayed, .. })) => {
                 if buyer.placed.is_none() {
-                    buyer.placed = Some(Placed { id: order, code, home: node, at_ms: now_ms });
+                    let told = self.told(node, order, &wanted);
+                    let buyer = self.fulfil.buyers.get_mut(&number).expect("looked up above");
+                    buyer.placed = Some(Placed { id: order, code, home: node, at_ms: now_ms, told });
                 }
                 let paid = wanted.lines.iter().map(|(_, units)| units * PRICE).sum();
                 self.said(
@@ -156,6 +161,15 @@ impl Play<'_> {
                 self.at(now_ms + wait, Todo::Place(number));
             }
         }
+    }
+
+    /// Where the goods will be, when that was for the home to choose.
+    fn told(&self, home: u32, order: OrderId, wanted: &Purchase) -> Option<u32> {
+        if wanted.delivery || wanted.stores.len() < 2 || !self.world.is_up(home) {
+            return None;
+        }
+        let parts = self.outcome_at(home, order)?.fulfillments;
+        parts.iter().max_by_key(|part| part.generation).map(|part| part.store.0)
     }
 
     /// Something is done about an order.
@@ -232,6 +246,8 @@ impl Play<'_> {
     fn collect(&mut self, number: u32, (store, shows): (u32, Shows), key: u64) {
         let Some(buyer) = self.fulfil.buyers.get(&number) else { return };
         let Some(placed) = buyer.placed.clone() else { return };
+        let first = buyer.wanted.stores.first() == Some(&store);
+        let store = placed.told.filter(|_| first).unwrap_or(store);
         let Some(&node) = self.cast.stores.get(&store) else { return };
         let (order, now_ms) = (placed.id, self.world.now_ms);
         let pass = buyer.pass.clone();

@@ -35,6 +35,8 @@ use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
 use crate::handle::{Handle, NumberedEvent, Request as Ask};
 use crate::info::{ApiConfig, Links, NodeInfo};
+use crate::paper::printer::{Settings as Printer, Target};
+use crate::paper::spool::Spool;
 use crate::webhooks::endpoint::Settings;
 use crate::webhooks::service::Webhooks;
 
@@ -304,7 +306,10 @@ fn node(core: &Core, role: &'static str, id: u32, store: u32) -> (Ends, Node) {
     let places = BTreeMap::from([("1".to_owned(), [52_500_000, 13_400_000])]);
     let desk = Desk::open(CourierSettings { places, ..CourierSettings::default() }, setup, handle.clone());
     let test_aids = store != 0;
-    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids, webhooks, printer: None, desk };
+    let target = (store != 0).then(|| Target::File(folder.path().join("paper.bin")));
+    let printer = Spool::open(&folder.path().join("spool"), Printer { target, ..Printer::default() }).unwrap();
+    let printer = Some(Arc::new(printer));
+    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids, webhooks, printer, desk };
     let (stop, stopping) = watch::channel(false);
     let parts = (handle.clone(), info.clone(), config.clone());
     let api = Api::new(handle, info, config, stopping);

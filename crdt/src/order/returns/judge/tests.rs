@@ -36,6 +36,7 @@ fn returned(store: u32, at_ms: u64, (units, amount): (i64, i64), refund: Refund)
         at_ms,
         currency: Currency::parse("EUR").unwrap(),
         refund,
+        day: 0,
         reason: Code::default(),
         reference: Code::default(),
         staff: Code::parse("anna").unwrap(),
@@ -52,6 +53,7 @@ fn said(store: u32, verdict: Verdict, at_ms: u64, (units, amount): (i64, i64)) -
         at_ms,
         lines,
         amount,
+        day: 0,
         note: Code::default(),
         staff: Code::default(),
     })
