@@ -11,6 +11,7 @@ pub mod returns;
 pub mod rights;
 pub mod sales;
 pub mod scans;
+pub mod sign_ins;
 pub mod tally;
 pub mod transfers;
 

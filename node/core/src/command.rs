@@ -15,6 +15,7 @@ pub mod promise;
 pub mod returns;
 pub mod rules;
 pub mod sell;
+pub mod staff;
 pub mod transfer;
 
 use stockroom_crdt::clock::Hlc;
@@ -128,6 +129,8 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
             replica.open_epoch(replica.epoch.0, reason)?;
             Ok(Answer::Done)
         }
+        Command::Staff(retry, record) => once(replica, retry, |replica| staff::staff(replica, record)),
+        Command::SignIn(request) => staff::sign_in(replica, &request),
     }
 }
 
@@ -144,6 +147,7 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Fulfil(..)
         | Command::ReturnGoods(..)
         | Command::SignReceipt(_)
+        | Command::SignIn(_)
         | Command::Fence { .. } => true,
         Command::Products(..) | Command::Prices(..) | Command::Template(..) => space == DiskSpace::Ample,
         Command::Receive(..)
@@ -171,7 +175,8 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Retire(..)
         | Command::IssueToken(_)
         | Command::Enrol(_)
-        | Command::NewEpoch(_) => space < DiskSpace::Critical,
+        | Command::NewEpoch(_)
+        | Command::Staff(..) => space < DiskSpace::Critical,
     }
 }
 

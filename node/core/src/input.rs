@@ -6,6 +6,7 @@ pub mod orders;
 pub mod returns;
 
 use stockroom_crdt::capability::Role;
+use stockroom_crdt::checkout::staff::StaffRecord;
 use stockroom_crdt::control::{Coordinates, EpochReason};
 use stockroom_crdt::ids::{Code, Digest, NodeId, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
@@ -211,6 +212,10 @@ pub enum Command {
     },
     /// Open a new epoch.
     NewEpoch(EpochReason),
+    /// Say who somebody is and what she may do (at a hub).
+    Staff(RetryKey, StaffRecord),
+    /// Somebody entered a PIN.
+    SignIn(checkout::SignInRequest),
 }
 
 /// A sale as a till rings it up.
@@ -490,6 +495,8 @@ pub enum Answer {
         /// Its store.
         store: StoreId,
     },
+    /// Somebody entered a PIN.
+    SignIn(checkout::SignInAnswer),
     /// Done; nothing more to say.
     Done,
 }

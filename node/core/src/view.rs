@@ -5,6 +5,7 @@ pub mod goods;
 pub mod orders;
 pub mod promises;
 pub mod returns;
+pub mod staff;
 
 use std::collections::BTreeMap;
 

@@ -163,6 +163,27 @@ pub struct SignInRequest {
     pub device: Code,
 }
 
+/// What becomes of a try to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignInAnswer {
+    /// She is who she says to be.
+    Right,
+    /// The PIN was wrong; it was written down.
+    Wrong {
+        /// Tries that are left before the next wait.
+        left: u32,
+        /// How long the next try has to wait, milliseconds; 0 while tries are left.
+        wait_ms: u64,
+    },
+    /// There were too many wrong ones. Whether this one was right is not told, and nothing was written.
+    Locked {
+        /// How long the next try has to wait, milliseconds.
+        wait_ms: u64,
+    },
+    /// The PIN was changed meanwhile: compare again.
+    Changed,
+}
+
 /// What was answered about a checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckoutAnswer {
