@@ -20,6 +20,7 @@
 //! | [`orders`] | what customers order, and what becomes of it; passes, rules, notifications |
 //! | [`fulfillments`] | what a store has to do for orders: queue, picking, handing over |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
+//! | [`staff`], [`who`] | who works here, signing in, approvals; who asks, and what she may do |
 //! | [`figures`] | how well orders are served |
 //! | [`couriers`], [`riders`] | who brings orders to customers |
 //! | [`near`] | where stores are |
@@ -75,6 +76,9 @@ pub mod policies;
 pub mod rights;
 pub mod trail;
 
+pub mod staff;
+pub mod who;
+
 pub mod figures;
 
 pub mod near;
@@ -109,6 +113,7 @@ use utoipa_axum::routes;
 
 use crate::handle::Handle;
 use crate::info::{ApiConfig, NodeInfo};
+use crate::staff::People;
 use problem::{Answered, Kind, Problem};
 
 pub use server::{Listeners, ServeError, serve};
@@ -124,6 +129,7 @@ pub struct Api {
     streams: Arc<Semaphore>,
     told: broadcast::Sender<events::ApiEvent>,
     scans: std::sync::Mutex<fulfillments::scans::Scans>,
+    people: People,
     stopping: watch::Receiver<bool>,
 }
 
@@ -150,6 +156,7 @@ impl Api {
             streams,
             told,
             scans: Default::default(),
+            people: People::default(),
             stopping,
         })
     }
@@ -301,6 +308,11 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(decrees::create_consent))
         .routes(routes!(decrees::write_off_node))
         .routes(routes!(tasks::list_tasks))
+        .routes(routes!(staff::list_staff))
+        .routes(routes!(staff::set_staff))
+        .routes(routes!(staff::sign_in))
+        .routes(routes!(staff::sign_out))
+        .routes(routes!(staff::approve))
         .routes(routes!(figures::show_figures))
         .routes(routes!(exports::export_outages))
         .routes(routes!(exports::export_sales))

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use stockroom_core::input::{Command, SellLine, SellRequest};
 use stockroom_core::view::{ScanError, Scanned};
+use stockroom_crdt::checkout::staff::Role;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, Sku, StoreId, TillId};
 use stockroom_crdt::limits::{AMOUNT_MAX, FISCAL_BYTES_MAX, LINES_MAX, TENDERS_MAX};
@@ -23,7 +24,9 @@ use super::problem::{Answered, Problem};
 use super::receipts::{SaleAnswer, StoreParams};
 use super::request::{Body, Params, Segments};
 use super::values::{Moment, ReceiptId, Text, now_ms};
+use super::who::{SessionHeader, Shown, Who};
 use super::{Api, Books, unexpected_entry};
+use crate::staff::approvals::What;
 
 /// A sale as a till rings it up. `till` and `till_seq` are its identity: the same number with the same body is a retry.
 #[derive(Deserialize, ToSchema)]
@@ -43,10 +46,12 @@ pub struct SaleBody {
     #[serde(default)]
     #[schema(value_type = String)]
     cashier: Text<Code>,
-    /// Who approved a return or an override.
+    /// Who approved a return or an override, where her name alone is believed.
     #[serde(default)]
     #[schema(value_type = String)]
     approver: Text<Code>,
+    /// What `/v1/approvals` gave for `checkout`: it names the approver.
+    approval: Option<String>,
     /// Legal entity that sells, if not the store's own.
     #[serde(default)]
     #[schema(value_type = String)]
@@ -148,16 +153,21 @@ pub struct TenderBody {
 }
 
 /// Rings up a sale or a return. It is durable here when this answers 201.
-#[utoipa::path(post, path = "/v1/sales", tag = "sales", request_body = SaleBody, responses(
+#[utoipa::path(post, path = "/v1/sales", tag = "sales", params(SessionHeader), request_body = SaleBody, responses(
     (status = 201, body = SaleAnswer), (status = 200, body = SaleAnswer, description = "An earlier try had rung it up")))]
-pub async fn create_sale(State(api): State<Arc<Api>>, Body { value, digest }: Body<SaleBody>) -> Answered {
+pub async fn create_sale(State(api): State<Arc<Api>>, who: Who, Body { value, digest }: Body<SaleBody>) -> Answered {
     let store = api.own_store()?;
+    who.may(&api, Role::Cashier)?;
     let request = api.read(|books| {
-        // The lines of a sale that is rung up already stand in the log; what its codes mean today must not stop the answer.
+        // The lines of a sale that is rung up already stand in the log; what its codes mean today must not stop the answer, nor
+        // who is signed in by now.
         let known = books.sale_by_till(store, TillId(value.till), value.till_seq)?.is_some();
         let mut request = value.to_request(store)?;
         request.body = digest;
         if !known {
+            let shown = Shown { approver: request.approver, approval: value.approval.clone() };
+            request.approver = who.approver(&api, &shown, (What::Checkout, digest))?;
+            request.cashier = who.name("cashier", &request.cashier)?;
             request.lines = lines(books, store, value.lines, value.rung_at)?;
         }
         Ok(request)
