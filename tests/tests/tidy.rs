@@ -62,9 +62,16 @@ const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
     ("mdns_sd", &["transport/"]),
     (
         "rustls",
-        &["transport/", "node/src/api", "node/src/courier", "node/src/webhooks/post.rs", "tests/tests/process/lan.rs"],
+        &[
+            "transport/",
+            "node/src/api",
+            "node/src/courier",
+            "node/src/terminal/settings.rs",
+            "node/src/webhooks/post.rs",
+            "tests/tests/process/lan.rs",
+        ],
     ),
-    ("axum", &["node/src/api", "tests/src/courier_server"]),
+    ("axum", &["node/src/api", "tests/src/courier_server", "tests/src/terminal_server.rs"]),
     ("axum_server", &["node/src/api"]),
     ("utoipa", &["node/src/api"]),
     ("tokio", &["transport/", "node/src/", "tests/"]),
