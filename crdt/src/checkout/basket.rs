@@ -3,9 +3,7 @@
 //! A basket that waits is priced already. What becomes of it is said in the same store's log; the first word that ends it holds.
 
 use super::tender::Assurance;
-use super::{
-    Explanation, decode_assured, decode_basket, decode_lines, encode_assured, encode_basket, encode_lines,
-};
+use super::{Explanation, decode_assured, decode_basket, decode_lines, encode_assured, encode_basket, encode_lines};
 use crate::codec::{DecodeError, Sink, Source, col};
 use crate::ids::{Code, TillId};
 use crate::limits::{AMOUNT_MAX, LINES_MAX, TENDERS_MAX};

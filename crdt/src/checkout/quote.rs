@@ -101,12 +101,7 @@ pub enum NoPrice {
 }
 
 /// Prices a basket: `tables[i]` belongs to `asked.lines[i]`.
-pub fn quote(
-    asked: &Asked,
-    tables: &[Tables],
-    _promotions: &[Promotion],
-    rules: &TillRules,
-) -> Result<Quote, NoPrice> {
+pub fn quote(asked: &Asked, tables: &[Tables], _promotions: &[Promotion], rules: &TillRules) -> Result<Quote, NoPrice> {
     let (mut lines, mut explained) = (Vec::new(), Vec::new());
     for (index, (line, table)) in asked.lines.iter().zip(tables).enumerate() {
         let (sold, why) = priced(asked, (index, line), table)?;

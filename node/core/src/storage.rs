@@ -72,10 +72,12 @@ pub enum Table {
     OrderTimes = 28,
     /// (store, return, ...) to the entries about a return that stand in the store's scopes.
     Returns = 29,
+    /// (store, ...) to the entries about a basket that waits, and to what explains a receipt.
+    Baskets = 30,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 30] = [
+pub const TABLES: [Table; 31] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -106,6 +108,7 @@ pub const TABLES: [Table; 30] = [
     Table::OrderStores,
     Table::OrderTimes,
     Table::Returns,
+    Table::Baskets,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

@@ -322,7 +322,7 @@ impl From<Refusal> for Problem {
             Refusal::Unknown { field, what } => Self::unknown(field, format_args!("no such {what}")),
             Refusal::RetryMismatch => Self::new(Kind::KeyReused, said),
             Refusal::Stopped { field, reason } => Self::about(Kind::SaleStopped, field, reason),
-            Refusal::State(_) => Self::new(Kind::Conflict, said),
+            Refusal::State(_) | Refusal::PriceChanged(_) => Self::new(Kind::Conflict, said),
             Refusal::NotHere(_) => Self::new(Kind::NotHere, said),
             Refusal::DiskFull => Self::new(Kind::DiskFull, said),
             Refusal::Token => Self::new(Kind::Unauthorized, said),
