@@ -263,7 +263,8 @@ impl Config {
         }
         self.webhooks.check().or_else(|what| wrong("webhooks", &what))?;
         self.courier.check().or_else(|(key, what)| wrong(key, &what))?;
-        crate::terminal::settings::check(&self.terminals, self.api.test_aids).or_else(|what| wrong("terminals", &what))?;
+        crate::terminal::settings::check(&self.terminals, self.api.test_aids)
+            .or_else(|what| wrong("terminals", &what))?;
         self.printer.check().or_else(|what| wrong("printer", &what))
     }
 }

@@ -6,6 +6,7 @@
 //! | [`http`] | a terminal over HTTP: the protocol, and our side of it |
 //! | [`simulated`] | a terminal that does as it is told, with a ledger of its own |
 //! | [`follow`] | what is to be done next about each open tender (pure) |
+//! | [`tenders`] | tenders as the core has them |
 //! | [`desk`] | what ties terminals to tenders: asks, inquires, has money given back, says what it heard |
 //!
 //! The intent of a tender is durable before its terminal is asked. A terminal that does not answer is inquired under the same reference and
@@ -17,6 +18,7 @@ pub mod follow;
 pub mod http;
 pub mod settings;
 pub mod simulated;
+pub mod tenders;
 
 use std::fmt;
 

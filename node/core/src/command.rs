@@ -4,18 +4,23 @@
 //! check comes before the first write.
 
 pub mod admin;
+pub mod baskets;
 pub mod catalog;
+pub mod checkout;
 pub mod count;
+mod cover;
 pub mod day;
 pub mod fulfil;
 pub mod goods;
 pub mod order;
 pub mod policy;
 pub mod promise;
+mod receipt;
 pub mod returns;
 pub mod rules;
 pub mod sell;
 pub mod staff;
+pub mod tenders;
 pub mod transfer;
 
 use stockroom_crdt::clock::Hlc;
@@ -129,6 +134,15 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
             replica.open_epoch(replica.epoch.0, reason)?;
             Ok(Answer::Done)
         }
+        Command::Checkout(request) => checkout::checkout(replica, *request),
+        Command::Basket(retry, request) => baskets::basket(replica, retry, *request),
+        Command::TerminalSaid(said) => tenders::terminal_said(replica, said),
+        Command::TaxRates(retry, rates) => many(replica, retry, |replica| catalog::tax_rates(replica, rates)),
+        Command::Promotions(retry, promotions) => {
+            many(replica, retry, |replica| catalog::promotions(replica, promotions))
+        }
+        Command::TillRules(retry, rules) => once(replica, retry, |replica| rules::tills(replica, *rules)),
+        Command::SaleHours(retry, hours) => once(replica, retry, |replica| rules::sale_hours(replica, *hours)),
         Command::Staff(retry, record) => once(replica, retry, |replica| staff::staff(replica, record)),
         Command::SignIn(request) => staff::sign_in(replica, &request),
     }
@@ -148,8 +162,15 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::ReturnGoods(..)
         | Command::SignReceipt(_)
         | Command::SignIn(_)
+        | Command::Checkout(_)
+        | Command::Basket(..)
+        | Command::TerminalSaid(_)
         | Command::Fence { .. } => true,
-        Command::Products(..) | Command::Prices(..) | Command::Template(..) => space == DiskSpace::Ample,
+        Command::Products(..)
+        | Command::Prices(..)
+        | Command::Template(..)
+        | Command::TaxRates(..)
+        | Command::Promotions(..) => space == DiskSpace::Ample,
         Command::Receive(..)
         | Command::Adjust(..)
         | Command::CountScan(..)
@@ -170,6 +191,8 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Routing(..)
         | Command::Service(..)
         | Command::OrderLimits(..)
+        | Command::TillRules(..)
+        | Command::SaleHours(..)
         | Command::PolicyRule(..)
         | Command::Consent(..)
         | Command::Retire(..)

@@ -72,7 +72,7 @@ pub enum Table {
     OrderTimes = 28,
     /// (store, return, ...) to the entries about a return that stand in the store's scopes.
     Returns = 29,
-    /// Baskets that wait.
+    /// (store, ...) to the entries about a basket that waits, and to what explains a receipt.
     Baskets = 30,
     /// Shifts of tills.
     Shifts = 31,

@@ -202,7 +202,15 @@ pub type Answered<T = Response> = Result<T, Problem>;
 impl Problem {
     /// A problem with a sentence.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), field: None, errors: Vec::new(), tries_left: None, handed: None, wait_s: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            field: None,
+            errors: Vec::new(),
+            tries_left: None,
+            handed: None,
+            wait_s: None,
+        }
     }
 
     /// A field whose value cannot be.
@@ -353,7 +361,7 @@ impl From<Refusal> for Problem {
             Refusal::Unknown { field, what } => Self::unknown(field, format_args!("no such {what}")),
             Refusal::RetryMismatch => Self::new(Kind::KeyReused, said),
             Refusal::Stopped { field, reason } => Self::about(Kind::SaleStopped, field, reason),
-            Refusal::State(_) => Self::new(Kind::Conflict, said),
+            Refusal::State(_) | Refusal::PriceChanged(_) => Self::new(Kind::Conflict, said),
             Refusal::NotHere(_) => Self::new(Kind::NotHere, said),
             Refusal::DiskFull => Self::new(Kind::DiskFull, said),
             Refusal::Token => Self::new(Kind::Unauthorized, said),

@@ -182,10 +182,7 @@ impl<'de> Deserialize<'de> for PinText {
 
 /// Who works here.
 #[utoipa::path(get, path = "/v1/staff", tag = "staff", params(StaffParams), responses((status = 200, body = StaffPage)))]
-pub async fn list_staff(
-    State(api): State<Arc<Api>>,
-    Params(params): Params<StaffParams>,
-) -> Answered<Json<StaffPage>> {
+pub async fn list_staff(State(api): State<Arc<Api>>, Params(params): Params<StaffParams>) -> Answered<Json<StaffPage>> {
     let limit = page_limit(params.limit)?;
     let store = params.store.or((api.info.store != 0).then_some(api.info.store)).map(StoreId);
     let read = move |books: &super::Books<'_>| {
@@ -284,12 +281,8 @@ impl Api {
                 return Err(Problem::unknown("staff", "nobody of that name signs in here"));
             };
             let matched = self.people.matches(pin.clone(), record.pin.clone()).await?;
-            let request = SignInRequest {
-                staff: staff.clone(),
-                matched,
-                pin: record.pin.clone(),
-                device: clipped(&who.device),
-            };
+            let request =
+                SignInRequest { staff: staff.clone(), matched, pin: record.pin.clone(), device: clipped(&who.device) };
             match self.ask(Command::SignIn(request)).await? {
                 Answer::SignIn(SignInAnswer::Right) => {
                     tell("staff.identified", "right");

@@ -199,9 +199,7 @@ impl Follow {
                 let may_ask = work.busy.is_empty() && !self.is_occupied(&tender.terminal);
                 may_ask.then_some(Act::Ask)
             }
-            TenderState::Intended | TenderState::Unknown => {
-                (is_due && work.busy.is_empty()).then_some(Act::Inquire)
-            }
+            TenderState::Intended | TenderState::Unknown => (is_due && work.busy.is_empty()).then_some(Act::Inquire),
             TenderState::Approved | TenderState::Declined | TenderState::Reversed => None,
         }
     }

@@ -99,11 +99,7 @@ impl Http {
         format!("{}/payments/{reference}", self.url)
     }
 
-    fn read(
-        &self,
-        reference: &Code,
-        response: Result<Response<ureq::Body>, ureq::Error>,
-    ) -> Result<Answer, NoAnswer> {
+    fn read(&self, reference: &Code, response: Result<Response<ureq::Body>, ureq::Error>) -> Result<Answer, NoAnswer> {
         let nothing = |what: &dyn fmt::Display| {
             tracing::warn!(reference = reference.as_str(), url = self.url, %what, "a terminal does not answer");
             NoAnswer::Nothing

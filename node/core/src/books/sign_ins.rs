@@ -53,11 +53,7 @@ impl Wrong {
 }
 
 /// The wrong tries at this PIN since the last right one; `None` if there were none.
-pub fn wrong(
-    snapshot: &(impl Snapshot + ?Sized),
-    staff: &Code,
-    pin: &str,
-) -> Result<Option<Wrong>, StoreError> {
+pub fn wrong(snapshot: &(impl Snapshot + ?Sized), staff: &Code, pin: &str) -> Result<Option<Wrong>, StoreError> {
     let Some(row) = snapshot.get(Table::SignIns, staff.as_str().as_bytes())? else { return Ok(None) };
     let held = Wrong::decode(&row).map_err(damaged)?;
     Ok((held.pin == short(pin)).then_some(held))

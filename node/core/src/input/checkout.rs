@@ -20,11 +20,13 @@ pub struct CheckoutRequest {
     pub cashier: Code,
     /// Who approved what needs it; empty if nobody did.
     pub approver: Code,
+    /// The cashier looked at a document, or at the customer, where the buyer's age matters.
+    pub age_checked: bool,
     /// The customer is a member.
     pub member: bool,
     /// What.
     pub lines: Vec<AskedLine>,
-    /// What the till showed the customer; another total is refused with the new one.
+    /// What the till showed the customer, but for the rounding of cash; another total is refused with the new one.
     pub expected_total: Option<i64>,
     /// What becomes of it.
     pub then: Then,
@@ -189,8 +191,10 @@ pub enum SignInAnswer {
 pub enum CheckoutAnswer {
     /// It is paid.
     Paid(ReceiptNumber),
-    /// It waits, as its kind says.
+    /// It waits, as its kind says; a terminal that was asked for it has answered.
     Waits(BasketId),
+    /// Somebody went on with it under another number, or nobody buys it.
+    Ended(BasketId),
     /// A terminal has to be asked.
     Ask {
         /// For which basket.

@@ -1,7 +1,7 @@
 //! Staff through the API: records, PINs, sessions on the shop's network, and approvals.
 
-use axum::http::Method;
 use axum::Router;
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::pair::{Pair, Reply, call};
@@ -68,8 +68,11 @@ async fn head_office_says_who_works_where_and_no_answer_holds_a_pin() {
     let shop = Shop::open().await;
     let pair = &shop.pair;
     let listed = pair.store.get("/v1/staff").await;
-    assert_eq!(listed.expect(200)["items"][0], json!({ "staff": "ann", "name": "Ann", "role": "cashier", "stores": [1],
-        "has_pin": true, "ended": false }));
+    assert_eq!(
+        listed.expect(200)["items"][0],
+        json!({ "staff": "ann", "name": "Ann", "role": "cashier", "stores": [1],
+        "has_pin": true, "ended": false })
+    );
     assert!(!listed.text().contains("argon2") && !listed.text().contains("8305"), "{}", listed.text());
     let page = pair.store.get("/v1/staff?limit=1").await.expect(200);
     assert_eq!((page["items"].as_array().unwrap().len(), &page["next"]), (1, &json!("ann")));
@@ -157,7 +160,10 @@ async fn where_somebody_has_a_pin_a_till_sells_for_whoever_is_signed_in() {
     assert_eq!(shop.ask("/v1/sales", Some(&session), None, &bread(2)).await.expect(201)["cashier"], "ann");
     let mut other = bread(3);
     other["cashier"] = json!("ben");
-    assert_eq!(refused(&shop.ask("/v1/sales", Some(&session), None, &other).await, 422, "invalid-field")["field"], "cashier");
+    assert_eq!(
+        refused(&shop.ask("/v1/sales", Some(&session), None, &other).await, 422, "invalid-field")["field"],
+        "cashier"
+    );
     // The node's own door believes names.
     shop.pair.store.send(Method::POST, "/v1/sales", None, other).await.expect(201);
     shop.ask("/v1/sign-out", Some(&session), None, &json!({})).await.expect(200);
@@ -183,7 +189,10 @@ async fn a_void_needs_a_manager_who_is_there() {
     let by_name = shop.ask(&receipts[0], Some(&ann), None, &void(9, json!({ "approver": "mia" }))).await;
     assert_eq!(refused(&by_name, 403, "role-needed")["field"], "approver");
     let other = void(9, json!({ "approval": shop.approval("return").await }));
-    assert_eq!(refused(&shop.ask(&receipts[0], Some(&ann), None, &other).await, 403, "role-needed")["field"], "approval");
+    assert_eq!(
+        refused(&shop.ask(&receipts[0], Some(&ann), None, &other).await, 403, "role-needed")["field"],
+        "approval"
+    );
     let approved = void(9, json!({ "approval": shop.approval("void").await }));
     let voided = shop.ask(&receipts[0], Some(&ann), None, &approved).await;
     let body = voided.expect(201);
