@@ -71,7 +71,7 @@ const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
             "tests/tests/process/lan.rs",
         ],
     ),
-    ("axum", &["node/src/api", "tests/src/courier_server", "tests/src/terminal_server.rs"]),
+    ("axum", &["node/src/api", "tests/src/courier_server"]),
     ("axum_server", &["node/src/api"]),
     ("utoipa", &["node/src/api"]),
     ("tokio", &["transport/", "node/src/", "tests/"]),
