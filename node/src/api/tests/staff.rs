@@ -14,7 +14,7 @@ struct Shop {
 }
 
 impl Shop {
-    /// Ann sells, Mia manages, Old Tom works elsewhere; each with a PIN.
+    /// Ann sells, Mia manages, each with a PIN.
     async fn open() -> Self {
         let pair = stocked().await;
         let bearer = format!("Bearer {}", pair.store.devices.add("till 3", 0).unwrap());
@@ -117,7 +117,8 @@ async fn a_record_keeps_its_pin_until_another_is_set_and_an_end_is_an_end() {
     assert_eq!(put(&shop.pair, "ann", "e", gone).await.expect(200)["has_pin"], false);
     refused(&shop.ask("/v1/sales", Some(&session), None, &bread(2)).await, 401, "sign-in-needed");
     refused(&shop.sign_in("ann", "550912").await, 422, "unknown-reference");
-    let shown = |path| async move { shop.pair.store.get(path).await.expect(200)["items"].as_array().unwrap().len() };
+    let pair = &shop.pair;
+    let shown = async |path: &str| pair.store.get(path).await.expect(200)["items"].as_array().unwrap().len();
     assert_eq!((shown("/v1/staff").await, shown("/v1/staff?ended=true").await), (1, 2));
 }
 
