@@ -103,7 +103,6 @@ mod tests {
         let hash = pin("8305").hash().unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(hash.len() <= stockroom_crdt::limits::PIN_HASH_BYTES_MAX);
-        assert!(!hash.contains("8305") || hash != pin("8305").hash().unwrap());
         assert!(pin("8305").matches(&hash).unwrap());
         assert!(!pin("8306").matches(&hash).unwrap());
         assert_ne!(hash, pin("8305").hash().unwrap());
