@@ -5,7 +5,7 @@
 //! | [`rounding`] | how a fraction of a minor unit becomes a whole one |
 //! | [`rules`] | tax rates, hours of sale, and what else a store's tills have to follow |
 //! | [`promotion`] | what is cheaper, when, where and with what |
-//! | [`quote`] | what a basket costs
+//! | [`quote`] | what a basket costs |
 //! | [`basket`] | baskets that wait: suspended, a counter's slip, or while a terminal is asked |
 //! | [`tender`] | what was asked of a payment terminal, and what it said |
 //! | [`shift`] | who has a drawer, from when to when, and what was in it |
@@ -26,6 +26,7 @@ use crate::codec::{DecodeError, Sink, Source, col};
 use crate::ids::Code;
 use crate::limits::{AMOUNT_MAX, LINES_MAX, REDUCTIONS_MAX, TENDERS_MAX};
 use crate::sale::ReceiptNumber;
+use basket::BasketId;
 use tender::Assurance;
 
 /// How a receipt came to its prices. Stands in `store/<id>/stock` beside the sale.
@@ -35,8 +36,8 @@ pub struct Checkout {
     pub receipt: ReceiptNumber,
     /// In which shift of the till, 0 while none was open.
     pub shift: u32,
-    /// The till's number of the basket that was paid; 0 for one that never waited.
-    pub basket: u64,
+    /// The basket that was paid, a counter's slip before the cash desk's own; none for one that never waited.
+    pub basket: Option<BasketId>,
     /// For each line of the sale.
     pub lines: Vec<Explanation>,
     /// How sure the money is, for each tender of the sale.
@@ -115,24 +116,40 @@ impl Checkout {
     pub fn encode(&self, sink: &mut impl Sink) {
         self.receipt.encode(sink);
         sink.uint(col::A, u64::from(self.shift));
-        sink.uint(col::D, self.basket);
+        encode_basket(self.basket, sink);
         encode_lines(&self.lines, sink);
-        sink.uint(col::TENDER_COUNT, self.assured.len() as u64);
-        self.assured.iter().for_each(|assurance| sink.uint(col::C, *assurance as u64));
+        encode_assured(&self.assured, sink);
     }
 
     /// Reads what [`Checkout::encode`] wrote.
     pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
         let receipt = ReceiptNumber::decode(source)?;
         let shift = source.u32(col::A)?;
-        let basket = source.uint(col::D)?;
+        let basket = decode_basket(source)?;
         let lines = decode_lines(source)?;
-        let mut assured = Vec::new();
-        for _ in 0..source.count(col::TENDER_COUNT, TENDERS_MAX, "tenders")? {
-            assured.push(Assurance::decode(source)?);
-        }
-        Ok(Self { receipt, shift, basket, lines, assured })
+        Ok(Self { receipt, shift, basket, lines, assured: decode_assured(source)? })
     }
+}
+
+pub(crate) fn encode_basket(basket: Option<BasketId>, sink: &mut impl Sink) {
+    sink.uint(col::D, basket.is_some().into());
+    if let Some(basket) = basket {
+        basket.encode(sink);
+    }
+}
+
+pub(crate) fn decode_basket(source: &mut impl Source) -> Result<Option<BasketId>, DecodeError> {
+    if source.flag(col::D)? { BasketId::decode(source).map(Some) } else { Ok(None) }
+}
+
+pub(crate) fn encode_assured(assured: &[Assurance], sink: &mut impl Sink) {
+    sink.uint(col::TENDER_COUNT, assured.len() as u64);
+    assured.iter().for_each(|assurance| sink.uint(col::C, *assurance as u64));
+}
+
+pub(crate) fn decode_assured(source: &mut impl Source) -> Result<Vec<Assurance>, DecodeError> {
+    let count = source.count(col::TENDER_COUNT, TENDERS_MAX, "tenders")?;
+    (0..count).map(|_| Assurance::decode(source)).collect()
 }
 
 pub(crate) fn encode_lines(lines: &[Explanation], sink: &mut impl Sink) {

@@ -21,6 +21,7 @@
 //! | [`fulfillments`] | what a store has to do for orders: queue, picking, handing over |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
 //! | [`papers`] | labels, tags, pick lists and receipts, for a browser or the shop's printer |
+//! | [`staff`], [`who`] | who works here, signing in, approvals; who asks, and what she may do |
 //! | [`figures`] | how well orders are served |
 //! | [`couriers`], [`riders`] | who brings orders to customers |
 //! | [`near`] | where stores are |
@@ -79,6 +80,9 @@ pub mod policies;
 pub mod rights;
 pub mod trail;
 
+pub mod staff;
+pub mod who;
+
 pub mod figures;
 
 pub mod near;
@@ -113,6 +117,7 @@ use utoipa_axum::routes;
 
 use crate::handle::Handle;
 use crate::info::{ApiConfig, NodeInfo};
+use crate::staff::People;
 use problem::{Answered, Kind, Problem};
 
 pub use server::{Listeners, ServeError, serve};
@@ -128,6 +133,7 @@ pub struct Api {
     streams: Arc<Semaphore>,
     told: broadcast::Sender<events::ApiEvent>,
     scans: std::sync::Mutex<fulfillments::scans::Scans>,
+    people: People,
     stopping: watch::Receiver<bool>,
 }
 
@@ -154,6 +160,7 @@ impl Api {
             streams,
             told,
             scans: Default::default(),
+            people: People::default(),
             stopping,
         })
     }
@@ -311,6 +318,11 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(decrees::create_consent))
         .routes(routes!(decrees::write_off_node))
         .routes(routes!(tasks::list_tasks))
+        .routes(routes!(staff::list_staff))
+        .routes(routes!(staff::set_staff))
+        .routes(routes!(staff::sign_in))
+        .routes(routes!(staff::sign_out))
+        .routes(routes!(staff::approve))
         .routes(routes!(figures::show_figures))
         .routes(routes!(exports::export_outages))
         .routes(routes!(exports::export_sales))

@@ -12,6 +12,7 @@ mod keep;
 mod node;
 mod orders;
 mod promise;
+mod staff;
 mod table;
 
 use std::error::Error;
@@ -60,6 +61,9 @@ enum Command {
     /// Rules about promising
     #[command(subcommand)]
     Policy(promise::PolicyCommand),
+    /// Who works in stores (at the hub)
+    #[command(subcommand)]
+    Staff(staff::StaffCommand),
     /// Write off what a node may promise that will never come back (at the hub)
     Retire(promise::RetireArgs),
     /// Write a table for other programs, as CSV
@@ -271,6 +275,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Orders(command) => orders::orders(&command),
         Command::Rights(args) => promise::rights(&args),
         Command::Policy(command) => promise::policy(&command),
+        Command::Staff(command) => staff::staff(&command),
         Command::Retire(args) => promise::retire(&args),
         Command::Export(args) => promise::export(&args),
         Command::Device(command) => keep::device(command),

@@ -30,6 +30,9 @@ use crate::handle::Handle;
 use crate::identity::Identity;
 use crate::info::{ApiConfig, LanConfig, NodeInfo};
 use crate::paper::spool::Spool;
+use crate::terminal::desk::Desk as CashDesk;
+use crate::terminal::tenders::{self, CoreTenders};
+use crate::terminal::{follow, settings};
 use crate::webhooks::feed;
 use crate::webhooks::service::Webhooks;
 use crate::webhooks::worker::Worker;
@@ -172,8 +175,12 @@ impl Node<'_> {
         let mut tasks = JoinSet::new();
         let enrolment = self.open_enrolment(clock, &stopped, &mut tasks)?;
         crate::setup::policy::take(self.dir, &self.handle).await;
+        let cash_desk = self.open_cash_desk(&mut tasks);
         let tellers = Tellers { webhooks: self.open_webhooks()?, desk: self.open_desk()? };
         let mut api = self.open_api(enrolment, tellers, &stopped)?;
+        if let Some(desk) = cash_desk {
+            api.spawn(without_fail(desk.run(stopped.clone())).in_current_span());
+        }
         self.watch(&mut tasks);
         let early = tokio::select! {
             signal = stop_signal() => signal.map_err(|e| RunError::System("no signals", e)),
@@ -298,6 +305,17 @@ impl Node<'_> {
             file: self.dir.deliveries(),
         };
         Ok(Desk::open(self.config.courier.clone(), setup, self.handle.clone()))
+    }
+
+    /// At a store: the desk that asks terminals. It looks once before tills are heard, so that what is open then is taken for left over.
+    fn open_cash_desk(&self, tasks: &mut JoinSet<()>) -> Option<CashDesk<CoreTenders>> {
+        let store = Some(StoreId(self.identity.record.store)).filter(|store| store.0 != 0)?;
+        let events = self.handle.events();
+        let tenders = CoreTenders::new(self.handle.clone(), store);
+        let terminals = settings::open(&self.config.terminals);
+        let desk = CashDesk::open(tenders, terminals, wall_ms(), &follow::PACE_MS);
+        tasks.spawn(tenders::wake(desk.clone(), events).in_current_span());
+        Some(desk)
     }
 
     fn watch(&self, tasks: &mut JoinSet<()>) {

@@ -49,6 +49,7 @@ const IMPURE: &[&str] = &["tokio", "mio", "socket2", "async-io", "smol", "quinn"
 
 /// Where a library may be named in code: paths that begin like one of these.
 const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
+    ("argon2", &["node/src/staff/pin.rs"]),
     ("automerge", &["crdt/src/note", "tests/"]),
     ("redb", &["node/core/src/storage", "tests/"]),
     ("h3o", &["node/core/src/policy/route/place.rs"]),
@@ -61,7 +62,14 @@ const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
     ("mdns_sd", &["transport/"]),
     (
         "rustls",
-        &["transport/", "node/src/api", "node/src/courier", "node/src/webhooks/post.rs", "tests/tests/process/lan.rs"],
+        &[
+            "transport/",
+            "node/src/api",
+            "node/src/courier",
+            "node/src/terminal/settings.rs",
+            "node/src/webhooks/post.rs",
+            "tests/tests/process/lan.rs",
+        ],
     ),
     ("axum", &["node/src/api", "tests/src/courier_server"]),
     ("axum_server", &["node/src/api"]),

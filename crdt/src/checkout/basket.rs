@@ -2,7 +2,8 @@
 //!
 //! A basket that waits is priced already. What becomes of it is said in the same store's log; the first word that ends it holds.
 
-use super::{Explanation, decode_lines, encode_lines};
+use super::tender::Assurance;
+use super::{Explanation, decode_assured, decode_basket, decode_lines, encode_assured, encode_basket, encode_lines};
 use crate::codec::{DecodeError, Sink, Source, col};
 use crate::ids::{Code, TillId};
 use crate::limits::{AMOUNT_MAX, LINES_MAX, TENDERS_MAX};
@@ -44,6 +45,8 @@ pub struct Basket {
     pub approver: Code,
     /// The concession whose counter wrote the slip; empty for the store's own.
     pub owner: Code,
+    /// The counter's slip that is paid by this basket.
+    pub slip: Option<BasketId>,
     /// In which shift of the till, 0 while none was open.
     pub shift: u32,
     /// When it was rung up, milliseconds since 1970.
@@ -56,6 +59,8 @@ pub struct Basket {
     pub cash_rounding: i64,
     /// What is paid without a terminal: cash, vouchers.
     pub tenders: Vec<Tender>,
+    /// How sure each of these is.
+    pub assured: Vec<Assurance>,
     /// SHA-256 of the request, the first half, to tell a retry from another basket.
     pub body: [u8; 16],
 }
@@ -132,6 +137,7 @@ impl Basket {
         self.cashier.encode(sink, col::STAFF);
         self.approver.encode(sink, col::STAFF);
         self.owner.encode(sink, col::ENTITY);
+        encode_basket(self.slip, sink);
         sink.uint(col::A, u64::from(self.shift));
         sink.uint(col::TIME, self.rung_ms);
         sink.uint(col::LINE_COUNT, self.lines.len() as u64);
@@ -144,6 +150,7 @@ impl Basket {
             sink.int(col::AMOUNT, tender.amount);
             tender.reference.encode(sink, col::REFERENCE);
         }
+        encode_assured(&self.assured, sink);
         sink.array(col::DIGEST, &self.body);
     }
 
@@ -156,6 +163,7 @@ impl Basket {
         let cashier = Code::decode(source, col::STAFF)?;
         let approver = Code::decode(source, col::STAFF)?;
         let owner = Code::decode(source, col::ENTITY)?;
+        let slip = decode_basket(source)?;
         let shift = source.u32(col::A)?;
         let rung_ms = source.uint(col::TIME)?;
         let mut lines = Vec::new();
@@ -171,6 +179,10 @@ impl Basket {
             let amount = source.int_within(col::AMOUNT, AMOUNT_MAX, "amount")?;
             tenders.push(Tender { kind, amount, reference: Code::decode(source, col::REFERENCE)? });
         }
+        let assured = decode_assured(source)?;
+        if assured.len() != tenders.len() {
+            return Err(DecodeError::Value("assurance"));
+        }
         if lines.is_empty() || explained.len() != lines.len() {
             return Err(DecodeError::Value("lines"));
         }
@@ -182,12 +194,14 @@ impl Basket {
             cashier,
             approver,
             owner,
+            slip,
             shift,
             rung_ms,
             lines,
             explained,
             cash_rounding,
             tenders,
+            assured,
             body,
         })
     }

@@ -1,13 +1,15 @@
 //! What a basket costs, and why: a pure function of what is asked and of the tables in force. Every till of the chain that has the same tables
 //! gives the same answer, on line or cut off.
 
-use super::Explanation;
-use super::rules::{SaleHours, TaxRate};
+use super::promotion::Promotion;
+use super::rules::{SaleHours, TaxRate, TillRules};
+use super::{Explanation, PriceSource, Reduction, Stop};
 use crate::ids::{Code, Sku, StoreId};
+use crate::limits::AMOUNT_MAX;
 use crate::money::Unit;
-use crate::product::{Product, Recall};
+use crate::product::{Channel, Product, Recall};
 use crate::receiving::Disposition;
-use crate::sale::{ReceiptNumber, SaleLine};
+use crate::sale::{ReceiptNumber, SaleLine, Tax};
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -96,4 +98,76 @@ pub enum NoPrice {
     /// More is taken off a line than it costs.
     #[error("line {0} would cost less than nothing")]
     Discount(usize),
+}
+
+/// Prices a basket: `tables[i]` belongs to `asked.lines[i]`.
+pub fn quote(asked: &Asked, tables: &[Tables], _promotions: &[Promotion], rules: &TillRules) -> Result<Quote, NoPrice> {
+    let (mut lines, mut explained) = (Vec::new(), Vec::new());
+    for (index, (line, table)) in asked.lines.iter().zip(tables).enumerate() {
+        let (sold, why) = priced(asked, (index, line), table)?;
+        lines.push(sold);
+        explained.push(why);
+    }
+    let total = lines.iter().fold(0_i64, |sum, line| sum.saturating_add(line.amount()));
+    let cash_rounding = rules.cash_rounding.to_step(total, rules.cash_step) - total;
+    Ok(Quote { lines, explained, total, cash_rounding })
+}
+
+fn priced(
+    asked: &Asked,
+    (index, line): (usize, &AskedLine),
+    table: &Tables,
+) -> Result<(SaleLine, Explanation), NoPrice> {
+    let product = table.product.as_ref();
+    let unit = line.unit.or(product.map(|product| product.unit)).unwrap_or(Unit::Each);
+    if product.is_some_and(|product| product.unit != unit) {
+        return Err(NoPrice::Unit(index));
+    }
+    let (unit_price, source) = match (line.entered_price, line.code_price, table.price) {
+        (Some(price), ..) => (price, PriceSource::Entered),
+        (None, Some(price), _) => (price, PriceSource::Code),
+        (None, None, Some((price, since))) => (price, PriceSource::Book(since)),
+        (None, None, None) => return Err(NoPrice::Missing(index)),
+    };
+    let mut sold = SaleLine {
+        sku: line.sku.clone(),
+        unit,
+        quantity: line.quantity,
+        unit_price,
+        discount: line.discount,
+        discount_reason: line.discount_reason.clone(),
+        tax: None,
+        unknown: product.is_none(),
+        overridden: false,
+        lot: line.lot.clone(),
+        original: line.original,
+        disposition: line.disposition,
+    };
+    if sold.amount().unsigned_abs() > AMOUNT_MAX as u64 {
+        return Err(NoPrice::Amount(index));
+    }
+    if sold.amount().signum() * sold.quantity.signum() < 0 {
+        return Err(NoPrice::Discount(index));
+    }
+    sold.tax = table.tax.as_ref().map(|rate| Tax {
+        code: rate.code.clone(),
+        rate_bp: rate.rate_bp.unwrap_or(0),
+        amount: rate.on(sold.amount()),
+    });
+    let reduction = Reduction { promotion: Code::default(), amount: line.discount };
+    let reductions = if line.discount == 0 { Vec::new() } else { vec![reduction] };
+    Ok((sold, Explanation { source, reductions, stops: stops(asked, line, table) }))
+}
+
+fn stops(asked: &Asked, line: &AskedLine, table: &Tables) -> Vec<Stop> {
+    let (weekday, minute) = asked.local;
+    let product = table.product.as_ref();
+    let stopped = |stop: &Stop| match stop {
+        Stop::Recall => table.recall.is_some(),
+        Stop::Age => product.is_some_and(|product| product.age_min > 0),
+        Stop::Hours => table.hours.as_ref().is_some_and(|hours| !hours.allow(weekday, minute)),
+        Stop::Expired => line.expires.is_some_and(|day| day < asked.today),
+        Stop::Excluded => product.is_some_and(|product| product.is_excluded(Channel::Till) || product.discontinued),
+    };
+    Stop::ALL.into_iter().filter(stopped).collect()
 }

@@ -92,7 +92,9 @@ impl TenderState {
             }
             Self::Approved => next == Self::Reversing,
             Self::Reversing => next == Self::Reversed,
-            Self::Declined | Self::Reversed => false,
+            // A terminal that declined and approves afterwards has the money all the same.
+            Self::Declined => next == Self::Reversing,
+            Self::Reversed => false,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! book has a file of its own.
 
 pub mod account;
+pub mod baskets;
 pub mod cells;
 pub mod days;
 pub mod orders;
@@ -11,6 +12,8 @@ pub mod returns;
 pub mod rights;
 pub mod sales;
 pub mod scans;
+pub mod shifts;
+pub mod sign_ins;
 pub mod tally;
 pub mod transfers;
 
@@ -75,6 +78,9 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         Fact::GoodsReturn(returned) => {
             return take_back(overlay, store, context, (item, returned)).map(|()| Vec::new());
         }
+        Fact::Basket(_) | Fact::BasketStep(_) | Fact::Checkout(_) | Fact::TenderStep(_) => {
+            return baskets::apply(overlay, store, context, item).map(|()| Vec::new());
+        }
         Fact::CountOpen(open) => scans::open(overlay, store, open, item.entry.hlc)?,
         Fact::CountScan(scan) => scans::put(overlay, store, scan, context, item.entry.hlc)?,
         Fact::CountClose(close) => scans::close(overlay, store, close.session)?,
@@ -120,13 +126,9 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Promotion(_)
         | Fact::SaleHours(_)
         | Fact::Staff(_)
-        | Fact::Basket(_)
-        | Fact::BasketStep(_)
-        | Fact::Checkout(_)
         | Fact::ShiftOpen(_)
         | Fact::CashMove(_)
         | Fact::ShiftClose(_)
-        | Fact::TenderStep(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;
@@ -201,7 +203,7 @@ fn cash_paid(overlay: &Overlay, context: &Context<'_>, fact: &Fact) -> Result<Op
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 15] = [
+pub const STORE_TABLES: [Table; 16] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -217,6 +219,7 @@ pub const STORE_TABLES: [Table; 15] = [
     Table::OpenOrders,
     Table::OrderTimes,
     Table::Returns,
+    Table::Baskets,
 ];
 
 /// Empties the books of one store.

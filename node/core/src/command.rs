@@ -4,8 +4,11 @@
 //! check comes before the first write.
 
 pub mod admin;
+pub mod baskets;
 pub mod catalog;
+pub mod checkout;
 pub mod count;
+mod cover;
 pub mod day;
 pub mod exchange;
 pub mod fulfil;
@@ -13,9 +16,12 @@ pub mod goods;
 pub mod order;
 pub mod policy;
 pub mod promise;
+mod receipt;
 pub mod returns;
 pub mod rules;
 pub mod sell;
+pub mod staff;
+pub mod tenders;
 pub mod transfer;
 
 use stockroom_crdt::clock::Hlc;
@@ -130,6 +136,17 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
             replica.open_epoch(replica.epoch.0, reason)?;
             Ok(Answer::Done)
         }
+        Command::Checkout(request) => checkout::checkout(replica, *request),
+        Command::Basket(retry, request) => baskets::basket(replica, retry, *request),
+        Command::TerminalSaid(said) => tenders::terminal_said(replica, said),
+        Command::TaxRates(retry, rates) => many(replica, retry, |replica| catalog::tax_rates(replica, rates)),
+        Command::Promotions(retry, promotions) => {
+            many(replica, retry, |replica| catalog::promotions(replica, promotions))
+        }
+        Command::TillRules(retry, rules) => once(replica, retry, |replica| rules::tills(replica, *rules)),
+        Command::SaleHours(retry, hours) => once(replica, retry, |replica| rules::sale_hours(replica, *hours)),
+        Command::Staff(retry, record) => once(replica, retry, |replica| staff::staff(replica, record)),
+        Command::SignIn(request) => staff::sign_in(replica, &request),
     }
 }
 
@@ -147,8 +164,16 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::ReturnGoods(..)
         | Command::Exchange(..)
         | Command::SignReceipt(_)
+        | Command::SignIn(_)
+        | Command::Checkout(_)
+        | Command::Basket(..)
+        | Command::TerminalSaid(_)
         | Command::Fence { .. } => true,
-        Command::Products(..) | Command::Prices(..) | Command::Template(..) => space == DiskSpace::Ample,
+        Command::Products(..)
+        | Command::Prices(..)
+        | Command::Template(..)
+        | Command::TaxRates(..)
+        | Command::Promotions(..) => space == DiskSpace::Ample,
         Command::Receive(..)
         | Command::Adjust(..)
         | Command::CountScan(..)
@@ -169,12 +194,15 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Routing(..)
         | Command::Service(..)
         | Command::OrderLimits(..)
+        | Command::TillRules(..)
+        | Command::SaleHours(..)
         | Command::PolicyRule(..)
         | Command::Consent(..)
         | Command::Retire(..)
         | Command::IssueToken(_)
         | Command::Enrol(_)
-        | Command::NewEpoch(_) => space < DiskSpace::Critical,
+        | Command::NewEpoch(_)
+        | Command::Staff(..) => space < DiskSpace::Critical,
     }
 }
 

@@ -6,6 +6,10 @@ pub mod orders;
 pub mod returns;
 
 use stockroom_crdt::capability::Role;
+use stockroom_crdt::checkout::promotion::Promotion;
+use stockroom_crdt::checkout::quote::Quote;
+use stockroom_crdt::checkout::rules::{SaleHours, TaxRate, TillRules};
+use stockroom_crdt::checkout::staff::StaffRecord;
 use stockroom_crdt::control::{Coordinates, EpochReason};
 use stockroom_crdt::ids::{Code, Digest, NodeId, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
@@ -213,6 +217,24 @@ pub enum Command {
     },
     /// Open a new epoch.
     NewEpoch(EpochReason),
+    /// Price a basket, and pay it, let it wait, or put it on a slip.
+    Checkout(Box<checkout::CheckoutRequest>),
+    /// Say what becomes of a basket that waits.
+    Basket(RetryKey, Box<checkout::BasketRequest>),
+    /// Take what a payment terminal says.
+    TerminalSaid(checkout::TerminalSaid),
+    /// Put tax rates down (at a hub).
+    TaxRates(RetryKey, Vec<TaxRate>),
+    /// Put promotions into their price books (at a hub).
+    Promotions(RetryKey, Vec<Promotion>),
+    /// Say what a store's tills follow (at a hub).
+    TillRules(RetryKey, Box<TillRules>),
+    /// Say when goods of a department are sold (at a hub).
+    SaleHours(RetryKey, Box<SaleHours>),
+    /// Say who somebody is and what she may do (at a hub).
+    Staff(RetryKey, StaffRecord),
+    /// Somebody entered a PIN.
+    SignIn(checkout::SignInRequest),
 }
 
 /// A sale as a till rings it up.
@@ -501,6 +523,10 @@ pub enum Answer {
         /// Its store.
         store: StoreId,
     },
+    /// Somebody entered a PIN.
+    SignIn(checkout::SignInAnswer),
+    /// Where a basket stands.
+    Checkout(checkout::CheckoutAnswer),
     /// Done; nothing more to say.
     Done,
 }
@@ -535,6 +561,9 @@ pub enum Refusal {
         /// What stops it.
         reason: String,
     },
+    /// The basket costs something else than the customer was told.
+    #[error("the price has changed: it is {} now", .0.total)]
+    PriceChanged(Box<Quote>),
     /// The request does not fit the state that things are in.
     #[error("{0}")]
     State(String),

@@ -67,6 +67,16 @@ pub const TILL_AHEAD_MS_MAX: u64 = 24 * 3_600 * 1_000;
 /// Positions that one row of an account may hold, however a replica is tuned: a row is read and written with every sale.
 pub const ACCOUNT_PLACES_MAX: usize = 1_024;
 
+/// Wrong PINs in a row after which the next try has to wait.
+pub const WRONG_PINS_MAX: u32 = 5;
+
+/// How long it has to wait first. Each further wrong PIN doubles it.
+pub const PIN_WAIT_MS: u64 = 30_000;
+
+/// How long it has to wait at most: 96 tries a day, so that a PIN of four digits lasts for weeks, and nobody is kept from a till for longer
+/// than a break.
+pub const PIN_WAIT_MS_MAX: u64 = 900_000;
+
 /// Products or prices in one command.
 pub const IMPORT_ITEMS_MAX: usize = 512;
 

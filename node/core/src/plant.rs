@@ -64,9 +64,13 @@ pub enum Plant {
     WallClockLimits,
     /// A cancel is paid back before the store that holds the goods confirmed it.
     RefundEarly,
+    /// A sale that a terminal paid is written without the terminal's word.
+    SaleWithoutTender,
+    /// A till that sends its basket again has the terminal asked again.
+    ChargeAgain,
 }
 
-/// All of them.
+/// All of them that scenarios ought to find. Those of checkouts are found by the tests that walk through checkouts.
 pub const ALL: &[Plant] = &[
     Plant::SkipSync,
     Plant::TellBeforeDurable,
@@ -186,6 +190,10 @@ impl Plant {
                 "a cancel is paid back before the store that holds the goods confirmed it",
                 &["cancel-race"],
             ),
+            Self::SaleWithoutTender => {
+                ("sale-without-tender", "a sale that a terminal paid is written without the terminal's word", &[])
+            }
+            Self::ChargeAgain => ("charge-again", "a basket that is sent again has the terminal asked again", &[]),
         }
     }
 

@@ -72,10 +72,16 @@ pub enum Table {
     OrderTimes = 28,
     /// (store, return, ...) to the entries about a return that stand in the store's scopes.
     Returns = 29,
+    /// (store, ...) to the entries about a basket that waits, and to what explains a receipt.
+    Baskets = 30,
+    /// Shifts of tills.
+    Shifts = 31,
+    /// Staff to wrong PINs in a row, and how long the next try has to wait. Of this node alone: it is in no log.
+    SignIns = 32,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 30] = [
+pub const TABLES: [Table; 33] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -106,6 +112,9 @@ pub const TABLES: [Table; 30] = [
     Table::OrderStores,
     Table::OrderTimes,
     Table::Returns,
+    Table::Baskets,
+    Table::Shifts,
+    Table::SignIns,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened
@@ -158,9 +167,15 @@ pub trait Store: Send {
 
 /// Rows to put (`Some`) or remove (`None`), in the order of tables and keys. One map per table, so that a key is looked up as
 /// it stands, without a copy of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Writes {
     tables: [BTreeMap<Vec<u8>, Option<Vec<u8>>>; TABLES.len()],
+}
+
+impl Default for Writes {
+    fn default() -> Self {
+        Self { tables: std::array::from_fn(|_| BTreeMap::new()) }
+    }
 }
 
 impl Writes {

@@ -128,7 +128,7 @@ fn is_ours(authority: &str, address: IpAddr) -> bool {
 }
 
 /// Who asks through the loopback door.
-const LOCAL: &str = "local";
+pub const LOCAL: &str = "local";
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)];
 
@@ -138,7 +138,7 @@ const OPEN_ROUTES: [&str; 5] =
     ["/healthz", "/rider/{token}", "/rider/{token}/acts", "/rider/{token}/position", "/v1/couriers/{name}/callbacks"];
 
 /// What a till on the LAN has no business with.
-const LOOPBACK_ONLY: [&str; 17] = [
+const LOOPBACK_ONLY: [&str; 18] = [
     "/v1/backup",
     "/v1/consents",
     "/v1/enrolment-tokens",
@@ -151,6 +151,7 @@ const LOOPBACK_ONLY: [&str; 17] = [
     super::orders::rules::ROUTING,
     super::orders::rules::SERVICE,
     "/v1/riders/{id}/token",
+    super::staff::RECORD,
     "/v1/test/isolate",
     "/v1/webhooks",
     "/v1/webhooks/{id}",

@@ -50,6 +50,7 @@ pub struct Index {
         (name = "deliveries", description = "Who brings orders to customers: courier services and own riders"),
         (name = "fulfillments", description = "What a store has to do for orders: accept, pick, pack, hand over, deliver"),
         (name = "order rules", description = "How orders are routed, how long things may take, when stores are open"),
+        (name = "staff", description = "Who works here, signing in with a PIN, approvals by a manager"),
         (name = "stores", description = "Other stores, with the age of what is known of them"),
         (name = "nodes", description = "Running the tenant's nodes"),
         (name = "status", description = "The truth about this node"),

@@ -24,6 +24,14 @@ pub enum Kind {
     Unauthorized,
     /// Known, but not through this door.
     Forbidden,
+    /// Nobody is signed in: this needs a session of `/v1/sign-in` in the header `Stockroom-Session`, or the one sent is over.
+    SignInNeeded,
+    /// Who is signed in may not do that: a manager has to approve it, see `/v1/approvals`.
+    RoleNeeded,
+    /// The PIN is wrong; `tries_left` counts what remains before the next try has to wait. The try was written down.
+    WrongPin,
+    /// Too many PINs were wrong: the next try has to wait. Whether this one was right is not told.
+    PinLocked,
     /// The `Host` or `Origin` is not this node's: a web page must not reach the API through its reader's browser.
     WrongHost,
     /// There is no such thing, or no such path.
@@ -67,12 +75,16 @@ pub enum Kind {
 }
 
 /// The registry: kind, name, status, title. A name never changes its meaning.
-const REGISTRY: [(Kind, &str, StatusCode, &str); 25] = [
+const REGISTRY: [(Kind, &str, StatusCode, &str); 29] = [
     (Kind::BadRequest, "bad-request", StatusCode::BAD_REQUEST, "The request cannot be read"),
     (Kind::MalformedBody, "malformed-body", StatusCode::BAD_REQUEST, "The body cannot be read"),
     (Kind::IdempotencyKey, "idempotency-key", StatusCode::BAD_REQUEST, "An Idempotency-Key is needed"),
     (Kind::Unauthorized, "unauthorized", StatusCode::UNAUTHORIZED, "A valid device token is needed"),
     (Kind::Forbidden, "forbidden", StatusCode::FORBIDDEN, "This is not done from here"),
+    (Kind::SignInNeeded, "sign-in-needed", StatusCode::UNAUTHORIZED, "Somebody has to sign in"),
+    (Kind::RoleNeeded, "role-needed", StatusCode::FORBIDDEN, "A manager has to approve this"),
+    (Kind::WrongPin, "wrong-pin", StatusCode::UNPROCESSABLE_ENTITY, "The PIN is wrong"),
+    (Kind::PinLocked, "pin-locked", StatusCode::TOO_MANY_REQUESTS, "The next try has to wait"),
     (Kind::WrongHost, "wrong-host", StatusCode::MISDIRECTED_REQUEST, "This is not the host that was asked for"),
     (Kind::NotFound, "not-found", StatusCode::NOT_FOUND, "There is no such thing"),
     (Kind::MethodNotAllowed, "method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed here"),
@@ -136,6 +148,8 @@ pub struct Problem {
     tries_left: Option<u32>,
     /// When, milliseconds since 1970, and at which store.
     handed: Option<(u64, u32)>,
+    /// Seconds after which it may be tried again.
+    wait_s: Option<u16>,
 }
 
 /// A problem as JSON (RFC 9457).
@@ -158,7 +172,7 @@ pub struct ProblemDocument {
     /// Every bad line of an import.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<LineError>,
-    /// Codes that may still be tried before a manager has to decide.
+    /// Codes that may still be tried before a manager has to decide, or PINs before the next try has to wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     tries_left: Option<u32>,
     /// When the customer got it.
@@ -188,7 +202,15 @@ pub type Answered<T = Response> = Result<T, Problem>;
 impl Problem {
     /// A problem with a sentence.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), field: None, errors: Vec::new(), tries_left: None, handed: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            field: None,
+            errors: Vec::new(),
+            tries_left: None,
+            handed: None,
+            wait_s: None,
+        }
     }
 
     /// A field whose value cannot be.
@@ -220,6 +242,23 @@ impl Problem {
         };
         let field = Some("code".into());
         Self { field, tries_left: Some(tries_left), ..Self::new(Kind::WrongCode, detail) }
+    }
+
+    /// A PIN that is wrong, and how long the next try has to wait.
+    pub fn wrong_pin(tries_left: u32, wait_ms: u64) -> Self {
+        let detail = match tries_left {
+            0 => format!("the PIN is wrong; the next try has to wait {} s", seconds(wait_ms)),
+            left => format!("the PIN is wrong; {left} tries are left"),
+        };
+        let (field, wait_s) = (Some("pin".into()), (wait_ms > 0).then(|| seconds(wait_ms)));
+        Self { field, wait_s, tries_left: Some(tries_left), ..Self::new(Kind::WrongPin, detail) }
+    }
+
+    /// A PIN that was tried too early.
+    pub fn pin_locked(wait_ms: u64) -> Self {
+        let wait_s = seconds(wait_ms);
+        let detail = format!("too many PINs were wrong: the next try has to wait {wait_s} s");
+        Self { wait_s: Some(wait_s), ..Self::new(Kind::PinLocked, detail) }
     }
 
     /// Goods that the customer has already.
@@ -304,7 +343,7 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(document)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if let Some(seconds) = self.kind.retry_after_s() {
+        if let Some(seconds) = self.wait_s.or(self.kind.retry_after_s()) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.kind == Kind::Unauthorized {
@@ -322,7 +361,7 @@ impl From<Refusal> for Problem {
             Refusal::Unknown { field, what } => Self::unknown(field, format_args!("no such {what}")),
             Refusal::RetryMismatch => Self::new(Kind::KeyReused, said),
             Refusal::Stopped { field, reason } => Self::about(Kind::SaleStopped, field, reason),
-            Refusal::State(_) => Self::new(Kind::Conflict, said),
+            Refusal::State(_) | Refusal::PriceChanged(_) => Self::new(Kind::Conflict, said),
             Refusal::NotHere(_) => Self::new(Kind::NotHere, said),
             Refusal::DiskFull => Self::new(Kind::DiskFull, said),
             Refusal::Token => Self::new(Kind::Unauthorized, said),
@@ -345,6 +384,10 @@ impl From<StoreError> for Problem {
         tracing::error!(%error, "read failed");
         Self::new(Kind::Storage, "the node cannot read its database")
     }
+}
+
+fn seconds(wait_ms: u64) -> u16 {
+    u16::try_from(wait_ms.div_ceil(1_000)).unwrap_or(u16::MAX)
 }
 
 /// RFC 9457, section 3.

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use stockroom_core::input::{Command, VoidRequest};
 use stockroom_core::journal::Place;
+use stockroom_crdt::checkout::staff::Role;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
@@ -21,7 +22,9 @@ use super::problem::{Answered, Kind, Problem};
 use super::request::{Body, Params, Segment};
 use super::sales::{OriginalBody, TaxBody, TenderBody};
 use super::values::{Moment, ReceiptId, Text, Word};
+use super::who::{SessionHeader, Shown, Who};
 use super::{Api, Books, unexpected_entry};
+use crate::staff::approvals::What;
 
 /// Which store's.
 #[derive(Deserialize, IntoParams)]
@@ -149,9 +152,12 @@ pub struct VoidBody {
     #[serde(default)]
     #[schema(value_type = String)]
     cashier: Text<Code>,
-    /// Who approved it; needed.
+    /// Who approved it, where her name alone is believed: needed then.
+    #[serde(default)]
     #[schema(value_type = String)]
     approver: Text<Code>,
+    /// What `/v1/approvals` gave for `void`: it names the approver. A manager who is signed in needs none.
+    approval: Option<String>,
 }
 
 /// How far a till has counted.
@@ -184,25 +190,32 @@ pub async fn show_receipt(State(api): State<Arc<Api>>, Segment(id): Segment<Rece
 
 /// Takes a whole receipt of this store back: the same lines and tenders with the opposite sign, under a receipt of its own.
 #[utoipa::path(post, path = "/v1/receipts/{number}/void", tag = "sales",
-    params(("number" = String, Path, description = "store-till-series-sequence")), request_body = VoidBody,
+    params(("number" = String, Path, description = "store-till-series-sequence"), SessionHeader), request_body = VoidBody,
     responses((status = 201, body = SaleAnswer), (status = 200, body = SaleAnswer, description = "An earlier try had done it")))]
 pub async fn void_receipt(
     State(api): State<Arc<Api>>,
+    who: Who,
     Segment(id): Segment<ReceiptId>,
     Body { value, digest }: Body<VoidBody>,
 ) -> Answered {
     let store = api.own_store()?;
+    who.may(&api, Role::Cashier)?;
     if id.store != store {
         return Err(Problem::new(Kind::NotHere, "a receipt is voided at the store that gave it out"));
     }
-    let request = VoidRequest {
-        till: TillId(value.till),
-        till_seq: value.till_seq,
-        body: Digest::of(&[id.write().as_bytes(), &digest.0]),
-        receipt: id.number,
-        cashier: value.cashier.0,
-        approver: value.approver.0,
+    let body = Digest::of(&[id.write().as_bytes(), &digest.0]);
+    let known = api.read(|books| Ok(books.sale_by_till(store, TillId(value.till), value.till_seq)?.is_some()))?;
+    let (cashier, approver) = match known {
+        // It is done; who is signed in by now must not stop the answer.
+        true => (value.cashier.0, value.approver.0),
+        false => {
+            let shown = Shown { approver: value.approver.0, approval: value.approval };
+            let approver = who.needed_approver(&api, &shown, (What::Void, body))?;
+            (who.name("cashier", &value.cashier.0)?, approver)
+        }
     };
+    let (till, receipt) = (TillId(value.till), id.number);
+    let request = VoidRequest { till, till_seq: value.till_seq, body, receipt, cashier, approver };
     let written = api.write(Command::Void(request)).await;
     let written = written.map_err(|problem| match problem.kind() {
         Kind::UnknownReference => no_receipt(id),

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use stockroom_core::input::returns::{PayReturnRequest, ReturnRequest, ReturnRequestLine};
 use stockroom_core::input::{Answer, Command};
+use stockroom_crdt::checkout::staff::Role;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, Sku, StoreId};
 use stockroom_crdt::money::{Currency, Unit};
@@ -22,7 +23,9 @@ use super::idempotency::{KeyHeader, Keyed, created};
 use super::problem::{Answered, Kind, Problem};
 use super::request::Segment;
 use super::values::{Moment, ReceiptId, Text, Word};
+use super::who::{SessionHeader, Shown, Who};
 use super::{Api, unexpected, unexpected_entry};
+use crate::staff::approvals::What;
 
 /// Goods that a customer brings. With neither receipt nor order a manager has to decide.
 #[derive(Deserialize, ToSchema)]
@@ -54,10 +57,14 @@ pub struct ReturnBody {
     #[serde(default)]
     #[schema(value_type = String)]
     staff: Text<Code>,
-    /// The manager who decides; needed without a receipt, and for an order that this store does not know.
+    /// The manager who decides, where her name alone is believed; needed then without a receipt, and for an order that this store does
+    /// not know.
     #[serde(default)]
     #[schema(value_type = String)]
     approver: Text<Code>,
+    /// What `/v1/approvals` gave for `return`: it names the approver. A manager who is signed in needs none.
+    #[serde(default)]
+    pub(super) approval: Option<String>,
     /// What comes back, in ascending order of lines.
     lines: Vec<ReturnLineBody>,
 }
@@ -186,11 +193,22 @@ pub struct ReceiptQr {
 }
 
 /// Takes goods back. The goods are in stock, in quarantine or thrown away here at once; whether money is due shows in `state`.
-#[utoipa::path(post, path = "/v1/returns", tag = "sales", params(KeyHeader), request_body = ReturnBody,
+#[utoipa::path(post, path = "/v1/returns", tag = "sales", params(KeyHeader, SessionHeader), request_body = ReturnBody,
     responses((status = 201, body = ReturnAnswer)))]
-pub async fn create_return(State(api): State<Arc<Api>>, Keyed { value, retry }: Keyed<ReturnBody>) -> Answered {
+pub async fn create_return(
+    State(api): State<Arc<Api>>,
+    who: Who,
+    Keyed { value, retry }: Keyed<ReturnBody>,
+) -> Answered {
     api.own_store()?;
-    let request = value.read()?;
+    who.may(&api, Role::Cashier)?;
+    let approval = value.approval.clone();
+    let mut request = value.read()?;
+    if api.read(|books| Ok(books.retried(retry.key)?))?.is_none() {
+        let shown = Shown { approver: request.approver, approval };
+        request.approver = who.needed_approver(&api, &shown, (What::Return, retry.body))?;
+        request.staff = who.name("staff", &request.staff)?;
+    }
     let written = api.write(Command::ReturnGoods(retry, Box::new(request))).await?;
     let Fact::GoodsReturn(returned) = written.entry.fact else { return unexpected_entry() };
     Ok(created(written.replayed, find(&api, returned.id)?))

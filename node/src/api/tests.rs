@@ -15,4 +15,5 @@ mod problems;
 mod reservations;
 mod returns;
 mod rules_by_hand;
+mod staff;
 mod work;

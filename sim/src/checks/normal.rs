@@ -10,6 +10,7 @@
 //! | transfers | keys, which hold the content's hash, and which entries hold a part, in their order | local log numbers |
 //! | cells | scope, key, stamp and value | the position in the feed: order of arrival |
 //! | rights, promises | everything | nothing: rows join, statements are gathered |
+//! | baskets | keys, which hold the entries' positions and digests | where these stand: local log numbers |
 //! | order events | everything: entries are kept as they are | nothing; open orders and stores of an order follow from them |
 //! | barcodes | everything | nothing |
 //!
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use stockroom_core::books::scans::{self, ScanRow};
-use stockroom_core::books::{account, cells, sales};
+use stockroom_core::books::{account, baskets, cells, sales};
 use stockroom_core::journal::LogNumber;
 use stockroom_core::storage::{Direction, Snapshot, Table, prefix_end};
 use stockroom_crdt::entry::kind;
@@ -69,6 +70,7 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
             (rights(key)?, Kind::Books, [key, value].concat())
         }
         Table::Barcodes => (Domain::Shared(Scope::Catalog), Kind::Books, [key, value].concat()),
+        Table::Baskets => (store(key)?, Kind::Books, basket_words(key, value)),
         Table::OrderEvents => (orders(key)?, Kind::Books, [key, value].concat()),
         Table::Meta
         | Table::Logs
@@ -164,6 +166,11 @@ fn receipt_words(key: &[u8], value: &[u8], holding: &Holding) -> Option<Vec<u8>>
     Some([key, &log_words(place.log, holding), &place.seq.to_be_bytes()].concat())
 }
 
+/// Which entry it is stands in the key; where it stands here is left out.
+fn basket_words(key: &[u8], value: &[u8]) -> Vec<u8> {
+    if baskets::names_entry(key) { key.to_vec() } else { [key, value].concat() }
+}
+
 fn scan_words(key: &[u8], value: &[u8], holding: &Holding) -> Option<(Domain, Kind, Vec<u8>)> {
     let scan = match scans::from_row(key, value).ok()? {
         ScanRow::Closed => return Some((store(key)?, Kind::Books, key.to_vec())),
@@ -203,7 +210,7 @@ fn log_words(number: LogNumber, holding: &Holding) -> Vec<u8> {
 }
 
 /// Tables whose keys begin with a store.
-const STORE_TABLES: [Table; 11] = [
+const STORE_TABLES: [Table; 12] = [
     Table::Accounts,
     Table::Days,
     Table::Sales,
@@ -215,4 +222,5 @@ const STORE_TABLES: [Table; 11] = [
     Table::Owed,
     Table::Transfers,
     Table::OrderEvents,
+    Table::Baskets,
 ];

@@ -59,7 +59,7 @@ pub fn exchange(replica: &mut Replica, retry: RetryKey, request: ExchangeRequest
     let facts = [Fact::GoodsReturn(returned.clone()), Fact::Sale(sale.clone())];
     facts.iter().try_for_each(|fact| check_fact(fact, "sale.lines"))?;
     (returned.day, _) = day::of_sale(replica, own, replica.now.wall_ms)?;
-    let sale = sell::post(replica, own, (sale, body), vec![Fact::GoodsReturn(returned)])?;
+    let (sale, _) = sell::post(replica, own, (sale, body), vec![Fact::GoodsReturn(returned)])?;
     let returned = Place { seq: sale.seq - 1, ..sale };
     remember(replica, retry, returned, 2);
     Ok(Answer::Exchanged { returned, sale, replayed: false })

@@ -20,11 +20,13 @@ pub struct CheckoutRequest {
     pub cashier: Code,
     /// Who approved what needs it; empty if nobody did.
     pub approver: Code,
+    /// The cashier looked at a document, or at the customer, where the buyer's age matters.
+    pub age_checked: bool,
     /// The customer is a member.
     pub member: bool,
     /// What.
     pub lines: Vec<AskedLine>,
-    /// What the till showed the customer; another total is refused with the new one.
+    /// What the till showed the customer, but for the rounding of cash; another total is refused with the new one.
     pub expected_total: Option<i64>,
     /// What becomes of it.
     pub then: Then,
@@ -163,13 +165,36 @@ pub struct SignInRequest {
     pub device: Code,
 }
 
+/// What becomes of a try to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignInAnswer {
+    /// She is who she says to be.
+    Right,
+    /// The PIN was wrong; it was written down.
+    Wrong {
+        /// Tries that are left before the next wait.
+        left: u32,
+        /// How long the next try has to wait, milliseconds; 0 while tries are left.
+        wait_ms: u64,
+    },
+    /// There were too many wrong ones. Whether this one was right is not told, and nothing was written.
+    Locked {
+        /// How long the next try has to wait, milliseconds.
+        wait_ms: u64,
+    },
+    /// The PIN was changed meanwhile: compare again.
+    Changed,
+}
+
 /// What was answered about a checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckoutAnswer {
     /// It is paid.
     Paid(ReceiptNumber),
-    /// It waits, as its kind says.
+    /// It waits, as its kind says; a terminal that was asked for it has answered.
     Waits(BasketId),
+    /// Somebody went on with it under another number, or nobody buys it.
+    Ended(BasketId),
     /// A terminal has to be asked.
     Ask {
         /// For which basket.
