@@ -11,6 +11,7 @@ pub mod returns;
 pub mod rights;
 pub mod sales;
 pub mod scans;
+pub mod shifts;
 pub mod tally;
 pub mod transfers;
 
@@ -71,6 +72,7 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         Fact::CountClose(close) => scans::close(overlay, store, close.session)?,
         Fact::DayOpen(open) => days::open(overlay, store, open, item.entry.hlc.ms())?,
         Fact::DayClose(close) => days::close(overlay, store, close, item.entry.hlc.ms())?,
+        Fact::ShiftOpen(_) | Fact::CashMove(_) | Fact::ShiftClose(_) => shifts::put(overlay, store, context, item),
         Fact::EpochOpen(_)
         | Fact::Boot(_)
         | Fact::Node(_)
@@ -114,9 +116,6 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Basket(_)
         | Fact::BasketStep(_)
         | Fact::Checkout(_)
-        | Fact::ShiftOpen(_)
-        | Fact::CashMove(_)
-        | Fact::ShiftClose(_)
         | Fact::TenderStep(_)
         | Fact::Opaque(_) => {}
     }
@@ -172,7 +171,7 @@ fn take_back(
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 15] = [
+pub const STORE_TABLES: [Table; 16] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -188,6 +187,7 @@ pub const STORE_TABLES: [Table; 15] = [
     Table::OpenOrders,
     Table::OrderTimes,
     Table::Returns,
+    Table::Shifts,
 ];
 
 /// Empties the books of one store.

@@ -72,10 +72,14 @@ pub enum Table {
     OrderTimes = 28,
     /// (store, return, ...) to the entries about a return that stand in the store's scopes.
     Returns = 29,
+    /// (store, till, number) to a basket that waits.
+    Baskets = 30,
+    /// (store, till, shift, time, writer, sequence number) to an entry about a shift.
+    Shifts = 31,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 30] = [
+pub const TABLES: [Table; 32] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -106,6 +110,8 @@ pub const TABLES: [Table; 30] = [
     Table::OrderStores,
     Table::OrderTimes,
     Table::Returns,
+    Table::Baskets,
+    Table::Shifts,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

@@ -168,6 +168,8 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::OrderStores => "order_stores",
         Table::OrderTimes => "order_times",
         Table::Returns => "returns",
+        Table::Baskets => "baskets",
+        Table::Shifts => "shifts",
     })
 }
 
