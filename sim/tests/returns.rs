@@ -209,6 +209,7 @@ fn cash(receipt: ReceiptNumber, quantity: i64, disposition: Disposition) -> Retu
         origin: Origin::Receipt(StoreId(1), receipt),
         signed: Vec::new(),
         cash: true,
+        till: None,
         reason: Code::parse("too small").unwrap(),
         reference: Code::default(),
         staff: Code::parse("ben").unwrap(),
@@ -232,7 +233,7 @@ fn bring(world: &mut World, node: u32, n: u64, request: ReturnRequest) -> Result
 }
 
 fn pay(world: &mut World, node: u32, n: u64, id: ReturnId) -> Result<Answer, Refusal> {
-    let request = PayReturnRequest { id, reference: Code::default(), staff: Code::parse("ben").unwrap() };
+    let request = PayReturnRequest { id, reference: Code::default(), staff: Code::parse("ben").unwrap(), till: None };
     world.command(node, Command::PayReturn(key(&format!("{n} {id}")), request))
 }
 

@@ -74,7 +74,11 @@ fn open(replica: &mut Replica, store: StoreId, request: &DrawerRequest, float: i
     let number = last.map_or(0, |shift| shift.number).checked_add(1);
     let number = number.ok_or_else(|| Refusal::State("all numbers of shifts are used up".into()))?;
     let after = sales::last_receipt(&replica.overlay, store, request.till)?;
-    write(replica, store, Fact::ShiftOpen(ShiftOpen { till: request.till, number, staff: request.staff.clone(), float, after }))
+    write(
+        replica,
+        store,
+        Fact::ShiftOpen(ShiftOpen { till: request.till, number, staff: request.staff.clone(), float, after }),
+    )
 }
 
 fn shove(
@@ -90,7 +94,9 @@ fn shove(
     let shift = must_be_open(replica, store, request.till)?;
     let limit = View::new(&replica.overlay).drawer_rules(store)?.cashier_limit;
     if amount > limit && request.approver.is_empty() {
-        return Err(Refusal::invalid("approver", format!("is needed for more than {limit}: a manager approves it")).into());
+        return Err(
+            Refusal::invalid("approver", format!("is needed for more than {limit}: a manager approves it")).into()
+        );
     }
     let moved = CashMove {
         till: request.till,
@@ -158,7 +164,8 @@ fn note_count(replica: &mut Replica, store: StoreId, close: &ShiftClose) {
     replica.overlay.put(Table::Keys, count_key(store, close.till, close.number), row);
 }
 
-fn must_be_open(replica: &Replica, store: StoreId, till: TillId) -> Result<Shift, Failed> {
+/// The shift that is open at a till, or a refusal.
+pub(super) fn must_be_open(replica: &Replica, store: StoreId, till: TillId) -> Result<Shift, Failed> {
     let last = shifts::last(&replica.overlay, store, till)?;
     let closed = match &last {
         Some(shift) => format!("no shift is open at till {}: shift {} is closed already", till.0, shift.number),

@@ -3,8 +3,9 @@
 //! Goods are taken in any case once staff took them; what is decided here is whether money goes out at once. It does at the seller itself, for
 //! a signed receipt within the cash limit of this store, and on a manager's name without a receipt. Otherwise the seller decides.
 
+use stockroom_crdt::checkout::shift::{Cash, CashMove};
 use stockroom_crdt::entry::Fact;
-use stockroom_crdt::ids::StoreId;
+use stockroom_crdt::ids::{Code, StoreId, TillId};
 use stockroom_crdt::limits::{AMOUNT_MAX, ORDER_LINES_MAX};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::order::resolve::resolve;
@@ -14,7 +15,7 @@ use stockroom_crdt::order::returns::{GoodsReturn, Origin, Refund, ReturnGrant, R
 use stockroom_crdt::sale::ReceiptNumber;
 use stockroom_crdt::scope::Scope;
 
-use super::{Failed, check_fact, check_known, check_quantity, own_store};
+use super::{Failed, check_fact, check_known, check_quantity, drawer, own_store};
 use crate::books;
 use crate::books::{orders, returns as book};
 use crate::input::returns::{PayReturnRequest, ReturnRequest, ReturnRequestLine};
@@ -66,15 +67,21 @@ pub fn take(replica: &mut Replica, retry: RetryKey, request: ReturnRequest) -> R
     if request.cash && bought.as_ref().is_none_or(|bought| bought.may_pay) && may_pay(replica, own, &returned)? {
         returned.refund = Refund::Cash;
     }
+    let mut facts = Vec::new();
+    if let Some(till) = request.till.filter(|_| returned.refund == Refund::Cash && returned.amount() > 0) {
+        let given = (returned.amount(), returned.id);
+        facts.push(refunded(replica, (own, till), given, (&returned.staff, &returned.approver))?);
+    }
     let fact = Fact::GoodsReturn(returned);
     check_fact(&fact, "lines")?;
-    Ok(replica.write(&Scope::StoreStock(own), vec![fact])?[0])
+    facts.insert(0, fact);
+    Ok(replica.write(&Scope::StoreStock(own), facts)?[0])
 }
 
 /// The money for a return was given: in cash by the store that took the goods, else by a hub.
 pub fn pay(replica: &mut Replica, request: PayReturnRequest) -> Result<Place, Failed> {
     let own = replica.own_store();
-    let PayReturnRequest { id, reference, staff } = request;
+    let PayReturnRequest { id, reference, staff, till } = request;
     if own.is_some_and(|own| own != id.store) {
         return Err(Refusal::NotHere(format!("store {} took these goods: it or the hub pays", id.store.0)).into());
     }
@@ -84,17 +91,30 @@ pub fn pay(replica: &mut Replica, request: PayReturnRequest) -> Result<Place, Fa
     if outcome.state != State::Granted {
         return Err(Refusal::State(format!("it is {}: {}", outcome.state.as_str(), outcome.why)).into());
     }
+    let amount = outcome.refund - outcome.paid;
+    let moved = match (own, till) {
+        (Some(own), Some(till)) if amount > 0 => {
+            Some((own, refunded(replica, (own, till), (amount, id), (&staff, &Code::default()))?))
+        }
+        (Some(_), _) | (None, None) => None,
+        (None, Some(_)) => {
+            return Err(Refusal::NotHere("a hub has no drawers: the store's node pays in cash".into()).into());
+        }
+    };
     let said = ReturnGrant {
         id,
         verdict: if own.is_some() { Verdict::PaidCash } else { Verdict::PaidBack },
         at_ms: replica.now.wall_ms,
         lines: Vec::new(),
-        amount: outcome.refund - outcome.paid,
+        amount,
         note: reference,
         staff,
     };
     let fact = Fact::ReturnGrant(said);
     check_fact(&fact, "reference")?;
+    if let Some((own, moved)) = moved {
+        replica.write(&Scope::StoreStock(own), vec![moved])?;
+    }
     Ok(replica.write(&Scope::StoreOrders(id.store), vec![fact])?[0])
 }
 
@@ -109,6 +129,21 @@ pub fn sign(replica: &Replica, number: ReceiptNumber) -> Result<Answer, Failed> 
     let bytes = signed.to_bytes();
     let bytes = bytes.ok_or_else(|| Refusal::State("this receipt is too long for a code".into()))?;
     Ok(Answer::SignedReceipt { bytes })
+}
+
+/// The refund of a return on its way out of a drawer.
+fn refunded(
+    replica: &Replica,
+    (own, till): (StoreId, TillId),
+    (amount, id): (i64, ReturnId),
+    (staff, approver): (&Code, &Code),
+) -> Result<Fact, Failed> {
+    let shift = drawer::must_be_open(replica, own, till)?.number;
+    let reason = Code::parse(&id.to_string()).map_err(|error| Refusal::invalid("till", error))?;
+    let (staff, approver) = (staff.clone(), approver.clone());
+    let fact = Fact::CashMove(CashMove { till, shift, cash: Cash::Refund, amount, reason, staff, approver });
+    check_fact(&fact, "till")?;
+    Ok(fact)
 }
 
 fn bought(replica: &mut Replica, own: StoreId, request: &ReturnRequest) -> Result<Option<Bought>, Failed> {

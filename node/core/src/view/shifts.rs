@@ -13,6 +13,7 @@ use stockroom_crdt::scope::Scope;
 use super::View;
 use crate::books::sales;
 use crate::books::shifts::{self, Range, Said, Shift};
+use crate::command::drawer::{self, FirstCount};
 use crate::journal::{LogNumber, Place, damaged, entries};
 use crate::limits::PAGE_MAX;
 use crate::storage::{Direction, Snapshot, StoreError, Table, prefix_end};
@@ -91,6 +92,11 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
     /// What a further close of the same shift said, by a node that had lost the first one.
     pub fn later_closes(&self, store: StoreId, shift: &Shift) -> Result<Vec<ZReport>, StoreError> {
         shift.closes.iter().skip(1).map(|close| self.checked(store, shift, close)).collect()
+    }
+
+    /// The first count of a shift that did not fit, if there was one at this node; no other node knows it.
+    pub fn first_count(&self, store: StoreId, till: TillId, number: u32) -> Result<Option<FirstCount>, StoreError> {
+        drawer::first_count(self.snapshot, store, (till, number))
     }
 
     /// What receipts of a range, a float and moves of cash add up to.
