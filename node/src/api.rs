@@ -12,6 +12,7 @@
 //! | [`request`], [`idempotency`], [`values`] | taking requests apart; retries; how values are written |
 //! | [`products`], [`codes`], [`import`], [`prices`] | the catalogue |
 //! | [`goods`], [`quarantine`], [`sales`], [`receipts`], [`days`] | what a store does all day |
+//! | [`shifts`], [`closing`] | drawers, Z reports, and whether a day is complete |
 //! | [`returns`] | goods that come back, to whichever store |
 //! | [`sheets`], [`counts`] | counting: what is to be counted, scans, the reset |
 //! | [`transfers`], [`transit`] | goods between stores, and how they are shown |
@@ -45,12 +46,14 @@ pub mod import;
 pub mod prices;
 pub mod products;
 
+pub mod closing;
 pub mod days;
 pub mod goods;
 pub mod quarantine;
 pub mod receipts;
 pub mod returns;
 pub mod sales;
+pub mod shifts;
 
 pub mod counts;
 pub mod sheets;
@@ -260,6 +263,12 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(days::list_days))
         .routes(routes!(days::open_day))
         .routes(routes!(days::close_day))
+        .routes(routes!(shifts::list_shifts, shifts::open_shift))
+        .routes(routes!(shifts::move_cash))
+        .routes(routes!(shifts::close_shift))
+        .routes(routes!(shifts::show_shift))
+        .routes(routes!(shifts::show_report, shifts::print_report))
+        .routes(routes!(closing::show_certificate))
         .routes(routes!(stock::list_stock))
         .routes(routes!(stock::show_stock))
         .routes(routes!(stock::show_history))

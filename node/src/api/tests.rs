@@ -12,4 +12,5 @@ mod pair;
 mod problems;
 mod reservations;
 mod returns;
+mod shifts;
 mod work;

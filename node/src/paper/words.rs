@@ -91,10 +91,54 @@ pub enum Word {
     Lines,
     /// Over every sheet that may have been printed before.
     Copy,
+    /// Heading of what a closed shift says.
+    ZReport,
+    /// A cash desk.
+    Till,
+    /// When a drawer was taken.
+    Opened,
+    /// When it was given back.
+    Closed,
+    /// Who confirmed it.
+    Approver,
+    /// How many receipts.
+    Receipts,
+    /// How many receipts take another one back.
+    Voids,
+    /// The last receipt.
+    LastReceipt,
+    /// What was sold, less what came back.
+    Sales,
+    /// Notes and coins.
+    Cash,
+    /// Cards.
+    Card,
+    /// Vouchers.
+    Voucher,
+    /// Any other way to pay.
+    OtherTender,
+    /// What lay in a drawer at the beginning.
+    Float,
+    /// Cash put in.
+    PaidIn,
+    /// Cash taken out for something.
+    PaidOut,
+    /// Cash taken to the safe.
+    Dropped,
+    /// Cash given back.
+    Refunded,
+    /// What should be in a drawer.
+    Expected,
+    /// What was counted.
+    Counted,
+    /// How much more was counted.
+    Difference,
+    /// Tax.
+    Tax,
 }
 
 /// Word, English, Chinese; in the order of the words.
-const TABLE: [(Word, &str, &str); 37] = [
+const TABLE: [(Word, &str, &str); 59] = [
     (Word::PickList, "Pick list", "拣货单"),
     (Word::Pickup, "Pickup", "自提"),
     (Word::PickupReceipt, "Pickup receipt", "自提凭证"),
@@ -132,6 +176,28 @@ const TABLE: [(Word, &str, &str); 37] = [
     (Word::Area, "Area", "区域"),
     (Word::Lines, "Lines", "行数"),
     (Word::Copy, "COPY", "副本 COPY"),
+    (Word::ZReport, "Z report", "班结单"),
+    (Word::Till, "Till", "收银台"),
+    (Word::Opened, "Opened", "开班时间"),
+    (Word::Closed, "Closed", "班结时间"),
+    (Word::Approver, "Approved by", "授权人"),
+    (Word::Receipts, "Receipts", "小票数"),
+    (Word::Voids, "Voids", "作废数"),
+    (Word::LastReceipt, "Last receipt", "末张小票"),
+    (Word::Sales, "Sales", "销售额"),
+    (Word::Cash, "Cash", "现金"),
+    (Word::Card, "Card", "银行卡"),
+    (Word::Voucher, "Voucher", "代金券"),
+    (Word::OtherTender, "Other", "其他"),
+    (Word::Float, "Float", "备用金"),
+    (Word::PaidIn, "Paid in", "存入"),
+    (Word::PaidOut, "Paid out", "支出"),
+    (Word::Dropped, "To the safe", "缴存"),
+    (Word::Refunded, "Refunded", "退款"),
+    (Word::Expected, "Expected", "应有现金"),
+    (Word::Counted, "Counted", "实点现金"),
+    (Word::Difference, "Difference", "长短款"),
+    (Word::Tax, "Tax", "税"),
 ];
 
 impl Word {
