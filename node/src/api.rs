@@ -267,7 +267,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(shifts::move_cash))
         .routes(routes!(shifts::close_shift))
         .routes(routes!(shifts::show_shift))
-        .routes(routes!(shifts::show_report, shifts::print_report))
+        .routes(routes!(shifts::report::show_report, shifts::report::print_report))
         .routes(routes!(closing::show_certificate))
         .routes(routes!(stock::list_stock))
         .routes(routes!(stock::show_stock))

@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use stockroom_core::view::closing::{Certificate, DayShift, LogHead, Missing, Series, Taken};
-use stockroom_crdt::ids::{Actor, StoreId};
+use stockroom_crdt::ids::{Actor, StoreId, hex};
+use stockroom_crdt::money::Currency;
 use stockroom_crdt::sale::ReceiptNumber;
 use utoipa::ToSchema;
 
@@ -153,7 +154,7 @@ pub async fn show_certificate(
 }
 
 impl CertificateAnswer {
-    fn of(certificate: Certificate, currency: stockroom_crdt::money::Currency) -> Self {
+    fn of(certificate: Certificate, currency: Currency) -> Self {
         let Certificate { store, day, logs, series, shifts, unshifted, missing } = certificate;
         Self {
             store: store.0,
@@ -174,7 +175,7 @@ impl LogAnswer {
             writer: Text(head.actor),
             fork: head.is_fork,
             entries: head.seq,
-            hash: head.hash.0.iter().map(|byte| format!("{byte:02x}")).collect(),
+            hash: hex(&head.hash.0),
             sealed: head.sealed,
             closes_day: head.closes_day,
             newest_at: moment(head.newest_ms),

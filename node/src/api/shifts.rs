@@ -3,10 +3,7 @@
 //! Whoever counts a drawer must not know what should be in it: while a shift is open its sums are shown to a manager only.
 
 mod answer;
-mod report;
-
-pub use answer::ShiftAnswer;
-pub use report::{__path_print_report, __path_show_report, print_report, show_report};
+pub mod report;
 
 use std::sync::Arc;
 
@@ -26,7 +23,7 @@ use super::problem::{Answered, Kind, Problem};
 use super::request::{Params, Segment, Segments};
 use super::values::{Moment, Text, Word};
 use super::{Api, Books, unexpected, unexpected_entry};
-use answer::Eyes;
+use answer::{Eyes, ShiftAnswer};
 
 /// Somebody takes a till's drawer.
 #[derive(Deserialize, ToSchema)]
