@@ -149,6 +149,7 @@ fn a_new_epoch_in_a_shift_opens_a_new_series_and_the_shift_has_both() {
     world.sell(STORE, 1, 3, &[("TEA", 4)]).unwrap();
     world.crash(STORE);
     world.start(STORE);
+    world.connect(STORE, HUB);
     world.sell(STORE, 1, 4, &[("TEA", 8)]).unwrap();
     close(&mut world, 1, 1_400, "").unwrap();
     world.run_ms(20_000);
@@ -348,6 +349,7 @@ fn walked(seed: u64) -> World {
             16 => {
                 world.crash(STORE);
                 world.start(STORE);
+                world.connect(STORE, HUB);
             }
             17 => drop(world.command(STORE, Command::NewEpoch(EpochReason::Manual))),
             18 => image = Some(world.nodes[&STORE].disk.image()),
@@ -360,6 +362,7 @@ fn walked(seed: u64) -> World {
             }
         }
     }
+    world.connect(STORE, HUB);
     world.run_ms(120_000);
     world
 }
