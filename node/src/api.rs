@@ -13,6 +13,7 @@
 //! | [`products`], [`codes`], [`import`], [`prices`] | the catalogue |
 //! | [`goods`], [`quarantine`], [`sales`], [`receipts`], [`days`] | what a store does all day |
 //! | [`returns`], [`exchanges`] | goods that come back, to whichever store, and others for them |
+//! | [`shifts`], [`closing`] | drawers, Z reports, and whether a day is complete |
 //! | [`sheets`], [`counts`] | counting: what is to be counted, scans, the reset |
 //! | [`transfers`], [`transit`] | goods between stores, and how they are shown |
 //! | [`stock`], [`lots`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
@@ -47,6 +48,7 @@ pub mod import;
 pub mod prices;
 pub mod products;
 
+pub mod closing;
 pub mod days;
 pub mod exchanges;
 pub mod goods;
@@ -54,6 +56,7 @@ pub mod quarantine;
 pub mod receipts;
 pub mod returns;
 pub mod sales;
+pub mod shifts;
 
 pub mod counts;
 pub mod sheets;
@@ -272,6 +275,12 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(days::list_days))
         .routes(routes!(days::open_day))
         .routes(routes!(days::close_day))
+        .routes(routes!(shifts::list_shifts, shifts::open_shift))
+        .routes(routes!(shifts::move_cash))
+        .routes(routes!(shifts::close_shift))
+        .routes(routes!(shifts::show_shift))
+        .routes(routes!(shifts::report::show_report, shifts::report::print_report))
+        .routes(routes!(closing::show_certificate))
         .routes(routes!(stock::list_stock))
         .routes(routes!(stock::show_stock))
         .routes(routes!(stock::show_history))

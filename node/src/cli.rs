@@ -12,6 +12,7 @@ mod keep;
 mod node;
 mod orders;
 mod promise;
+mod shifts;
 mod staff;
 mod table;
 
@@ -56,6 +57,9 @@ enum Command {
     /// Orders: placing and following them, and the work of a store on them
     #[command(subcommand)]
     Orders(Box<orders::OrdersCommand>),
+    /// Drawers of tills: take one, move cash, count it blind, and the X and Z reports
+    #[command(subcommand)]
+    Shift(shifts::ShiftCommand),
     /// Show who may promise how many of a product
     Rights(promise::RightsArgs),
     /// Rules about promising
@@ -273,6 +277,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Reserve(args) => promise::reserve(&args),
         Command::Reservation(args) => promise::reservation(&args),
         Command::Orders(command) => orders::orders(&command),
+        Command::Shift(command) => shifts::shift(&command),
         Command::Rights(args) => promise::rights(&args),
         Command::Policy(command) => promise::policy(&command),
         Command::Staff(command) => staff::staff(&command),

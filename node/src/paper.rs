@@ -9,6 +9,7 @@
 //! | [`text`] | what of others' texts may reach a printer |
 //! | [`page`] | blocks |
 //! | [`sheets`], [`receipt`] | what the sheets say |
+//! | [`drawers`] | what a drawer's report says |
 //! | [`qr`] | QR codes, and tokens as text for them |
 //! | [`html`] | a sheet in a browser |
 //! | [`printer`] | where the printer is and what it understands |
@@ -21,6 +22,7 @@ pub mod text;
 
 pub mod page;
 
+pub mod drawers;
 pub mod receipt;
 pub mod sheets;
 

@@ -333,6 +333,7 @@ fn cash(receipt: ReceiptNumber, quantity: i64, disposition: Disposition) -> Retu
         origin: Origin::Receipt(StoreId(1), receipt),
         signed: Vec::new(),
         cash: true,
+        till: None,
         reason: Code::parse("too small").unwrap(),
         reference: Code::default(),
         staff: Code::parse("ben").unwrap(),
@@ -360,7 +361,7 @@ fn pay(world: &mut World, node: u32, n: u64, id: ReturnId) -> Result<Answer, Ref
 }
 
 fn paid(id: ReturnId) -> PayReturnRequest {
-    PayReturnRequest { id, reference: Code::default(), staff: Code::parse("ben").unwrap() }
+    PayReturnRequest { id, reference: Code::default(), staff: Code::parse("ben").unwrap(), till: None }
 }
 
 fn signed(world: &mut World, node: u32, receipt: ReceiptNumber) -> Vec<u8> {

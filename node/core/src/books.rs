@@ -86,6 +86,7 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         Fact::CountClose(close) => scans::close(overlay, store, close.session)?,
         Fact::DayOpen(open) => days::open(overlay, store, open, item.entry.hlc.ms())?,
         Fact::DayClose(close) => days::close(overlay, store, close, item.entry.hlc.ms())?,
+        Fact::ShiftOpen(_) | Fact::CashMove(_) | Fact::ShiftClose(_) => shifts::put(overlay, store, context, item),
         Fact::EpochOpen(_)
         | Fact::Boot(_)
         | Fact::Node(_)
@@ -126,9 +127,6 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Promotion(_)
         | Fact::SaleHours(_)
         | Fact::Staff(_)
-        | Fact::ShiftOpen(_)
-        | Fact::CashMove(_)
-        | Fact::ShiftClose(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;
@@ -203,7 +201,7 @@ fn cash_paid(overlay: &Overlay, context: &Context<'_>, fact: &Fact) -> Result<Op
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 16] = [
+pub const STORE_TABLES: [Table; 17] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -220,6 +218,7 @@ pub const STORE_TABLES: [Table; 16] = [
     Table::OrderTimes,
     Table::Returns,
     Table::Baskets,
+    Table::Shifts,
 ];
 
 /// Empties the books of one store.

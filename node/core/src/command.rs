@@ -10,6 +10,7 @@ pub mod checkout;
 pub mod count;
 mod cover;
 pub mod day;
+pub mod drawer;
 pub mod exchange;
 pub mod fulfil;
 pub mod goods;
@@ -128,6 +129,7 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::OrderLimits(retry, limits) => once(replica, retry, |replica| rules::limits(replica, *limits)),
         Command::PolicyRule(retry, rule) => once(replica, retry, |replica| policy::rule(replica, rule)),
         Command::Consent(retry, consent) => once(replica, retry, |replica| policy::consent(replica, consent)),
+        Command::Drawer(retry, request) => drawer::drawer(replica, retry, request),
         Command::Retire(retry, request) => once(replica, retry, |replica| policy::retire(replica, request)),
         Command::IssueToken(request) => admin::issue_token(replica, request),
         Command::Enrol(request) => admin::enrol(replica, request),
@@ -157,6 +159,7 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Void(_)
         | Command::DayOpen(..)
         | Command::DayClose(..)
+        | Command::Drawer(..)
         | Command::Step(..)
         | Command::ShowPass(..)
         | Command::ReadContact(..)

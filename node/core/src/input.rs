@@ -235,6 +235,8 @@ pub enum Command {
     Staff(RetryKey, StaffRecord),
     /// Somebody entered a PIN.
     SignIn(checkout::SignInRequest),
+    /// Take a till's drawer, move cash, or count it and give it back (at the store).
+    Drawer(RetryKey, checkout::DrawerRequest),
 }
 
 /// A sale as a till rings it up.
@@ -506,6 +508,9 @@ pub enum Answer {
         /// Tries that are left.
         left: u32,
     },
+    /// A drawer's count differs by more than the store allows. The shift stays open; that it was counted is written down, and from now on
+    /// nobody closes it without an approver. What should be there is not said: whoever counts must not know.
+    CountDiffers,
     /// Several entries were written.
     Imported {
         /// How many.

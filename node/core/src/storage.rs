@@ -74,7 +74,7 @@ pub enum Table {
     Returns = 29,
     /// (store, ...) to the entries about a basket that waits, and to what explains a receipt.
     Baskets = 30,
-    /// Shifts of tills.
+    /// (store, till, shift, time, writer, sequence number) to an entry about a shift.
     Shifts = 31,
     /// Staff to wrong PINs in a row, and how long the next try has to wait. Of this node alone: it is in no log.
     SignIns = 32,

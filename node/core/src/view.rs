@@ -1,11 +1,13 @@
 //! Reading: the same questions over a committed snapshot or over the batch in progress. Never waits for a commit.
 
 pub mod checkout;
+pub mod closing;
 pub mod figures;
 pub mod goods;
 pub mod orders;
 pub mod promises;
 pub mod returns;
+pub mod shifts;
 pub mod staff;
 
 use std::collections::BTreeMap;

@@ -44,6 +44,7 @@ pub struct Index {
         (name = "transfers", description = "Goods on their way between stores"),
         (name = "counts", description = "Stock counts"),
         (name = "days", description = "Business days"),
+        (name = "shifts", description = "Drawers of tills: taken, counted blind, given back"),
         (name = "stock", description = "Stock on hand, and why; lots, and what expires"),
         (name = "reservations", description = "Goods kept for customers: promised once, from rights that a node holds"),
         (name = "orders", description = "What customers order: placed at a hub, promised from rights that it holds, and how well they are served"),

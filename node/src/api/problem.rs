@@ -72,10 +72,12 @@ pub enum Kind {
     Timeout,
     /// The disk is nearly full: only sales are written.
     DiskFull,
+    /// A drawer's count does not fit: a manager has to confirm it. The shift stays open.
+    CountDiffers,
 }
 
 /// The registry: kind, name, status, title. A name never changes its meaning.
-const REGISTRY: [(Kind, &str, StatusCode, &str); 29] = [
+const REGISTRY: [(Kind, &str, StatusCode, &str); 30] = [
     (Kind::BadRequest, "bad-request", StatusCode::BAD_REQUEST, "The request cannot be read"),
     (Kind::MalformedBody, "malformed-body", StatusCode::BAD_REQUEST, "The body cannot be read"),
     (Kind::IdempotencyKey, "idempotency-key", StatusCode::BAD_REQUEST, "An Idempotency-Key is needed"),
@@ -110,6 +112,7 @@ const REGISTRY: [(Kind, &str, StatusCode, &str); 29] = [
     (Kind::Stopping, "stopping", StatusCode::SERVICE_UNAVAILABLE, "The node is stopping"),
     (Kind::Timeout, "timeout", StatusCode::GATEWAY_TIMEOUT, "The request took too long"),
     (Kind::DiskFull, "disk-full", StatusCode::INSUFFICIENT_STORAGE, "The disk is nearly full"),
+    (Kind::CountDiffers, "count-differs", StatusCode::CONFLICT, "The drawer's count does not fit"),
 ];
 
 impl Kind {

@@ -11,7 +11,7 @@ use stockroom_core::input::returns::{PayReturnRequest, ReturnRequest, ReturnRequ
 use stockroom_core::input::{Answer, Command};
 use stockroom_crdt::checkout::staff::Role;
 use stockroom_crdt::entry::Fact;
-use stockroom_crdt::ids::{Code, Sku, StoreId};
+use stockroom_crdt::ids::{Code, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::order::returns::judge::Outcome;
 use stockroom_crdt::order::returns::{GoodsReturn, Origin, ReturnId, ReturnLine};
@@ -45,6 +45,8 @@ pub struct ReturnBody {
     /// Give the money at the counter, if that may be decided here. Otherwise it waits for the seller's word.
     #[serde(default)]
     cash: bool,
+    /// Out of the drawer of this till, whose shift has to be open: it is booked there. Out of no drawer if absent.
+    till: Option<u32>,
     /// Why they come back.
     #[serde(default)]
     #[schema(value_type = String)]
@@ -106,6 +108,8 @@ pub struct ReturnPaidBody {
     #[serde(default)]
     #[schema(value_type = String)]
     staff: Text<Code>,
+    /// Out of the drawer of this till, whose shift has to be open: it is booked there. Out of no drawer if absent.
+    till: Option<u32>,
 }
 
 /// A return, and where it stands as far as this node knows.
@@ -231,7 +235,8 @@ pub async fn pay_return(
 ) -> Answered {
     // A return that is not known here is no such path, and not a wrong field.
     find(&api, id)?;
-    let request = PayReturnRequest { id, reference: value.reference.0, staff: value.staff.0 };
+    let request =
+        PayReturnRequest { id, reference: value.reference.0, staff: value.staff.0, till: value.till.map(TillId) };
     let written = api.write(Command::PayReturn(retry, request)).await?;
     Ok(created(written.replayed, find(&api, id)?))
 }
@@ -293,6 +298,7 @@ impl ReturnBody {
             origin,
             signed: signed.unwrap_or_default(),
             cash: self.cash,
+            till: self.till.map(TillId),
             reason: self.reason.0,
             reference: self.reference.0,
             staff: self.staff.0,

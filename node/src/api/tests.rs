@@ -15,5 +15,6 @@ mod problems;
 mod reservations;
 mod returns;
 mod rules_by_hand;
+mod shifts;
 mod staff;
 mod work;

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use stockroom_crdt::money::{Currency, Unit};
 
+use super::drawers::{DrawerReport, ReportTax};
 use super::html::{Marking, html};
 use super::page::Sheet;
 use super::printer::{CodePage, PrintError, Settings, Target, Width};
@@ -145,6 +146,30 @@ fn sale_receipt() -> SaleReceipt {
     }
 }
 
+fn report(store: &str, code: &str) -> DrawerReport {
+    let money = |minor| Money { minor, currency: Currency::parse("EUR").unwrap() };
+    DrawerReport {
+        store: store.into(),
+        till: 3,
+        shift: 12,
+        opened: at(0),
+        closed: at(480),
+        staff: store.into(),
+        approver: "mia".into(),
+        last: Some("7-3-1-4711".into()),
+        receipts: 321,
+        voids: 2,
+        sales: money(812_345),
+        tenders: [money(300_000), money(500_000), money(12_345), money(0)],
+        float: money(10_000),
+        moved: [money(150), money(1_200), money(250_000), money(999)],
+        expected: money(57_951),
+        counted: money(57_900),
+        over: money(-51),
+        taxes: vec![ReportTax { code: code.into(), rate_bp: 700, goods: money(812_345), tax: money(53_144) }],
+    }
+}
+
 fn sheets() -> Vec<(&'static str, Box<dyn Sheet>)> {
     vec![
         ("pick_list", Box::new(pick_list())),
@@ -153,6 +178,7 @@ fn sheets() -> Vec<(&'static str, Box<dyn Sheet>)> {
         ("pickup_receipt", Box::new(receipt())),
         ("route_sheet", Box::new(route())),
         ("sale_receipt", Box::new(sale_receipt())),
+        ("drawer_report", Box::new(report("Main Street", "food"))),
     ]
 }
 
@@ -254,6 +280,7 @@ fn hostile_sheets() -> Vec<Box<dyn Sheet>> {
             state: Standing::Voids(evil.clone()),
             ..sale_receipt()
         }),
+        Box::new(DrawerReport { last: Some(evil.clone()), ..report(&evil, &evil) }),
         Box::new(RouteSheet { rider: evil.clone(), store: evil, stops: vec![stop], ..route() }),
     ]
 }

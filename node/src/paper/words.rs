@@ -119,10 +119,42 @@ pub enum Word {
     Voided,
     /// Before the number of the receipt that this one takes back.
     Voids,
+    /// Heading of what a closed shift says.
+    ZReport,
+    /// When a drawer was taken.
+    Opened,
+    /// When it was given back.
+    Closed,
+    /// Who confirmed it.
+    Approver,
+    /// How many receipts.
+    Receipts,
+    /// How many receipts take another one back.
+    VoidCount,
+    /// The last receipt.
+    LastReceipt,
+    /// What was sold, less what came back.
+    Sales,
+    /// What lay in a drawer at the beginning.
+    Float,
+    /// Cash put in.
+    PaidIn,
+    /// Cash taken out for something.
+    PaidOut,
+    /// Cash taken to the safe.
+    Dropped,
+    /// Cash given back.
+    Refunded,
+    /// What should be in a drawer.
+    Expected,
+    /// What was counted.
+    Counted,
+    /// How much more was counted.
+    Difference,
 }
 
 /// Word, English, Chinese; in the order of the words.
-const TABLE: [(Word, &str, &str); 51] = [
+const TABLE: [(Word, &str, &str); 67] = [
     (Word::PickList, "Pick list", "拣货单"),
     (Word::Pickup, "Pickup", "自提"),
     (Word::PickupReceipt, "Pickup receipt", "自提凭证"),
@@ -174,6 +206,22 @@ const TABLE: [(Word, &str, &str); 51] = [
     (Word::OtherTender, "Other", "其他"),
     (Word::Voided, "VOIDED", "已作废"),
     (Word::Voids, "Takes back", "冲销"),
+    (Word::ZReport, "Z report", "班结单"),
+    (Word::Opened, "Opened", "开班时间"),
+    (Word::Closed, "Closed", "班结时间"),
+    (Word::Approver, "Approved by", "授权人"),
+    (Word::Receipts, "Receipts", "小票数"),
+    (Word::VoidCount, "Voids", "作废数"),
+    (Word::LastReceipt, "Last receipt", "末张小票"),
+    (Word::Sales, "Sales", "销售额"),
+    (Word::Float, "Float", "备用金"),
+    (Word::PaidIn, "Paid in", "存入"),
+    (Word::PaidOut, "Paid out", "支出"),
+    (Word::Dropped, "To the safe", "缴存"),
+    (Word::Refunded, "Refunded", "退款"),
+    (Word::Expected, "Expected", "应有现金"),
+    (Word::Counted, "Counted", "实点现金"),
+    (Word::Difference, "Difference", "长短款"),
 ];
 
 impl Word {

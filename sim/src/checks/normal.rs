@@ -11,6 +11,7 @@
 //! | cells | scope, key, stamp and value | the position in the feed: order of arrival |
 //! | rights, promises | everything | nothing: rows join, statements are gathered |
 //! | baskets | keys, which hold the entries' positions and digests | where these stand: local log numbers |
+//! | shifts | everything: entries are kept as they are | nothing |
 //! | order events | everything: entries are kept as they are | nothing; open orders and stores of an order follow from them |
 //! | barcodes | everything | nothing |
 //!
@@ -60,7 +61,7 @@ pub enum Kind {
 pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option<(Domain, Kind, Vec<u8>)> {
     let (domain, kind, mut out) = match table {
         Table::Accounts => (store(key)?, Kind::Books, account_words(key, value)?),
-        Table::Days => (store(key)?, Kind::Books, [key, value].concat()),
+        Table::Days | Table::Shifts => (store(key)?, Kind::Books, [key, value].concat()),
         Table::Sales => (store(key)?, Kind::Books, sale_words(key, value)?),
         Table::Transfers => (store(key)?, Kind::Books, writing_words(key, value)?),
         Table::Receipts => (store(key)?, Kind::Books, receipt_words(key, value, holding)?),
@@ -88,7 +89,8 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::OpenOrders
         | Table::OrderStores
         | Table::OrderTimes
-        | Table::Returns => return None,
+        | Table::Returns
+        | Table::Baskets => return None,
     };
     out.push(table as u8);
     Some((domain, kind, out))
@@ -213,6 +215,7 @@ fn log_words(number: LogNumber, holding: &Holding) -> Vec<u8> {
 const STORE_TABLES: [Table; 12] = [
     Table::Accounts,
     Table::Days,
+    Table::Shifts,
     Table::Sales,
     Table::Receipts,
     Table::Scans,
