@@ -19,6 +19,7 @@ mod crdt {
     mod ordered;
     mod promised;
     mod returned;
+    mod rung;
     mod runs;
     mod stock;
 }
