@@ -8,7 +8,7 @@ use super::{AskedLine, NoPrice, Tables};
 use crate::checkout::promotion::Promotion;
 use crate::checkout::rules::TaxRate;
 use crate::checkout::{PriceSource, Reduction};
-use crate::ids::{Code, Sku};
+use crate::ids::Code;
 use crate::limits::{AMOUNT_MAX, QUANTITY_MAX, REDUCTIONS_MAX};
 use crate::money::{Unit, extend};
 
@@ -95,9 +95,10 @@ impl<'a> Goods<'a> {
     }
 
     /// By what lines are put in order: the goods and their amounts, and only for lines that are alike where they stand in the basket.
-    pub fn rank(&self) -> (&Sku, i64, u64, i64, u64, usize) {
+    pub fn rank(&self) -> impl Ord {
         let (units, off) = (self.asked.quantity.unsigned_abs(), self.asked.discount.unsigned_abs());
-        (&self.asked.sku, self.unit_price, units, self.label_off, off, self.at)
+        let prices = (self.unit_price, self.asked.code_price, self.asked.entered_price);
+        (&self.asked.sku, prices, units, off, self.at)
     }
 
     /// The rate of the tax that it bears.
