@@ -4,7 +4,7 @@ use super::goods::Cut;
 use super::promotions::{Pieces, cost, spread};
 
 /// What is taken off groups of `size` pieces, at most `times` of them. `off` says it for one group, whose pieces it gets the dearest first.
-/// A group that nothing is taken off does not count. Pieces are the dearest first.
+/// Pieces are the dearest first, so after a group that nothing is taken off there is none that something is taken off.
 pub(super) fn cuts(pieces: &[Pieces], (size, times): (i64, i64), off: impl Fn(&[Pieces]) -> i64) -> Vec<Cut> {
     let (mut cuts, mut times) = (Vec::new(), times);
     let (mut group, mut filled) = (Vec::new(), 0);
@@ -24,7 +24,7 @@ pub(super) fn cuts(pieces: &[Pieces], (size, times): (i64, i64), off: impl Fn(&[
             if filled == size {
                 let off = off(&group);
                 group.iter_mut().for_each(|pieces| pieces.units *= groups);
-                times -= if off > 0 { groups } else { 0 };
+                times -= groups;
                 cuts.extend(spread(off.saturating_mul(groups), &group));
                 group.clear();
                 filled = 0;
