@@ -5,7 +5,7 @@
 //! | [`rounding`] | how a fraction of a minor unit becomes a whole one |
 //! | [`rules`] | tax rates, hours of sale, and what else a store's tills have to follow |
 //! | [`promotion`] | what is cheaper, when, where and with what |
-//! | [`quote`] | what a basket costs |
+//! | [`quote`] | what a basket costs, and why |
 //! | [`basket`] | baskets that wait: suspended, a counter's slip, or while a terminal is asked |
 //! | [`tender`] | what was asked of a payment terminal, and what it said |
 //! | [`shift`] | who has a drawer, from when to when, and what was in it |
@@ -69,7 +69,7 @@ pub enum PriceSource {
 /// Something that was taken off a line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reduction {
-    /// By which promotion; empty for what somebody entered.
+    /// By which promotion; empty for what somebody entered, and for what grams times price come to beyond the price on a package's label.
     pub promotion: Code,
     /// Minor units, in the sign of the line.
     pub amount: i64,
@@ -187,7 +187,7 @@ impl Explanation {
 
     fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
         let flags = source.uint(col::LINE_FLAGS)?;
-        let price = match flags & 3 {
+        let from = match flags & 3 {
             0 => PriceSource::Book(source.uint(col::TIME)?),
             1 => PriceSource::Code,
             2 => PriceSource::Entered,
@@ -203,6 +203,6 @@ impl Explanation {
             let amount = source.int_within(col::DISCOUNT, AMOUNT_MAX, "discount")?;
             reductions.push(Reduction { promotion, amount });
         }
-        Ok(Self { source: price, reductions, stops })
+        Ok(Self { source: from, reductions, stops })
     }
 }

@@ -71,7 +71,7 @@ pub struct SaleLine {
     pub tax: Option<Tax>,
     /// The SKU was not in the catalogue when the line was rung up.
     pub unknown: bool,
-    /// A recall or age check was overridden by the approver.
+    /// The approver overrode what stops it, such as a recall.
     pub overridden: bool,
     /// Lot, where the code told it.
     pub lot: Code,
@@ -90,6 +90,8 @@ pub struct Tax {
     pub rate_bp: u32,
     /// Minor units, in the sign of the line.
     pub amount: i64,
+    /// It is added to the price; otherwise the price contains it.
+    pub added: bool,
 }
 
 /// Ways to pay.
@@ -152,8 +154,14 @@ impl ReceiptNumber {
 }
 
 impl SaleLine {
-    /// What the line costs: quantity times price, less the discount.
+    /// What the customer owes for the line: its goods, and a tax that is added to them.
     pub fn amount(&self) -> i64 {
+        let added = self.tax.as_ref().filter(|tax| tax.added).map_or(0, |tax| tax.amount);
+        self.goods().saturating_add(added)
+    }
+
+    /// Quantity times price, less the discount: with the tax if the price contains it.
+    pub fn goods(&self) -> i64 {
         extend(self.unit, self.quantity, self.unit_price).saturating_sub(self.discount)
     }
 }
@@ -303,6 +311,7 @@ impl SaleLine {
             self.original.is_some(),
             self.disposition == Disposition::Quarantine,
             self.disposition == Disposition::Scrap,
+            self.tax.as_ref().is_some_and(|tax| tax.added),
         ];
         sink.uint(col::LINE_FLAGS, bits(&flags));
         self.sku.encode(sink);
@@ -315,7 +324,7 @@ impl SaleLine {
             self.discount_reason.encode(sink, col::REASON);
         }
         if let Some(tax) = &self.tax {
-            tax.encode(sink, self.amount());
+            tax.encode(sink, self.goods());
         }
         if !self.lot.is_empty() {
             self.lot.encode(sink, col::LOT);
@@ -328,8 +337,11 @@ impl SaleLine {
 
     /// Reads what [`SaleLine::encode`] wrote.
     pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
-        let [gram, discount, reason, tax, unknown, overridden, lot, original, quarantine, scrap] =
+        let [gram, discount, reason, tax, unknown, overridden, lot, original, quarantine, scrap, added] =
             unbits(source.uint(col::LINE_FLAGS)?)?;
+        if added && !tax {
+            return Err(DecodeError::Value("tax"));
+        }
         let disposition = match (quarantine, scrap) {
             (false, false) => Disposition::Resale,
             (true, false) => Disposition::Quarantine,
@@ -345,8 +357,8 @@ impl SaleLine {
         let discount = if discount { source.int_within(col::DISCOUNT, AMOUNT_MAX, "discount")? } else { 0 };
         let discount_reason = decode_optional(source, reason, col::REASON)?;
         let unit = if gram { Unit::Gram } else { Unit::Each };
-        let charged = extend(unit, quantity, unit_price).saturating_sub(discount);
-        let tax = if tax { Some(Tax::decode(source, charged)?) } else { None };
+        let goods = extend(unit, quantity, unit_price).saturating_sub(discount);
+        let tax = if tax { Some(Tax::decode(source, goods, added)?) } else { None };
         let lot = decode_optional(source, lot, col::LOT)?;
         let original = if original { Some((ReceiptNumber::decode(source)?, source.u32(col::POSITION)?)) } else { None };
         Ok(Self {
@@ -367,26 +379,27 @@ impl SaleLine {
 }
 
 impl Tax {
-    /// Writes code, rate, and by how much the tax differs from what the line's price contains.
-    fn encode(&self, sink: &mut impl Sink, charged: i64) {
+    /// Writes code, rate, and by how much the tax differs from what the rate makes of the line.
+    fn encode(&self, sink: &mut impl Sink, goods: i64) {
         self.code.encode(sink, col::TAX_CODE);
         sink.uint(col::TAX_RATE, u64::from(self.rate_bp));
-        sink.int(col::TAX_AMOUNT, self.amount.wrapping_sub(contained(charged, self.rate_bp)));
+        sink.int(col::TAX_AMOUNT, self.amount.wrapping_sub(expected(goods, self.rate_bp, self.added)));
     }
 
-    fn decode(source: &mut impl Source, charged: i64) -> Result<Self, DecodeError> {
+    fn decode(source: &mut impl Source, goods: i64, added: bool) -> Result<Self, DecodeError> {
         let code = Code::decode(source, col::TAX_CODE)?;
         let rate_bp = source.u32(col::TAX_RATE)?;
-        let amount = source.int(col::TAX_AMOUNT)?.wrapping_add(contained(charged, rate_bp));
+        let amount = source.int(col::TAX_AMOUNT)?.wrapping_add(expected(goods, rate_bp, added));
         let within = (-AMOUNT_MAX..=AMOUNT_MAX).contains(&amount);
-        if within { Ok(Self { code, rate_bp, amount }) } else { Err(DecodeError::Value("tax")) }
+        if within { Ok(Self { code, rate_bp, amount, added }) } else { Err(DecodeError::Value("tax")) }
     }
 }
 
-/// The tax that `charged` contains at a rate in hundredths of a percent, half away from zero. Only a prediction: what a
-/// till says instead is kept to the cent.
-fn contained(charged: i64, rate_bp: u32) -> i64 {
-    let (product, whole) = (i128::from(charged) * i128::from(rate_bp), 10_000 + i128::from(rate_bp));
+/// The tax that goods contain, or that is added to them, at a rate in hundredths of a percent, half away from zero. Only a prediction: what
+/// a till says instead is kept to the cent.
+fn expected(goods: i64, rate_bp: u32, added: bool) -> i64 {
+    let product = i128::from(goods) * i128::from(rate_bp);
+    let whole = if added { 10_000 } else { 10_000 + i128::from(rate_bp) };
     ((2 * product.abs() + whole) / (2 * whole) * product.signum()) as i64
 }
 

@@ -12,6 +12,7 @@ mod memory;
 mod merge;
 mod orders;
 mod pair;
+mod quote;
 mod report;
 mod reserve;
 mod route;
@@ -40,6 +41,7 @@ pub const ALL: &[Benchmark] = &[
     sale::BENCHMARK,
     reserve::BENCHMARK,
     route::BENCHMARK,
+    quote::BENCHMARK,
     feed::BENCHMARK,
     memory::BENCHMARK,
     orders::BENCHMARK,

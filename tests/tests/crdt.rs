@@ -5,8 +5,10 @@
 mod crdt {
     mod arbitrary;
     mod facts;
+    mod till;
 
     mod articles;
+    mod baskets;
     mod canonical;
     mod chain;
     mod clock;
@@ -17,8 +19,10 @@ mod crdt {
     mod hostile;
     mod join;
     mod ordered;
+    mod priced;
     mod promised;
     mod returned;
+    mod rung;
     mod runs;
     mod stock;
 }

@@ -1,15 +1,26 @@
 //! What a basket costs, and why: a pure function of what is asked and of the tables in force. Every till of the chain that has the same tables
 //! gives the same answer, on line or cut off.
+//!
+//! Each line gets a price ([`goods`]), then promotions take from it ([`promotions`]), then what somebody took off by hand, then comes the tax
+//! ([`tax`]). What comes back is priced apart from what is sold, by the same rules, with the opposite sign. Wherever cents cannot be divided
+//! evenly, [`shares`] says who gets them; nothing depends on the order in which lines were scanned, but for lines that are alike.
+
+mod goods;
+mod groups;
+mod promotions;
+mod shares;
+mod tax;
 
 use super::promotion::Promotion;
 use super::rules::{SaleHours, TaxRate, TillRules};
-use super::{Explanation, PriceSource, Reduction, Stop};
+use super::{Explanation, Stop};
 use crate::ids::{Code, Sku, StoreId};
 use crate::limits::AMOUNT_MAX;
 use crate::money::Unit;
 use crate::product::{Channel, Product, Recall};
 use crate::receiving::Disposition;
 use crate::sale::{ReceiptNumber, SaleLine, Tax};
+use goods::Goods;
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,11 +48,11 @@ pub struct AskedLine {
     pub unit: Option<Unit>,
     /// Pieces or grams; negative for a return.
     pub quantity: i64,
-    /// The price that the code on the package carries, for the whole package.
+    /// The price that the code on the package carries: for each piece, or for all grams of the line.
     pub code_price: Option<i64>,
-    /// The price per unit that somebody entered.
+    /// The price per unit that somebody entered. No promotion takes anything from it.
     pub entered_price: Option<i64>,
-    /// What somebody takes off the line, in its sign.
+    /// What somebody takes off the line, in its sign, after all promotions.
     pub discount: i64,
     /// Why.
     pub discount_reason: Code,
@@ -73,7 +84,8 @@ pub struct Tables {
 /// A priced basket.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Quote {
-    /// The lines as a sale holds them, one for each that was asked for.
+    /// The lines as a sale holds them, one for each that was asked for. One with a stop is marked as overridden, but for an age that only has
+    /// to be checked: without an approver it is not sold.
     pub lines: Vec<SaleLine>,
     /// Why each costs what it costs. Stops are named in it whether or not somebody may approve them.
     pub explained: Vec<Explanation>,
@@ -92,82 +104,84 @@ pub enum NoPrice {
     /// A line is asked for in a unit that the product does not have.
     #[error("line {0} is sold in another unit")]
     Unit(usize),
-    /// An amount is beyond what a receipt may hold.
+    /// An amount, or a quantity, is beyond what a receipt may hold.
     #[error("line {0} comes to more than a receipt may hold")]
     Amount(usize),
-    /// More is taken off a line than it costs.
-    #[error("line {0} would cost less than nothing")]
+    /// More is taken off a line by hand than is left of its price, or less than nothing.
+    #[error("line {0}: what is taken off is not between nothing and what the line costs")]
     Discount(usize),
 }
 
-/// Prices a basket: `tables[i]` belongs to `asked.lines[i]`.
-pub fn quote(asked: &Asked, tables: &[Tables], _promotions: &[Promotion], rules: &TillRules) -> Result<Quote, NoPrice> {
-    let (mut lines, mut explained) = (Vec::new(), Vec::new());
-    for (index, (line, table)) in asked.lines.iter().zip(tables).enumerate() {
-        let (sold, why) = priced(asked, (index, line), table)?;
-        lines.push(sold);
-        explained.push(why);
+/// What `asked` costs. `tables` are those of each line, in the same order.
+pub fn quote(asked: &Asked, tables: &[Tables], promotions: &[Promotion], rules: &TillRules) -> Result<Quote, NoPrice> {
+    assert_eq!(asked.lines.len(), tables.len(), "each line has its tables");
+    let mut goods = Vec::with_capacity(tables.len());
+    for (at, (line, tables)) in asked.lines.iter().zip(tables).enumerate() {
+        goods.push(Goods::priced(at, line, tables)?);
     }
-    let total = lines.iter().fold(0_i64, |sum, line| sum.saturating_add(line.amount()));
+    goods.sort_by(|one, other| one.rank().cmp(&other.rank()));
+    let in_force = promotions::in_force(promotions, asked);
+    let (sold, returned) = goods.into_iter().partition(|goods| goods.sign() > 0);
+    let mut goods: Vec<Goods<'_>> = promotions::cheapest(sold, &in_force);
+    goods.extend(promotions::cheapest(returned, &in_force));
+    goods.sort_by(|one, other| one.rank().cmp(&other.rank()));
+    let charged = goods.iter().map(Goods::charged).collect::<Result<Vec<i64>, NoPrice>>()?;
+    let taxes = tax::taxes(&goods.iter().map(Goods::tax).zip(charged).collect::<Vec<_>>());
+    let mut lines = Vec::with_capacity(tables.len());
+    for (goods, tax) in goods.iter().zip(taxes) {
+        let stops = stops(asked, goods);
+        let line = sale_line(goods, tax, stops.iter().any(|stop| *stop != Stop::Age));
+        if line.amount().unsigned_abs() > AMOUNT_MAX.unsigned_abs() {
+            return Err(NoPrice::Amount(goods.at));
+        }
+        lines.push((goods.at, line, Explanation { source: goods.source, reductions: goods.explained(), stops }));
+    }
+    lines.sort_by_key(|(at, ..)| *at);
+    let total: i64 = lines.iter().map(|(_, line, _)| line.amount()).sum();
+    if total.unsigned_abs() > AMOUNT_MAX.unsigned_abs() {
+        return Err(NoPrice::Amount(lines.len() - 1));
+    }
+    let (lines, explained) = lines.into_iter().map(|(_, line, why)| (line, why)).unzip();
     let cash_rounding = rules.cash_rounding.to_step(total, rules.cash_step) - total;
     Ok(Quote { lines, explained, total, cash_rounding })
 }
 
-fn priced(
-    asked: &Asked,
-    (index, line): (usize, &AskedLine),
-    table: &Tables,
-) -> Result<(SaleLine, Explanation), NoPrice> {
-    let product = table.product.as_ref();
-    let unit = line.unit.or(product.map(|product| product.unit)).unwrap_or(Unit::Each);
-    if product.is_some_and(|product| product.unit != unit) {
-        return Err(NoPrice::Unit(index));
+fn sale_line(goods: &Goods<'_>, tax: Option<Tax>, overridden: bool) -> SaleLine {
+    let asked = goods.asked;
+    let label_only = goods.label_off > 0 && asked.discount_reason.is_empty();
+    let reason =
+        if label_only { Code::parse(LABEL_ROUNDING).unwrap_or_default() } else { asked.discount_reason.clone() };
+    SaleLine {
+        sku: asked.sku.clone(),
+        unit: goods.unit,
+        quantity: asked.quantity,
+        unit_price: goods.unit_price,
+        discount: goods.explained().iter().map(|reduction| reduction.amount).sum(),
+        discount_reason: reason,
+        tax,
+        unknown: goods.tables.product.is_none(),
+        overridden,
+        lot: asked.lot.clone(),
+        original: asked.original,
+        disposition: asked.disposition,
     }
-    let (unit_price, source) = match (line.entered_price, line.code_price, table.price) {
-        (Some(price), ..) => (price, PriceSource::Entered),
-        (None, Some(price), _) => (price, PriceSource::Code),
-        (None, None, Some((price, since))) => (price, PriceSource::Book(since)),
-        (None, None, None) => return Err(NoPrice::Missing(index)),
-    };
-    let mut sold = SaleLine {
-        sku: line.sku.clone(),
-        unit,
-        quantity: line.quantity,
-        unit_price,
-        discount: line.discount,
-        discount_reason: line.discount_reason.clone(),
-        tax: None,
-        unknown: product.is_none(),
-        overridden: false,
-        lot: line.lot.clone(),
-        original: line.original,
-        disposition: line.disposition,
-    };
-    if sold.amount().unsigned_abs() > AMOUNT_MAX as u64 {
-        return Err(NoPrice::Amount(index));
-    }
-    if sold.amount().signum() * sold.quantity.signum() < 0 {
-        return Err(NoPrice::Discount(index));
-    }
-    sold.tax = table.tax.as_ref().map(|rate| Tax {
-        code: rate.code.clone(),
-        rate_bp: rate.rate_bp.unwrap_or(0),
-        amount: rate.on(sold.amount()),
-    });
-    let reduction = Reduction { promotion: Code::default(), amount: line.discount };
-    let reductions = if line.discount == 0 { Vec::new() } else { vec![reduction] };
-    Ok((sold, Explanation { source, reductions, stops: stops(asked, line, table) }))
 }
 
-fn stops(asked: &Asked, line: &AskedLine, table: &Tables) -> Vec<Stop> {
+/// What stops the sale of a line, ascending. Nothing stops goods that come back.
+fn stops(asked: &Asked, goods: &Goods<'_>) -> Vec<Stop> {
+    let (line, tables) = (goods.asked, goods.tables);
+    let product = tables.product.as_ref();
     let (weekday, minute) = asked.local;
-    let product = table.product.as_ref();
+    let is_lot = |recall: &&Recall| recall.lot.is_empty() || line.lot.is_empty() || recall.lot == line.lot;
     let stopped = |stop: &Stop| match stop {
-        Stop::Recall => table.recall.is_some(),
+        Stop::Recall => tables.recall.as_ref().filter(is_lot).is_some_and(|recall| recall.active),
         Stop::Age => product.is_some_and(|product| product.age_min > 0),
-        Stop::Hours => table.hours.as_ref().is_some_and(|hours| !hours.allow(weekday, minute)),
+        Stop::Hours => tables.hours.as_ref().is_some_and(|hours| !hours.ended && !hours.allow(weekday, minute)),
         Stop::Expired => line.expires.is_some_and(|day| day < asked.today),
-        Stop::Excluded => product.is_some_and(|product| product.is_excluded(Channel::Till) || product.discontinued),
+        Stop::Excluded => product.is_some_and(|product| product.discontinued || product.is_excluded(Channel::Till)),
     };
-    Stop::ALL.into_iter().filter(stopped).collect()
+    if goods.sign() < 0 { Vec::new() } else { Stop::ALL.into_iter().filter(stopped).collect() }
 }
+
+/// Why a line has a discount when rounding to whole grams, or to a whole price per kilogram, made more of a label's price.
+const LABEL_ROUNDING: &str = "label rounding";

@@ -78,9 +78,14 @@ impl TaxRate {
 
     /// The tax on an amount at this rate: contained in it or to be added to it.
     pub fn on(&self, amount: i64) -> i64 {
+        let (tax, whole) = self.fraction(amount);
+        self.rounding.divide(tax, whole)
+    }
+
+    /// The same before it is rounded: numerator, and the denominator that all amounts at this rate have.
+    pub fn fraction(&self, amount: i64) -> (i128, i128) {
         let rate = i128::from(self.rate_bp.unwrap_or(0));
-        let whole = if self.inclusive { 10_000 + rate } else { 10_000 };
-        self.rounding.divide(i128::from(amount) * rate, whole)
+        (i128::from(amount) * rate, if self.inclusive { 10_000 + rate } else { 10_000 })
     }
 
     /// Writes the rate.

@@ -304,7 +304,12 @@ impl SaleLineAnswer {
         let amount = line.amount();
         let came_back = line.quantity < 0 || line.disposition != Disposition::Resale;
         let disposition = came_back.then_some(line.disposition);
-        let tax = line.tax.map(|tax| TaxBody { code: Text(tax.code), rate_bp: tax.rate_bp, amount: tax.amount });
+        let tax = line.tax.map(|tax| TaxBody {
+            code: Text(tax.code),
+            rate_bp: tax.rate_bp,
+            amount: tax.amount,
+            added: tax.added,
+        });
         let original =
             line.original.map(|(number, line)| OriginalBody { receipt: Text(ReceiptId { store, number }), line });
         Self {

@@ -122,6 +122,9 @@ pub struct TaxBody {
     pub rate_bp: u32,
     /// Minor units, in the sign of the line.
     pub amount: i64,
+    /// It is added to the price; otherwise the price contains it.
+    #[serde(default)]
+    pub added: bool,
 }
 
 /// A line of an earlier receipt.
@@ -282,6 +285,7 @@ impl SaleLineBody {
                 code: tax.code.0.clone(),
                 rate_bp: tax.rate_bp,
                 amount: tax.amount,
+                added: tax.added,
             }),
             lot: self.lot.0.clone(),
             original: self.original.as_ref().map(|original| (original.receipt.0.number, original.line)),

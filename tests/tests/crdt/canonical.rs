@@ -363,6 +363,18 @@ pub fn encode_rest(entry: &Entry, sink: &mut impl Sink) {
         Fact::OrderLimits(fact) => fact.encode(sink),
         Fact::GoodsReturn(fact) => fact.encode(sink),
         Fact::ReturnGrant(fact) => fact.encode(sink),
+        Fact::TaxRate(fact) => fact.encode(sink),
+        Fact::TillRules(fact) => fact.encode(sink),
+        Fact::Promotion(fact) => fact.encode(sink),
+        Fact::SaleHours(fact) => fact.encode(sink),
+        Fact::Staff(fact) => fact.encode(sink),
+        Fact::Basket(fact) => fact.encode(sink),
+        Fact::BasketStep(fact) => fact.encode(sink),
+        Fact::Checkout(fact) => fact.encode(sink),
+        Fact::ShiftOpen(fact) => fact.encode(sink),
+        Fact::CashMove(fact) => fact.encode(sink),
+        Fact::ShiftClose(fact) => fact.encode(sink),
+        Fact::TenderStep(fact) => fact.encode(sink),
         Fact::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
     }
 }
