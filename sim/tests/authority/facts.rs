@@ -346,12 +346,14 @@ fn checking_out() -> Vec<Fact> {
         cashier: code(),
         approver: code(),
         owner: code(),
+        slip: None,
         shift: 0,
         rung_ms: 1,
         lines: sale.lines,
         explained: explained.clone(),
         cash_rounding: 0,
         tenders: Vec::new(),
+        assured: Vec::new(),
         body: [1; 16],
     };
     let tender = TenderStep {
@@ -384,7 +386,7 @@ fn checking_out() -> Vec<Fact> {
         Fact::Staff(staff),
         Fact::Basket(basket),
         Fact::BasketStep(BasketStep { basket: id, outcome: Outcome::Resume, till, staff: code() }),
-        Fact::Checkout(Checkout { receipt, shift: 0, basket: 0, lines: explained, assured: Vec::new() }),
+        Fact::Checkout(Checkout { receipt, shift: 0, basket: None, lines: explained, assured: Vec::new() }),
         Fact::ShiftOpen(ShiftOpen { till, number: 1, staff: code(), float: 0, after: receipt }),
         Fact::CashMove(CashMove { till, shift: 1, cash, amount: 1, reason, staff: staff_of, approver }),
         Fact::ShiftClose(close),

@@ -40,11 +40,13 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
                 Fact::BasketStep(BasketStep { basket, outcome, till: TillId(till), staff })
             })
             .boxed(),
-        kind::CHECKOUT => (receipt_number(), u32s(), u64s(), vec(explanation(), 0..6), vec(assurance(), 0..4))
-            .prop_map(|(receipt, shift, basket, lines, assured)| {
-                Fact::Checkout(Checkout { receipt, shift, basket, lines, assured })
-            })
-            .boxed(),
+        kind::CHECKOUT => {
+            (receipt_number(), u32s(), option::of(basket_id()), vec(explanation(), 0..6), vec(assurance(), 0..4))
+                .prop_map(|(receipt, shift, basket, lines, assured)| {
+                    Fact::Checkout(Checkout { receipt, shift, basket, lines, assured })
+                })
+                .boxed()
+        }
         kind::SHIFT_OPEN => (u32s(), u32s(), code(), amount(), receipt_number())
             .prop_map(|(till, number, staff, float, after)| {
                 Fact::ShiftOpen(ShiftOpen { till: TillId(till), number, staff, float, after })
@@ -222,10 +224,16 @@ fn assurance() -> impl Strategy<Value = Assurance> {
 fn basket() -> impl Strategy<Value = Basket> {
     let head = (basket_id(), select(Waits::ALL.to_vec()), currency(), u32s(), u64s());
     let people = (code(), code(), code());
-    let goods = (vec((line(), explanation()), 1..6), amount(), vec(tender(), 0..3), any::<[u8; 16]>());
+    let paid = vec((tender(), assurance()), 0..3);
+    let goods = (vec((line(), explanation()), 1..6), amount(), paid, option::of(basket_id()), any::<[u8; 16]>());
     (head, people, goods).prop_map(
-        |((id, waits, currency, shift, rung_ms), (cashier, approver, owner), (lines, cash_rounding, tenders, body))| {
+        |(
+            (id, waits, currency, shift, rung_ms),
+            (cashier, approver, owner),
+            (lines, cash_rounding, paid, slip, body),
+        )| {
             let (lines, explained) = lines.into_iter().unzip();
+            let (tenders, assured) = paid.into_iter().unzip();
             Basket {
                 id,
                 waits,
@@ -233,12 +241,14 @@ fn basket() -> impl Strategy<Value = Basket> {
                 cashier,
                 approver,
                 owner,
+                slip,
                 shift,
                 rung_ms,
                 lines,
                 explained,
                 cash_rounding,
                 tenders,
+                assured,
                 body,
             }
         },
@@ -282,7 +292,7 @@ pub fn examples() -> Vec<(&'static str, Fact)> {
     let checkout = Checkout {
         receipt,
         shift: 12,
-        basket: 4_711,
+        basket: Some(id),
         lines: explained.clone(),
         assured: vec![Assurance::Offline, Assurance::Cash],
     };
@@ -293,12 +303,14 @@ pub fn examples() -> Vec<(&'static str, Fact)> {
         cashier: word("anna"),
         approver: word("ben"),
         owner: word("sushi bar"),
+        slip: Some(BasketId { till: TillId(9), number: 17 }),
         shift: 12,
         rung_ms: MS,
         lines,
         explained,
         cash_rounding: -2,
         tenders: vec![Tender { kind: TenderKind::Voucher, amount: 500, reference: word("v-9") }],
+        assured: vec![Assurance::Seen],
         body: [0xb0; 16],
     };
     let step = BasketStep { basket: id, outcome: Outcome::Sold(receipt), till: TillId(4), staff: word("anna") };
