@@ -21,7 +21,7 @@ struct Worked {
 }
 
 impl Worked {
-    fn is_right(self) {
+    fn check(self) {
         let quote = priced(&self.items, &self.promotions, false).unwrap();
         let tax = |at: usize| quote.lines[at].tax.as_ref().map_or(0, |tax| tax.amount);
         let lines: Vec<_> = quote.lines.iter().enumerate().map(|(at, line)| (line.amount(), tax(at))).collect();
@@ -66,7 +66,7 @@ fn prices_come_from_the_book_the_label_or_a_hand() {
         promotions: vec![promotion("ten", Gives::Percent(1_000))],
         lines: &[(200, 0), (800, 0)],
     };
-    [plain, weighed, labels, by_hand].into_iter().for_each(Worked::is_right);
+    [plain, weighed, labels, by_hand].into_iter().for_each(Worked::check);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn single_goods_are_reduced_one_by_one() {
         ],
         lines: &[(298, 0), (129, 0), (506, 0)],
     };
-    [percent, percent_of_two, off, price].into_iter().for_each(Worked::is_right);
+    [percent, percent_of_two, off, price].into_iter().for_each(Worked::check);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn goods_that_are_cheaper_together_share_what_is_taken_off() {
         promotions: vec![Promotion { per_basket: 1, ..promotion("two", Gives::Bundle { units: 2, price: 150 }) }],
         lines: &[(350, 0)],
     };
-    [one_line, three_lines, half, bundle, dear_bundle, one_bundle].into_iter().for_each(Worked::is_right);
+    [one_line, three_lines, half, bundle, dear_bundle, one_bundle].into_iter().for_each(Worked::check);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_basket_that_comes_to_enough_is_reduced_as_often_as_it_does() {
         promotions: vec![Promotion { per_basket: 1, ..five_off() }],
         lines: &[(6_000, 0)],
     };
-    [reached, short, twice, once].into_iter().for_each(Worked::is_right);
+    [reached, short, twice, once].into_iter().for_each(Worked::check);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn promotions_follow_each_other_by_priority_and_an_exclusive_one_stands_alone() 
         ],
         lines: &[(150, 0), (200, 0)],
     };
-    [alone, both, later, elsewhere].into_iter().for_each(Worked::is_right);
+    [alone, both, later, elsewhere].into_iter().for_each(Worked::check);
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn tax_is_contained_in_prices_or_added_to_them() {
         promotions: vec![],
         lines: &[(10, 0), (32, 2), (52, 2)],
     };
-    [contained, on_top, after_reductions, half_even].into_iter().for_each(Worked::is_right);
+    [contained, on_top, after_reductions, half_even].into_iter().for_each(Worked::check);
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn a_tax_rounded_for_the_receipt_is_spread_over_its_lines() {
         promotions: vec![],
         lines: &[(10, 0), (10, 1), (10, 1)],
     };
-    [on_top, contained].into_iter().for_each(Worked::is_right);
+    [on_top, contained].into_iter().for_each(Worked::check);
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn what_comes_back_forms_no_group_with_what_is_sold() {
         promotions: vec![promotion("two", Gives::Bundle { units: 2, price: 150 })],
         lines: &[(-150, 0)],
     };
-    [both, back].into_iter().for_each(Worked::is_right);
+    [both, back].into_iter().for_each(Worked::check);
 }
 
 #[test]
