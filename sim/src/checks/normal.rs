@@ -90,7 +90,7 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::OrderStores
         | Table::OrderTimes
         | Table::Returns
-        | Table::Baskets => return None,
+        | Table::SignIns => return None,
     };
     out.push(table as u8);
     Some((domain, kind, out))
@@ -212,7 +212,7 @@ fn log_words(number: LogNumber, holding: &Holding) -> Vec<u8> {
 }
 
 /// Tables whose keys begin with a store.
-const STORE_TABLES: [Table; 12] = [
+const STORE_TABLES: [Table; 13] = [
     Table::Accounts,
     Table::Days,
     Table::Shifts,
