@@ -70,7 +70,7 @@ fn is_read_as_it_was_written(quote: &Quote) -> Verdict {
     let sale = sale_of(quote);
     prop_assert_eq!(sale.total(), quote.total);
     let (lines, assured) = (quote.explained.clone(), Vec::new());
-    let checkout = Checkout { receipt: receipt(1), shift: 0, basket: 0, lines, assured };
+    let checkout = Checkout { receipt: receipt(1), shift: 0, basket: None, lines, assured };
     for fact in [Fact::Sale(sale), Fact::Checkout(checkout)] {
         let entry = Entry { hlc: Hlc::new(1, 0), fact };
         prop_assert_eq!(Entry::from_bytes(&entry.to_bytes()), Ok(entry));
