@@ -13,6 +13,16 @@ use crate::fork::ForkProof;
 use crate::gtin::Template;
 use crate::ids::{Actor, Digest};
 use crate::limits::ENTRY_BYTES_MAX;
+use crate::order::header::{Order, Payment};
+use crate::order::intent::OrderStep;
+use crate::order::offer::Offer;
+use crate::order::pass::SignedPass;
+use crate::order::redress::Redress;
+use crate::order::returns::{GoodsReturn, Origin, ReturnGrant};
+use crate::order::rules::RoutingRules;
+use crate::order::rules::hours::StoreService;
+use crate::order::rules::limits::OrderLimits;
+use crate::order::step::FulfillmentStep;
 use crate::price::Price;
 use crate::product::{Product, Recall};
 use crate::receiving::{Adjustment, Decision, GoodsReceipt};
@@ -62,9 +72,21 @@ pub mod kind {
     pub const TRANSFER_SHIP: u16 = 52;
     pub const TRANSFER_RECEIVE: u16 = 53;
     pub const COUNT_OPEN: u16 = 54;
+    pub const ORDER: u16 = 60;
+    pub const OFFER: u16 = 61;
+    pub const FULFILLMENT_STEP: u16 = 62;
+    pub const ORDER_STEP: u16 = 63;
+    pub const PAYMENT: u16 = 64;
+    pub const REDRESS: u16 = 65;
+    pub const PASS_SHOWN: u16 = 66;
+    pub const ROUTING: u16 = 67;
+    pub const SERVICE: u16 = 68;
+    pub const ORDER_LIMITS: u16 = 69;
+    pub const GOODS_RETURN: u16 = 70;
+    pub const RETURN_GRANT: u16 = 71;
 
     /// All kinds that this version knows.
-    pub const ALL: [u16; 33] = [
+    pub const ALL: [u16; 45] = [
         EPOCH_OPEN,
         BOOT,
         NODE,
@@ -98,6 +120,18 @@ pub mod kind {
         TRANSFER_SHIP,
         TRANSFER_RECEIVE,
         COUNT_OPEN,
+        ORDER,
+        OFFER,
+        FULFILLMENT_STEP,
+        ORDER_STEP,
+        PAYMENT,
+        REDRESS,
+        PASS_SHOWN,
+        ROUTING,
+        SERVICE,
+        ORDER_LIMITS,
+        GOODS_RETURN,
+        RETURN_GRANT,
     ];
 }
 
@@ -138,6 +172,18 @@ pub enum Fact {
     TransferShip(TransferShip),
     TransferReceive(TransferReceive),
     CountOpen(CountOpen),
+    Order(Order),
+    Offer(Offer),
+    FulfillmentStep(FulfillmentStep),
+    OrderStep(OrderStep),
+    Payment(Payment),
+    Redress(Redress),
+    PassShown(SignedPass),
+    Routing(RoutingRules),
+    Service(StoreService),
+    OrderLimits(OrderLimits),
+    GoodsReturn(GoodsReturn),
+    ReturnGrant(ReturnGrant),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -199,6 +245,18 @@ impl Fact {
             Self::TransferShip(_) => kind::TRANSFER_SHIP,
             Self::TransferReceive(_) => kind::TRANSFER_RECEIVE,
             Self::CountOpen(_) => kind::COUNT_OPEN,
+            Self::Order(_) => kind::ORDER,
+            Self::Offer(_) => kind::OFFER,
+            Self::FulfillmentStep(_) => kind::FULFILLMENT_STEP,
+            Self::OrderStep(_) => kind::ORDER_STEP,
+            Self::Payment(_) => kind::PAYMENT,
+            Self::Redress(_) => kind::REDRESS,
+            Self::PassShown(_) => kind::PASS_SHOWN,
+            Self::Routing(_) => kind::ROUTING,
+            Self::Service(_) => kind::SERVICE,
+            Self::OrderLimits(_) => kind::ORDER_LIMITS,
+            Self::GoodsReturn(_) => kind::GOODS_RETURN,
+            Self::ReturnGrant(_) => kind::RETURN_GRANT,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -216,9 +274,14 @@ impl Fact {
         match self {
             Self::EpochOpen(_) | Self::Opaque(_) => true,
             Self::Boot(_) => matches!(scope, Scope::Control | Scope::StoreRights(_)),
-            Self::Node(_) | Self::Fence(_) | Self::Store(_) | Self::Fork(_) | Self::PolicyRule(_) => {
-                *scope == Scope::Control
-            }
+            Self::Node(_)
+            | Self::Fence(_)
+            | Self::Store(_)
+            | Self::Fork(_)
+            | Self::PolicyRule(_)
+            | Self::Routing(_)
+            | Self::Service(_)
+            | Self::OrderLimits(_) => *scope == Scope::Control,
             Self::Rights(RightsFact { account, .. })
             | Self::Promise(Promise { account, .. })
             | Self::Want(Want { account, .. })
@@ -242,6 +305,16 @@ impl Fact {
             | Self::TransferReceive(_)
             | Self::CountOpen(_) => matches!(scope, Scope::StoreStock(_)),
             Self::GoodsIssue(issue) => *scope == Scope::StoreStock(issue.account.store),
+            Self::Order(_) | Self::Payment(_) | Self::Redress(_) | Self::OrderStep(_) => {
+                matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_))
+            }
+            Self::Offer(_) | Self::FulfillmentStep(_) | Self::ReturnGrant(_) => matches!(scope, Scope::StoreOrders(_)),
+            // Where the goods are it moves stock; at the seller it is a copy.
+            Self::GoodsReturn(returned) => {
+                *scope == Scope::StoreStock(returned.id.store)
+                    || matches!((scope, returned.origin), (Scope::StoreOrders(at), Origin::Receipt(seller, _)) if *at == seller)
+            }
+            Self::PassShown(shown) => *scope == Scope::StoreRights(shown.pass.store),
         }
     }
 
@@ -258,6 +331,9 @@ impl Fact {
             Self::Template(template) => vec![template.prefix],
             Self::PolicyRule(rule) => Rows::of(|s| rule.target.encode(s)),
             Self::Consent(consent) => consent.entity(),
+            Self::Routing(rules) => rules.entity(),
+            Self::Service(service) => service.entity(),
+            Self::OrderLimits(limits) => limits.entity(),
             Self::Rights(rights) => Rows::of(|s| {
                 rights.account.encode(s);
                 rights.class.encode(s);
@@ -289,6 +365,15 @@ impl Fact {
             | Self::TransferShip(_)
             | Self::TransferReceive(_)
             | Self::CountOpen(_)
+            | Self::Order(_)
+            | Self::Offer(_)
+            | Self::FulfillmentStep(_)
+            | Self::OrderStep(_)
+            | Self::Payment(_)
+            | Self::Redress(_)
+            | Self::PassShown(_)
+            | Self::GoodsReturn(_)
+            | Self::ReturnGrant(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }
@@ -329,6 +414,18 @@ impl Fact {
             Self::TransferShip(fact) => fact.encode(sink),
             Self::TransferReceive(fact) => fact.encode(sink),
             Self::CountOpen(fact) => fact.encode(sink),
+            Self::Order(fact) => fact.encode(sink),
+            Self::Offer(fact) => fact.encode(sink),
+            Self::FulfillmentStep(fact) => fact.encode(sink),
+            Self::OrderStep(fact) => fact.encode(sink),
+            Self::Payment(fact) => fact.encode(sink),
+            Self::Redress(fact) => fact.encode(sink),
+            Self::PassShown(fact) => fact.encode(sink),
+            Self::Routing(fact) => fact.encode(sink),
+            Self::Service(fact) => fact.encode(sink),
+            Self::OrderLimits(fact) => fact.encode(sink),
+            Self::GoodsReturn(fact) => fact.encode(sink),
+            Self::ReturnGrant(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -368,6 +465,18 @@ impl Fact {
             kind::TRANSFER_SHIP => Self::TransferShip(TransferShip::decode(source)?),
             kind::TRANSFER_RECEIVE => Self::TransferReceive(TransferReceive::decode(source)?),
             kind::COUNT_OPEN => Self::CountOpen(CountOpen::decode(source)?),
+            kind::ORDER => Self::Order(Order::decode(source)?),
+            kind::OFFER => Self::Offer(Offer::decode(source)?),
+            kind::FULFILLMENT_STEP => Self::FulfillmentStep(FulfillmentStep::decode(source)?),
+            kind::ORDER_STEP => Self::OrderStep(OrderStep::decode(source)?),
+            kind::PAYMENT => Self::Payment(Payment::decode(source)?),
+            kind::REDRESS => Self::Redress(Redress::decode(source)?),
+            kind::PASS_SHOWN => Self::PassShown(SignedPass::decode(source)?),
+            kind::ROUTING => Self::Routing(RoutingRules::decode(source)?),
+            kind::SERVICE => Self::Service(StoreService::decode(source)?),
+            kind::ORDER_LIMITS => Self::OrderLimits(OrderLimits::decode(source)?),
+            kind::GOODS_RETURN => Self::GoodsReturn(GoodsReturn::decode(source)?),
+            kind::RETURN_GRANT => Self::ReturnGrant(ReturnGrant::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }

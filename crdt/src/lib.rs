@@ -10,6 +10,8 @@
 //! | [`scope`], [`cell`] | where a fact belongs, and how two copies of it join |
 //! | [`entry`], [`chain`], [`capability`], [`fork`], [`batch`] | the signed log: entries, hashes, seals, authorship, proof of a fork, runs on a link |
 //! | [`control`], [`product`], [`price`], [`receiving`], [`sale`], [`count`], [`transfer`], [`day`] | the facts themselves |
+//! | [`order`] | orders, their fulfillments, and what these add up to |
+//! | [`place`] | coordinate systems and distances |
 //! | [`stock`] | what the facts add up to: stock on hand, and why |
 //!
 //! Deliberately absent: storage, sockets, threads, system time and randomness (they are arguments), and any knowledge of
@@ -37,6 +39,8 @@ pub mod fork;
 pub mod control;
 pub mod count;
 pub mod day;
+pub mod order;
+pub mod place;
 pub mod price;
 pub mod product;
 pub mod receiving;

@@ -60,3 +60,12 @@ pub const RIGHTS_MAX: u64 = 10_000_000_000_000;
 
 /// Actors that one actor grants to, or answers, for one account: its hubs, the stores of its group, and their later epochs.
 pub const RIGHTS_PARTNERS_MAX: usize = 512;
+
+/// Lines of one order: what fits into a pass that a phone shows and a scanner reads, with room. Larger orders are several.
+pub const ORDER_LINES_MAX: usize = 200;
+
+/// Bytes of a sealed contact: a name, a phone and an address in any script, with 48 bytes of key and tag.
+pub const SEALED_BYTES_MAX: usize = 1024;
+
+/// Bytes of a pass: what the largest QR code holds.
+pub const PASS_BYTES_MAX: usize = 2_900;

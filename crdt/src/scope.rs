@@ -80,7 +80,7 @@ impl Scope {
 
     /// True for scopes that travel down as the newest value per cell instead of as whole logs.
     pub fn is_shared(&self) -> bool {
-        matches!(self, Self::Prices(_) | Self::Catalog | Self::Campaign(_) | Self::Members(_) | Self::Orders(_))
+        matches!(self, Self::Prices(_) | Self::Catalog | Self::Campaign(_) | Self::Members(_))
     }
 
     /// Writes kind and parameter.

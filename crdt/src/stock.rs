@@ -17,6 +17,7 @@ use crate::count::{CountClose, CountLine};
 use crate::entry::{Entry, Fact};
 use crate::ids::{Actor, Code, Sku, StoreId};
 use crate::money::Unit;
+use crate::order::returns::{GoodsReturn, ReturnId, ReturnLine};
 use crate::receiving::{Disposition, ReceiptLine};
 use crate::sale::{ReceiptNumber, Sale, SaleLine};
 use crate::stock::promise::PromiseId;
@@ -94,6 +95,8 @@ pub enum Cause {
     Shipped(TransferId, StoreId),
     /// Received from another store.
     Came(TransferId, StoreId),
+    /// Brought back by a customer.
+    Returned(ReturnId),
 }
 
 impl Batch {
@@ -216,6 +219,9 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
             let (account, cause) = (&issue.account, Cause::Issue(issue.promise));
             vec![(account.sku.clone(), account.unit, moved(-issue.quantity, cause, Batch::default()))]
         }
+        Fact::GoodsReturn(returned) => {
+            returned.lines.iter().map(|line| (line.sku.clone(), line.unit, of_return(returned, line))).collect()
+        }
         Fact::CountClose(close) => close
             .lines
             .iter()
@@ -246,6 +252,17 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
         | Fact::Consent(_)
         | Fact::TransferAsk(_)
         | Fact::CountOpen(_)
+        | Fact::Order(_)
+        | Fact::Offer(_)
+        | Fact::FulfillmentStep(_)
+        | Fact::OrderStep(_)
+        | Fact::Payment(_)
+        | Fact::Redress(_)
+        | Fact::PassShown(_)
+        | Fact::Routing(_)
+        | Fact::Service(_)
+        | Fact::OrderLimits(_)
+        | Fact::ReturnGrant(_)
         | Fact::Opaque(_) => Vec::new(),
     }
 }
@@ -255,6 +272,16 @@ fn of_line(sale: &Sale, line: &SaleLine) -> Effect {
     let (back, at_ms, cause) = (-line.quantity, sale.rung_ms, Cause::Sale(sale.receipt));
     match line.disposition {
         Disposition::Resale => Effect::Move(Movement { delta: back, at_ms, cause, batch: Batch::of_lot(&line.lot) }),
+        Disposition::Quarantine => Effect::Aside(Aside { quarantined: back, scrapped: 0, at_ms, cause }),
+        Disposition::Scrap => Effect::Aside(Aside { quarantined: 0, scrapped: back, at_ms, cause }),
+    }
+}
+
+/// The same for goods that came back with a return.
+fn of_return(returned: &GoodsReturn, line: &ReturnLine) -> Effect {
+    let (back, at_ms, cause) = (line.quantity, returned.at_ms, Cause::Returned(returned.id));
+    match line.disposition {
+        Disposition::Resale => Effect::Move(Movement { delta: back, at_ms, cause, batch: Batch::default() }),
         Disposition::Quarantine => Effect::Aside(Aside { quarantined: back, scrapped: 0, at_ms, cause }),
         Disposition::Scrap => Effect::Aside(Aside { quarantined: 0, scrapped: back, at_ms, cause }),
     }

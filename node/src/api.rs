@@ -12,13 +12,18 @@
 //! | [`request`], [`idempotency`], [`values`] | taking requests apart; retries; how values are written |
 //! | [`products`], [`codes`], [`import`], [`prices`] | the catalogue |
 //! | [`goods`], [`quarantine`], [`sales`], [`receipts`], [`days`] | what a store does all day |
+//! | [`returns`] | goods that come back, to whichever store |
 //! | [`sheets`], [`counts`] | counting: what is to be counted, scans, the reset |
 //! | [`transfers`], [`transit`] | goods between stores, and how they are shown |
 //! | [`stock`], [`lots`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
 //! | [`reservations`], [`promises`], [`availability`], [`tasks`] | goods that are kept for customers |
+//! | [`orders`] | what customers order, and what becomes of it; passes, rules, notifications |
+//! | [`fulfillments`] | what a store has to do for orders: queue, picking, handing over |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
+//! | [`figures`] | how well orders are served |
+//! | [`couriers`], [`riders`] | who brings orders to customers |
 //! | [`near`] | where stores are |
-//! | [`nodes`], [`status`], [`backup`], [`events`], [`exports`], [`metrics`] | running a node |
+//! | [`nodes`], [`status`], [`backup`], [`events`], [`exports`], [`metrics`], [`webhooks`] | running a node |
 //! | [`openapi`] | the description of all this, made from the code |
 
 // utoipa's macro qualifies the types that stand in params(), and the lint blames the place where they are named.
@@ -44,6 +49,7 @@ pub mod days;
 pub mod goods;
 pub mod quarantine;
 pub mod receipts;
+pub mod returns;
 pub mod sales;
 
 pub mod counts;
@@ -58,10 +64,18 @@ pub mod promises;
 pub mod reservations;
 pub mod tasks;
 
+pub mod fulfillments;
+pub mod orders;
+
+pub mod couriers;
+pub mod riders;
+
 pub mod decrees;
 pub mod policies;
 pub mod rights;
 pub mod trail;
+
+pub mod figures;
 
 pub mod near;
 pub mod stock;
@@ -73,6 +87,7 @@ pub mod exports;
 pub mod metrics;
 pub mod nodes;
 pub mod status;
+pub mod webhooks;
 
 pub mod openapi;
 
@@ -108,6 +123,7 @@ pub struct Api {
     requests: Semaphore,
     streams: Arc<Semaphore>,
     told: broadcast::Sender<events::ApiEvent>,
+    scans: std::sync::Mutex<fulfillments::scans::Scans>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -117,12 +133,25 @@ pub type Books<'a> = View<'a, dyn Snapshot>;
 impl Api {
     /// The state of an API that ends its streams when `stopping` says so.
     pub fn new(handle: Handle, info: NodeInfo, config: ApiConfig, stopping: watch::Receiver<bool>) -> Arc<Self> {
-        let metrics = metrics::Metrics::new(&handle, &info);
+        let metrics = metrics::Metrics::new(&handle, &info, &config.webhooks);
         let requests = Semaphore::new(limits::REQUESTS_MAX);
         let streams = Arc::new(Semaphore::new(limits::STREAMS_MAX));
         let openapi = openapi::document().to_json().expect("a description made of text is JSON").into();
         let (told, _) = broadcast::channel(limits::TOLD_MAX);
-        Arc::new(Self { handle, info, config, metrics, openapi, requests, streams, told, stopping })
+        config.webhooks.announce_to(told.clone());
+        config.desk.announce_to(told.clone());
+        Arc::new(Self {
+            handle,
+            info,
+            config,
+            metrics,
+            openapi,
+            requests,
+            streams,
+            told,
+            scans: Default::default(),
+            stopping,
+        })
     }
 
     /// Reads a few rows of the last commit.
@@ -214,6 +243,10 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sales::show_sale))
         .routes(routes!(receipts::show_receipt))
         .routes(routes!(receipts::void_receipt))
+        .routes(routes!(returns::create_return))
+        .routes(routes!(returns::show_return))
+        .routes(routes!(returns::pay_return))
+        .routes(routes!(returns::sign_receipt))
         .routes(routes!(receipts::show_till))
         .routes(routes!(quarantine::decide_quarantine))
         .routes(routes!(transfers::list_transfers, transfers::create_transfer))
@@ -236,11 +269,39 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(promises::show_reservation))
         .routes(routes!(reservations::step_reservation))
         .routes(routes!(availability::show_availability))
+        .routes(routes!(orders::list::list_orders, orders::place::create_order))
+        .routes(routes!(orders::show::show_order))
+        .routes(routes!(orders::tracking::track_order))
+        .routes(routes!(orders::money::pay_order))
+        .routes(routes!(orders::money::redress_order))
+        .routes(routes!(orders::pass::issue_pass))
+        .routes(routes!(orders::say::say_of_order))
+        .routes(routes!(orders::pass::verify_pass))
+        .routes(routes!(orders::rules::list_routing, orders::rules::set_routing))
+        .routes(routes!(orders::rules::list_limits, orders::rules::set_limits))
+        .routes(routes!(orders::rules::list_service, orders::rules::set_service))
+        .routes(routes!(couriers::take_callback))
+        .routes(routes!(couriers::list_deliveries))
+        .routes(routes!(couriers::show_delivery))
+        .routes(routes!(couriers::decide_delivery))
+        .routes(routes!(couriers::locate_delivery))
+        .routes(routes!(riders::list_riders, riders::enter_rider))
+        .routes(routes!(riders::allow_rider, riders::forbid_rider))
+        .routes(routes!(riders::show_sheet, riders::print_sheet))
+        .routes(routes!(riders::show_page))
+        .routes(routes!(riders::take_act))
+        .routes(routes!(riders::locate_rider))
+        .routes(routes!(fulfillments::list_fulfillments))
+        .routes(routes!(fulfillments::show_fulfillment))
+        .routes(routes!(fulfillments::show_contact))
+        .routes(routes!(fulfillments::act::act_on_fulfillment))
+        .routes(routes!(fulfillments::lists::show_pick_list))
         .routes(routes!(rights::show_rights))
         .routes(routes!(policies::list_policies, policies::set_policy, policies::remove_policy))
         .routes(routes!(decrees::create_consent))
         .routes(routes!(decrees::write_off_node))
         .routes(routes!(tasks::list_tasks))
+        .routes(routes!(figures::show_figures))
         .routes(routes!(exports::export_outages))
         .routes(routes!(exports::export_sales))
         .routes(routes!(stores::list_stores))
@@ -252,6 +313,9 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(backup::download_backup, backup::create_backup))
         .routes(routes!(status::show_status))
         .routes(routes!(events::follow_events))
+        .routes(routes!(webhooks::list_webhooks, webhooks::create_webhook))
+        .routes(routes!(webhooks::show_webhook, webhooks::remove_webhook))
+        .routes(routes!(webhooks::act_on_webhook))
         .routes(routes!(metrics::show_metrics))
         .routes(routes!(status::healthz))
         .routes(routes!(status::readyz))

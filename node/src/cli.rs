@@ -10,6 +10,7 @@ macro_rules! out {
 mod ask;
 mod keep;
 mod node;
+mod orders;
 mod promise;
 mod table;
 
@@ -51,6 +52,9 @@ enum Command {
     Reserve(promise::ReserveArgs),
     /// Show a reservation, or say what becomes of it
     Reservation(promise::ReservationArgs),
+    /// Orders: placing and following them, and the work of a store on them
+    #[command(subcommand)]
+    Orders(Box<orders::OrdersCommand>),
     /// Show who may promise how many of a product
     Rights(promise::RightsArgs),
     /// Rules about promising
@@ -264,6 +268,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Stock(args) => ask::stock(&args),
         Command::Reserve(args) => promise::reserve(&args),
         Command::Reservation(args) => promise::reservation(&args),
+        Command::Orders(command) => orders::orders(&command),
         Command::Rights(args) => promise::rights(&args),
         Command::Policy(command) => promise::policy(&command),
         Command::Retire(args) => promise::retire(&args),

@@ -39,6 +39,12 @@ pub struct Config {
     pub api: Api,
     /// Free space on the disk of `data_dir`.
     pub disk: Disk,
+    /// Whom the node tells what happens.
+    pub webhooks: crate::webhooks::endpoint::Settings,
+    /// Who brings goods to customers.
+    pub courier: crate::courier::settings::CourierSettings,
+    /// The shop's printer for pick lists, labels and receipts.
+    pub printer: crate::paper::printer::Settings,
 }
 
 /// Where the HTTP API listens.
@@ -98,6 +104,9 @@ impl Default for Config {
             cache_mib: 32,
             api: Api::default(),
             disk: Disk::default(),
+            webhooks: Default::default(),
+            courier: Default::default(),
+            printer: Default::default(),
         }
     }
 }
@@ -249,7 +258,9 @@ impl Config {
                 return wrong("peers", &format!("{address:?} is not host:port"));
             }
         }
-        Ok(())
+        self.webhooks.check().or_else(|what| wrong("webhooks", &what))?;
+        self.courier.check().or_else(|(key, what)| wrong(key, &what))?;
+        self.printer.check().or_else(|what| wrong("printer", &what))
     }
 }
 

@@ -10,7 +10,8 @@ pub mod watch;
 use std::io;
 use std::sync::Arc;
 
-use stockroom_crdt::ids::StoreId;
+use stockroom_core::input::CoreError;
+use stockroom_crdt::ids::{NodeId, StoreId};
 use stockroom_transport::{Net, NetError, TlsClock};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +21,7 @@ use tracing::Instrument;
 
 use crate::api::{self, Listeners};
 use crate::config::Config;
+use crate::courier::desk::{Desk, Setup};
 use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
 use crate::enrol::port::{Clerk, keep};
@@ -27,6 +29,10 @@ use crate::files::{self, DataDir, FilesError, Running};
 use crate::handle::Handle;
 use crate::identity::Identity;
 use crate::info::{ApiConfig, LanConfig, NodeInfo};
+use crate::paper::spool::Spool;
+use crate::webhooks::feed;
+use crate::webhooks::service::Webhooks;
+use crate::webhooks::worker::Worker;
 use clock::{Clock, wall_ms};
 use engine::{Control, Ends, Engine, EngineError};
 use open::{OpenError, Opener};
@@ -125,6 +131,12 @@ fn start(config: &Config, dir: &DataDir, identity: Arc<Identity>, runtime: &Runt
     runtime.block_on(node.serve(tls_clock, ended).instrument(span))
 }
 
+/// What follows the feeds, besides the API.
+struct Tellers {
+    webhooks: Webhooks,
+    desk: Desk,
+}
+
 type Ended = oneshot::Receiver<Result<(), RunError>>;
 
 /// The thread reports its end through a channel; dropping the channel without a word means that it panicked.
@@ -160,7 +172,8 @@ impl Node<'_> {
         let mut tasks = JoinSet::new();
         let enrolment = self.open_enrolment(clock, &stopped, &mut tasks)?;
         crate::setup::policy::take(self.dir, &self.handle).await;
-        let mut api = self.open_api(enrolment, &stopped)?;
+        let tellers = Tellers { webhooks: self.open_webhooks()?, desk: self.open_desk()? };
+        let mut api = self.open_api(enrolment, tellers, &stopped)?;
         self.watch(&mut tasks);
         let early = tokio::select! {
             signal = stop_signal() => signal.map_err(|e| RunError::System("no signals", e)),
@@ -225,6 +238,7 @@ impl Node<'_> {
     fn open_api(
         &self,
         enrolment: Option<Arc<Enrolment>>,
+        Tellers { webhooks, desk }: Tellers,
         stopped: &channel::Receiver<bool>,
     ) -> Result<JoinSet<Result<(), api::ServeError>>, RunError> {
         let lan = self.config.api.lan_listen.map(|listen| LanConfig {
@@ -233,15 +247,57 @@ impl Node<'_> {
             key_pem: self.identity.tls.key_pem(),
         });
         let devices = DeviceStore::open(self.dir.devices());
-        let config = ApiConfig { listen: self.config.api.listen, lan, devices, test_aids: self.config.api.test_aids };
+        let test_aids = self.config.api.test_aids;
+        let (listen, printer) = (self.config.api.listen, self.open_printer());
+        let config = ApiConfig {
+            listen,
+            lan,
+            devices,
+            test_aids,
+            webhooks: webhooks.clone(),
+            printer: printer.clone(),
+            desk: desk.clone(),
+        };
         let listeners = Listeners::bind(&config)?;
         let address = listeners.loopback().map_err(|e| RunError::System("no address", e))?;
         self.dir.write_running(&Running { pid: std::process::id(), api: Some(address.to_string()) })?;
         tracing::info!(api = %address, lan = ?config.lan.as_ref().map(|lan| lan.listen), "node up");
         let mut api = JoinSet::new();
-        let served = api::serve(self.handle.clone(), self.info(enrolment), config, listeners, stopped.clone());
+        let info = self.info(enrolment);
+        let worker = Worker { webhooks, handle: self.handle.clone(), info: info.clone() };
+        let served = api::serve(self.handle.clone(), info, config, listeners, stopped.clone());
         api.spawn(served.in_current_span());
+        if let Some(printer) = printer {
+            let printed = printer.run(stopped.clone());
+            api.spawn(without_fail(printed).in_current_span());
+        }
+        api.spawn(without_fail(worker.run(stopped.clone())).in_current_span());
+        api.spawn(without_fail(desk.run(stopped.clone())).in_current_span());
         Ok(api)
+    }
+
+    fn open_webhooks(&self) -> Result<Webhooks, RunError> {
+        let ends = self.handle.snapshot().and_then(|snapshot| feed::ends(&*snapshot));
+        let ends = ends.map_err(|error| OpenError::from(CoreError::from(error)))?;
+        Ok(Webhooks::open(self.dir.root(), &self.config.webhooks, &ends, wall_ms()))
+    }
+
+    /// A shop sells without a printer's queue.
+    fn open_printer(&self) -> Option<Arc<Spool>> {
+        let opened = Spool::open(&self.dir.file("spool"), self.config.printer.clone());
+        opened.inspect_err(|error| tracing::error!(%error, "nothing can be printed")).ok().map(Arc::new)
+    }
+
+    fn open_desk(&self) -> Result<Desk, RunError> {
+        let record = &self.identity.record;
+        let setup = Setup {
+            node: NodeId(record.node),
+            store: (record.store != 0).then_some(StoreId(record.store)),
+            tenant: self.identity.tenant().map_err(RunError::Identity)?,
+            seal_secret: self.identity.seal_secret,
+            file: self.dir.deliveries(),
+        };
+        Ok(Desk::open(self.config.courier.clone(), setup, self.handle.clone()))
     }
 
     fn watch(&self, tasks: &mut JoinSet<()>) {
@@ -249,11 +305,20 @@ impl Node<'_> {
         tasks.spawn(disk.in_current_span());
         let store = StoreId(self.identity.record.store);
         tasks.spawn(watch::zone(store, self.handle.clone(), self.control.clone()).in_current_span());
+        if store == StoreId(0) {
+            tasks.spawn(watch::zones(self.handle.clone(), self.control.clone()).in_current_span());
+        }
     }
 }
 
 fn api_failure(ended: Result<Result<(), api::ServeError>, tokio::task::JoinError>) -> Option<RunError> {
     ended.ok()?.err().map(RunError::from)
+}
+
+/// A task that ends when the API does, and has nothing to complain of.
+async fn without_fail(task: impl Future<Output = ()>) -> Result<(), api::ServeError> {
+    task.await;
+    Ok(())
 }
 
 async fn stop_signal() -> io::Result<()> {

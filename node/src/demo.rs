@@ -17,6 +17,7 @@ pub mod sample;
 pub mod chain;
 pub mod process;
 
+pub mod orders;
 pub mod script;
 pub mod shoppers;
 pub mod till;
@@ -40,6 +41,7 @@ use board::{Board, status_of};
 use chain::Chain;
 use check::{Findings, books, check, remembered};
 use door::Door;
+use orders::Orders;
 use patience::{Interrupt, Seen};
 use report::Report;
 use sample::{STORES, Sample};
@@ -181,10 +183,12 @@ impl Demo {
             (board.sums(), Instant::now(), ShopClock::open(self.args.speed, script::CUT_AT_S));
         let tills = Tills::open(sample, &doors[1..], &clock, &self.interrupt)?;
         let asked = Asked::default();
+        let interrupt = &self.interrupt;
+        let orders = Orders::default();
         let mut day =
-            Day { chain, tills: &tills, board: &board, view, clock: &clock, interrupt: &self.interrupt, sample, asked };
+            Day { chain, tills: &tills, board: &board, view, clock: &clock, interrupt, sample, asked, orders };
         let events = day.play()?;
-        let asked = day.asked;
+        let (asked, ordered) = (day.asked, day.orders);
         let (last, replay, mut acks) = (Instant::now(), opened.elapsed(), tills.acks());
         acks.extend(asked.last_sale.clone());
         let mut findings = Findings::default();
@@ -213,11 +217,27 @@ impl Demo {
         let reckoned = shoppers::reckon(&doors, sample, &asked);
         let (promises, missing) = reckoned.map_err(DemoError::refused("the reservations"))?;
         findings.faults.extend(missing);
+        let (orders, wrong, reasons) = ordered.reckon(&doors[0]).map_err(DemoError::refused("the orders"))?;
+        findings.faults.extend(wrong);
         findings.lost += found.lost;
         findings.faults.extend(found.faults);
         let replayed = sample.baskets.len() + usize::from(asked.last_sale.is_some());
         let (speed, wall) = (self.args.speed, self.started.elapsed());
-        Ok(Report { replayed, acks, findings, converged, safe, events, promises, sums, speed, replay, wall })
+        Ok(Report {
+            replayed,
+            acks,
+            findings,
+            converged,
+            safe,
+            events,
+            promises,
+            orders,
+            reasons,
+            sums,
+            speed,
+            replay,
+            wall,
+        })
     }
 
     fn stay(&self, chain: &Chain) {

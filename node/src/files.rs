@@ -93,6 +93,11 @@ impl DataDir {
         self.root.join("devices.json")
     }
 
+    /// Deliveries that are under way, and tokens of riders, hashed.
+    pub fn deliveries(&self) -> PathBuf {
+        self.root.join("deliveries.json")
+    }
+
     /// Enrolment tokens that are out, hashed.
     pub fn enrolment(&self) -> PathBuf {
         self.root.join("enrolment.json")

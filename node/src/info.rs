@@ -6,8 +6,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::courier::desk::Desk;
 use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
+use crate::paper::spool::Spool;
+use crate::webhooks::service::Webhooks;
 
 /// The facts about a running node that do not change, and a window to its links.
 #[derive(Clone, Debug)]
@@ -94,6 +97,12 @@ pub struct ApiConfig {
     pub devices: DeviceStore,
     /// Answer `/v1/test/isolate`, which cuts links; for the demo and for tests only.
     pub test_aids: bool,
+    /// Whom the node tells what happens.
+    pub webhooks: Webhooks,
+    /// The queue before the shop's printer; nothing if its folder cannot be used.
+    pub printer: Option<Arc<Spool>>,
+    /// What ties couriers and riders to orders.
+    pub desk: Desk,
 }
 
 /// The listener on the shop's network.

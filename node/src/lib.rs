@@ -11,6 +11,9 @@
 //! | [`handle`], [`info`] | the seam between the core's thread and everything else |
 //! | [`api`] | HTTP |
 //! | [`devices`] | tokens of tills and handhelds on the LAN |
+//! | [`courier`] | courier services and own riders, at a hub |
+//! | [`webhooks`] | events told to other systems |
+//! | [`paper`] | pick lists, labels, tags and receipts, printed |
 //! | [`backup`] | the database as one file, and back |
 //! | [`verify`] | do the books say what the logs say |
 //! | [`client`] | the command line's own requests to a running node |
@@ -35,6 +38,12 @@ pub mod info;
 
 pub mod api;
 pub mod devices;
+
+pub mod courier;
+
+pub mod webhooks;
+
+pub mod paper;
 
 pub mod backup;
 pub mod client;

@@ -11,6 +11,7 @@ mod converge;
 mod durable;
 mod goods;
 mod keys;
+mod orders;
 mod promises;
 mod rebuild;
 mod rights;
@@ -124,5 +125,10 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(status::Truthful::new(share())),
         Box::new(service::Served::new(share())),
         Box::new(service::Storm::new(share())),
+        Box::new(orders::Conserved::new(share())),
+        Box::new(orders::Decides::new(rights())),
+        Box::new(orders::Counter::new(share())),
+        Box::new(orders::Once::new(share())),
+        Box::new(orders::Ends::new(share())),
     ]
 }

@@ -236,6 +236,7 @@ fn answer(deed: &Deed) -> String {
             format!("a {kind} promise {id} of {quantity} of product {product}")
         }
         Act::Said { id, step, .. } => format!("promise {id} {}", step.as_str()),
+        Act::Order { order, said } => format!("order {order}: {said:?}"),
         Act::Other(what) => (*what).to_owned(),
     };
     let entry = deed.entry.as_ref().map(|(log, seq, _)| format!(", entry {seq} of {} {}", log.actor, log.scope));

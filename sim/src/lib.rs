@@ -23,6 +23,7 @@ pub mod algebra;
 pub mod availability;
 pub mod cast;
 pub mod checks;
+pub mod counter;
 pub mod crash;
 pub mod data;
 pub mod disk;

@@ -7,6 +7,7 @@ use stockroom_core::input::Event;
 use stockroom_core::storage::Table;
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::ids::Digest;
+use stockroom_crdt::order::OrderId;
 use stockroom_crdt::scope::Lane;
 use stockroom_crdt::stock::promise::{PromiseId, Step};
 
@@ -174,6 +175,48 @@ pub enum Act {
         /// Units.
         quantity: i64,
     },
+    /// Somebody did something about an order, and was told that it is written down.
+    Order {
+        /// Which.
+        order: OrderId,
+        /// What.
+        said: OrderAct,
+    },
     /// Catalogue, prices, decrees, days: anything at a hub or without goods.
     Other(&'static str),
+}
+
+/// What people do about orders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderAct {
+    /// It was placed, and so much was paid, minor units.
+    Placed {
+        /// Minor units.
+        paid: i64,
+    },
+    /// Goods left the store: to the customer, or with a courier.
+    Given {
+        /// Which offer.
+        generation: u16,
+        /// The promise behind each line, the product, units.
+        goods: Vec<(PromiseId, u16, i64)>,
+        /// Why what was shown must not be accepted.
+        unsound: Option<&'static str>,
+        /// Into the customer's hands.
+        hand: bool,
+    },
+    /// Goods are in the store again.
+    Back {
+        /// The promise behind each line, the product, units.
+        goods: Vec<(PromiseId, u16, i64)>,
+    },
+    /// The gateway paid back.
+    Paid {
+        /// Which compensation.
+        id: [u8; 16],
+        /// Minor units.
+        amount: i64,
+    },
+    /// Anything that moves neither goods nor money.
+    Said(&'static str),
 }

@@ -63,9 +63,40 @@ pub struct Outcome {
     pub state_hash: String,
     /// How the workload was scaled.
     pub scaling: String,
+    /// What became of orders, if there were any.
+    pub orders: Option<OrderFigures>,
     /// What the report is drawn from.
     #[serde(skip)]
     pub record: Record,
+}
+
+/// What became of orders.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct OrderFigures {
+    /// Customers who ordered.
+    pub wanted: u64,
+    /// Orders that were placed.
+    pub placed: u64,
+    /// Customers who gave up because nobody could serve them.
+    pub turned_away: u64,
+    /// Orders of which nothing was cancelled: the ones that follow are among them.
+    pub counted: u64,
+    /// Ready when they were promised to be.
+    pub on_time: u64,
+    /// What a planner who knows all orders beforehand gets ready on time: same orders, same pickers, same goods, nothing cut.
+    pub clairvoyant: u64,
+    /// Of those, the ones that were ready on time.
+    pub both: u64,
+    /// `both` over `clairvoyant`, parts per million.
+    pub ratio_ppm: u64,
+    /// Lines of which fewer units were there than were promised.
+    pub oversold: u64,
+    /// Fulfillments that were handed over a second time, and units beyond what was ordered.
+    pub handed_twice: u64,
+    /// Orders of which the customer has everything, a part, nothing because it was cancelled, nothing otherwise.
+    pub ended: [u64; 4],
+    /// Minor units that were paid back.
+    pub paid_back: i64,
 }
 
 /// How a run ended.

@@ -3,15 +3,19 @@
 //! A scenario draws a plan from a seed; running a plan draws nothing that changes what is done. So a failing plan can be made
 //! smaller by leaving steps out, and what is left still means the same.
 
+pub mod orders;
+
 use std::sync::Arc;
 
 use serde::Serialize;
 use stockroom_core::tuning::Tuning;
+use stockroom_crdt::order::rules::limits::OrderLimits;
 use stockroom_crdt::stock::policy::PolicyRule;
 use stockroom_crdt::stock::promise::Step as PromiseStep;
 
 use crate::data::links::Recording;
 use crate::link::LinkSpec;
+use orders::{OrderDeed, Purchase, Shopfloor};
 
 /// A whole run.
 #[derive(Clone, Debug)]
@@ -34,6 +38,8 @@ pub struct Plan {
     pub scaling: String,
     /// Customers find on the shelf what is there, and no more.
     pub scarce: bool,
+    /// How shops work on orders, if there are any.
+    pub shopfloor: Option<Shopfloor>,
 }
 
 /// Who takes part.
@@ -164,6 +170,12 @@ pub enum Action {
         /// Counted beyond what is there, or short of it.
         off: i64,
     },
+    /// Head office says how long everything about an order may take.
+    Limits(Box<OrderLimits>),
+    /// A customer orders.
+    Order(Box<Purchase>),
+    /// Something is done about an order, if it was placed.
+    OrderDeed(u32, OrderDeed),
     /// Head office writes off the rights of a node, at whatever risk it names.
     Retire(Who),
     /// A store's box is gone for good; another one is enrolled for the store.

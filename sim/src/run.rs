@@ -1,8 +1,10 @@
 //! Playing a plan: people and injectors act on a world, everything that is seen is looked at, in two phases.
 //!
 //! In the first phase faults strike and safety must hold. Then the faults stop, and the healthy core must come together; what is
-//! broken for good stays broken. [`people`] knows tills and staff, [`orders`] customers who want goods kept, [`crate::faults`] the injectors, [`settle`] the second phase.
+//! broken for good stays broken. [`people`] knows tills and staff, [`orders`] customers who want goods kept, [`fulfil`]
+//! customers who order and everybody who works on that, [`crate::faults`] the injectors, [`settle`] the second phase.
 
+pub mod fulfil;
 pub mod orders;
 pub mod people;
 pub mod settle;
@@ -17,12 +19,14 @@ use crate::crash;
 use crate::faults::{Broken, Undo};
 use crate::observe::{Observation, Seen, Stop};
 use crate::outcome::{Outcome, Verdict, Violation};
+use crate::plan::orders::OrderDeed;
 use crate::plan::{Action, Plan};
 use crate::record::Recorder;
 use crate::trace::TraceHash;
 use crate::truth::Truth;
 use crate::union::Union;
 use crate::world::{Sent, World};
+use fulfil::Fulfilment;
 use orders::Order;
 use people::{Desk, Queue};
 
@@ -74,6 +78,8 @@ pub struct Play<'p> {
     pub(crate) desks: BTreeMap<Desk, Queue>,
     /// Customers who want goods kept, by order number.
     pub(crate) orders: BTreeMap<u32, Order>,
+    /// Customers who ordered, and everybody who works on that.
+    pub(crate) fulfil: Fulfilment,
     /// When each store's node was last able to serve, after a start or a pause.
     pub(crate) able_ms: BTreeMap<u32, u64>,
     pub(crate) agenda: BTreeMap<(u64, u64), Todo>,
@@ -104,6 +110,16 @@ pub(crate) enum Todo {
     Reserve(u32),
     /// Something is said of an order's promise, after so many tries.
     Say(u32, Step, u8),
+    /// A customer tries to order again.
+    Place(u32),
+    /// Something is done about an order again, under this key.
+    OrderDeed(u32, OrderDeed, u64),
+    /// Something is said of a fulfillment again.
+    Errand(u64),
+    /// The people of a store look at what there is to do.
+    Shift(u32),
+    /// Somebody at a home looks at open orders.
+    Dispatcher(u32),
     /// Time to sample for pictures.
     Sample,
 }
@@ -130,6 +146,7 @@ impl<'p> Play<'p> {
             excused_promises: BTreeSet::new(),
             desks: BTreeMap::new(),
             orders: BTreeMap::new(),
+            fulfil: Fulfilment::default(),
             able_ms: BTreeMap::new(),
             agenda: BTreeMap::new(),
             start_ms,
@@ -152,6 +169,7 @@ impl<'p> Play<'p> {
             play.at(start_ms + step.at_ms, Todo::Step(number));
         }
         play.at(start_ms, Todo::Sample);
+        play.open_shop();
         play
     }
 
@@ -187,12 +205,18 @@ impl<'p> Play<'p> {
         match todo {
             Todo::Step(number) => match &self.plan.steps[number].action {
                 Action::Fault(fault) => self.strike(fault),
+                Action::OrderDeed(order, deed) => self.order_deed((*order, *deed), number as u64 + 1),
                 deed => self.wish(deed),
             },
             Todo::Undo(undo) => self.undo(undo),
             Todo::Serve(desk) => self.serve(desk),
             Todo::Reserve(order) => self.reserve(order),
             Todo::Say(order, step, tries) => self.say_of(order, step, tries),
+            Todo::Place(order) => self.place(order),
+            Todo::OrderDeed(order, deed, key) => self.order_deed((order, deed), key),
+            Todo::Errand(number) => self.errand_again(number),
+            Todo::Shift(store) => self.shift(store),
+            Todo::Dispatcher(node) => self.dispatcher(node),
             Todo::Sample => {
                 self.recorder.sample(&self.union, &self.cast, self.world.now_ms);
                 let next = self.world.now_ms + self.recorder.sample_ms();

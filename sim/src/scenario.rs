@@ -1,8 +1,9 @@
 //! Scenarios: each draws a plan from a seed. The same seed and the same wishes give the same plan.
 //!
 //! Swarm testing: a seed turns on its own subset of faults and its own time-outs and sizes, since what never happens together
-//! with something else never meets it. [`work`] knows what people do, [`promises`] what is promised, [`weather`] how faults are drawn.
+//! with something else never meets it. [`work`] knows what people do, [`promises`] what is promised, [`orders`] what is ordered, [`weather`] how faults are drawn.
 
+pub mod orders;
 pub mod promises;
 pub mod weather;
 pub mod work;
@@ -152,6 +153,30 @@ pub const SCENARIOS: &[Scenario] = &[
         apart: false,
         draw: promises::hub_failover,
     },
+    Scenario {
+        name: "pickup-rush",
+        meaning: "ten times the orders for six hours, and the hub away for two: how many are ready on time",
+        apart: false,
+        draw: orders::pickup_rush,
+    },
+    Scenario {
+        name: "cancel-race",
+        meaning: "customers cancel while shops that may be cut off pick and hand over, by code and by pass",
+        apart: false,
+        draw: orders::cancel_race,
+    },
+    Scenario {
+        name: "double-route",
+        meaning: "silent stores are passed over, and come back with what they did meanwhile; clocks of hubs jump",
+        apart: false,
+        draw: orders::double_route,
+    },
+    Scenario {
+        name: "courier-chaos",
+        meaning: "couriers refuse, get lost and come back; their reports come late, twice and in any order",
+        apart: false,
+        draw: orders::courier_chaos,
+    },
     Scenario { name: "long", meaning: "60 days, with an outage now and then", apart: true, draw: long },
     Scenario {
         name: "scale",
@@ -265,6 +290,7 @@ impl Draw<'_> {
             images: 0,
             scaling: String::new(),
             scarce: false,
+            shopfloor: None,
         };
         self.work(&mut plan, load);
         plan

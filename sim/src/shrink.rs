@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use stockroom_crdt::stock::policy::{PolicyRule, Target};
 
 use crate::outcome::{Outcome, Violation};
+use crate::plan::orders::{Choice, OrderDeed};
 use crate::plan::{Action, Fault, Plan, Step, Who};
 use crate::run::{Until, run};
 
@@ -137,6 +138,16 @@ pub fn step_words(step: &Step) -> String {
         Action::Miscount { store, product, off } => {
             format!("store {store} counts product {product} and is off by {off}")
         }
+        Action::Limits(_) => "head office sets time limits for orders".into(),
+        Action::Order(wanted) => format!(
+            "order {}: {:?} at {:?} from stores {:?}, {}",
+            wanted.order,
+            wanted.lines,
+            wanted.home,
+            wanted.stores,
+            if wanted.delivery { "brought" } else { "collected" }
+        ),
+        Action::OrderDeed(order, deed) => format!("order {order}: {deed:?}"),
         Action::Retire(who) => format!("head office writes off the rights of {who:?}"),
         Action::Replace(store) => format!("store {store} gets another box"),
         Action::Fault(fault) => format!("fault: {fault:?}"),
@@ -161,7 +172,14 @@ pub fn last_store(step: &Step) -> u32 {
         | Action::Shrink { store, .. }
         | Action::Miscount { store, .. }
         | Action::Replace(store) => *store,
-        Action::PushCatalogue { .. } | Action::FenceHostile | Action::Rule(_) | Action::Say { .. } => 0,
+        Action::PushCatalogue { .. }
+        | Action::FenceHostile
+        | Action::Rule(_)
+        | Action::Limits(_)
+        | Action::Say { .. } => 0,
+        Action::Order(wanted) => wanted.stores.iter().copied().chain([store_of(wanted.home)]).max().unwrap_or(0),
+        Action::OrderDeed(_, OrderDeed::Collect(store, _) | OrderDeed::Choose(Choice::Store(store))) => *store,
+        Action::OrderDeed(..) => 0,
         Action::Reserve(wanted) => wanted.stores.iter().copied().chain([store_of(wanted.at)]).max().unwrap_or(0),
         Action::Retire(who) => store_of(*who),
         Action::Fault(fault) => nodes_of(fault).into_iter().map(store_of).max().unwrap_or(0),
@@ -221,6 +239,9 @@ fn kind_of(step: &Step) -> Kind {
         | Action::Rule(_)
         | Action::Reserve(_)
         | Action::Say { .. }
+        | Action::Limits(_)
+        | Action::Order(_)
+        | Action::OrderDeed(..)
         | Action::Miscount { .. }
         | Action::Retire(_)
         | Action::Replace(_)

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stockroom_crdt::stock::promise::{PromiseId, Step};
 
-use crate::observe::{Act, Deed};
+use crate::observe::{Act, Deed, OrderAct};
 
 /// Every store's goods and money.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +84,11 @@ impl Truth {
                 self.promised.push(deed.clone());
                 return;
             }
+            Act::Order { said, .. } => {
+                store.ordered(said);
+                self.promised.push(deed.clone());
+                return;
+            }
             Act::Other(_) => {}
         }
         store.deeds.push(deed.clone());
@@ -115,6 +120,24 @@ impl StoreTruth {
                 }
             }
             Step::Confirm | Step::AskRelease | Step::Expire | Step::Harden | Step::NotFound => {}
+        }
+    }
+
+    fn ordered(&mut self, said: &OrderAct) {
+        match said {
+            OrderAct::Given { goods, .. } => {
+                for (id, product, units) in goods {
+                    self.staged.remove(id);
+                    self.issued.entry(*id).or_insert((*product, 0)).1 += units;
+                    *self.shelf.entry(*product).or_default() -= units;
+                }
+            }
+            OrderAct::Back { goods } => {
+                for (_, product, units) in goods {
+                    *self.shelf.entry(*product).or_default() += units;
+                }
+            }
+            OrderAct::Placed { .. } | OrderAct::Paid { .. } | OrderAct::Said(_) => {}
         }
     }
 

@@ -361,7 +361,7 @@ fn promising(by: Actor, store: u32) -> Vec<Fact> {
             row: RightsRow { burned: 1, ..RightsRow::default() },
         }),
         Fact::Promise(promise),
-        Fact::PromiseStep(PromiseStep { promise: id, step: Step::Confirm, note: code(), staff: code() }),
+        Fact::PromiseStep(PromiseStep { promise: id, step: Step::Confirm, found: 0, note: code(), staff: code() }),
         Fact::Want(want),
         Fact::Hint(hint),
         Fact::Shortage(Shortage { account: account.clone(), on_hand: 0, cause: code(), victims }),

@@ -10,9 +10,11 @@ mod ingest;
 mod market;
 mod memory;
 mod merge;
+mod orders;
 mod pair;
 mod report;
 mod reserve;
+mod route;
 mod sale;
 
 use std::time::{Duration, Instant};
@@ -37,8 +39,10 @@ pub const ALL: &[Benchmark] = &[
     ingest::BENCHMARK,
     sale::BENCHMARK,
     reserve::BENCHMARK,
+    route::BENCHMARK,
     feed::BENCHMARK,
     memory::BENCHMARK,
+    orders::BENCHMARK,
 ];
 
 /// How long a benchmark may take.

@@ -10,12 +10,15 @@ mod crdt {
     mod canonical;
     mod chain;
     mod clock;
+    mod concurrent;
     mod forks;
     mod golden;
     mod goods;
     mod hostile;
     mod join;
+    mod ordered;
     mod promised;
+    mod returned;
     mod runs;
     mod stock;
 }

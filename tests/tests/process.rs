@@ -11,6 +11,7 @@ mod process {
     mod chain;
     mod disk;
     mod frames;
+    mod hooks;
     mod kills;
     mod lan;
     mod problems;

@@ -11,7 +11,7 @@ use std::process::Command;
 /// Direct dependencies of each crate that must stay small or point down only. An entry that the crate no longer uses must go.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("crdt", &["ring", "thiserror"]),
-    ("node/core", &["hpke", "rand_chacha", "rand_core", "redb", "stockroom-crdt", "thiserror", "tracing"]),
+    ("node/core", &["h3o", "hpke", "rand_chacha", "rand_core", "redb", "stockroom-crdt", "thiserror", "tracing"]),
     (
         "sim",
         &[
@@ -51,6 +51,7 @@ const IMPURE: &[&str] = &["tokio", "mio", "socket2", "async-io", "smol", "quinn"
 const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
     ("automerge", &["crdt/src/note", "tests/"]),
     ("redb", &["node/core/src/storage", "tests/"]),
+    ("h3o", &["node/core/src/policy/route/place.rs"]),
     ("hpke", &["node/core/src/sync/parcel"]),
     ("ring", &["crdt/src/ids.rs", "crdt/src/capability.rs", "transport/src/", "node/src/"]),
     ("quinn", &["transport/"]),
@@ -58,8 +59,11 @@ const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
     ("x509_parser", &["transport/"]),
     ("pem", &["transport/"]),
     ("mdns_sd", &["transport/"]),
-    ("rustls", &["transport/", "node/src/api", "tests/tests/process/lan.rs"]),
-    ("axum", &["node/src/api"]),
+    (
+        "rustls",
+        &["transport/", "node/src/api", "node/src/courier", "node/src/webhooks/post.rs", "tests/tests/process/lan.rs"],
+    ),
+    ("axum", &["node/src/api", "tests/src/courier_server"]),
     ("axum_server", &["node/src/api"]),
     ("utoipa", &["node/src/api"]),
     ("tokio", &["transport/", "node/src/", "tests/"]),
@@ -71,7 +75,10 @@ const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
     ("getrandom", &["node/src/", "transport/"]),
     ("proptest", &["tests/"]),
     ("plotters", &["sim/src/report/picture.rs"]),
-    ("maud", &["sim/src/report"]),
+    ("maud", &["sim/src/report", "node/src/api/riders", "node/src/paper"]),
+    ("escpos", &["node/src/paper"]),
+    ("encoding_rs", &["node/src/paper"]),
+    ("fast_qr", &["node/src/paper"]),
     ("zstd", &["sim/src/data/rows.rs", "sim/tests/data.rs"]),
 ];
 

@@ -50,6 +50,18 @@ pub const WRITE_BATCH_BYTES: usize = 16 * 1024;
 /// Events waiting for the caller. When full, readers wait, QUIC's windows fill and the peer stops: at most 128 x 256 KiB.
 pub const EVENTS_MAX: usize = 128;
 
+/// Longest payload of a datagram: with its kind and QUIC's heads it fits the smallest packet that every path must carry.
+pub const DATAGRAM_BYTES_MAX: usize = 1024;
+
+/// Datagrams per link and second, each way: a hundred couriers that say where they are every five seconds, five times over.
+pub const DATAGRAMS_PER_S: u64 = 100;
+
+/// Datagrams at once, after a pause.
+pub const DATAGRAMS_BURST: u64 = 100;
+
+/// Bytes of datagrams that QUIC holds per link and direction. When full, the oldest goes.
+pub const DATAGRAM_BUFFER_BYTES: usize = 32 * 1024;
+
 /// Largest receive window of a link whatever the budget (S22).
 pub const RECEIVE_WINDOW_BYTES_MAX: u64 = 4 * 1024 * 1024;
 

@@ -1,9 +1,10 @@
 //! One live link: its shared part, which callers send through, and its tasks, which move frames.
 //!
-//! A link's task owns a writer and a reader task; when one of them ends, or the connection does, both are joined and `Down` is the
+//! A link's task owns a writer, a reader and a datagram task; when one of them ends, or the connection does, both are joined and `Down` is the
 //! link's last event. Each end writes a lane as one unidirectional stream whose first byte is the lane; a stream lives as long as
 //! the link, so its end is a fault.
 
+mod datagram;
 mod read;
 mod write;
 
@@ -64,6 +65,7 @@ pub(crate) struct Link {
     pub(crate) opened: Instant,
     connection: Connection,
     lanes: Mutex<Lanes>,
+    datagrams: Mutex<datagram::Allowance>,
     pace: Pace,
     wake: Notify,
     closed_by_us: OnceLock<String>,
@@ -113,6 +115,7 @@ impl Link {
             opened: Instant::now(),
             connection: opened.connection,
             lanes: Mutex::new(Lanes::new()),
+            datagrams: Mutex::new(datagram::Allowance::new(Instant::now())),
             pace,
             wake: Notify::new(),
             closed_by_us: OnceLock::new(),
@@ -125,6 +128,16 @@ impl Link {
         self.lanes().push(lane, frame)?;
         self.wake.notify_one();
         Ok(())
+    }
+
+    /// Sends a datagram, or drops it: too long, too many, no room, or a peer that takes none.
+    pub(crate) fn send_datagram(&self, kind: u8, payload: &[u8]) {
+        let Some(bytes) = datagram::packed(kind, payload) else { return };
+        let allowed = self.datagrams.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
+        if allowed {
+            // Whoever sends datagrams has agreed that they may be lost.
+            let _ = self.connection.send_datagram(bytes);
+        }
     }
 
     /// The connection's figures now.
@@ -200,6 +213,7 @@ async fn move_frames(link: &Arc<Link>, first: FirstLane, events: &mpsc::Sender<N
     let mut tasks = JoinSet::new();
     tasks.spawn(write::run(link.clone(), first.send, events.clone()));
     tasks.spawn(read::run(link.clone(), first.receive, events.clone()));
+    tasks.spawn(datagram::run(link.clone(), events.clone()));
     tokio::select! {
         _ = link.connection.closed() => {}
         fault = next_fault(&mut tasks) => fail(link, &fault).await,

@@ -98,7 +98,7 @@ impl NetConfig {
     }
 }
 
-/// What happened. For one link: `Up`, then `Frame` and `Writable`, then `Down`; for one node at most one link between its `Up` and
+/// What happened. For one link: `Up`, then `Frame`, `Datagram` and `Writable`, then `Down`; for one node at most one link between its `Up` and
 /// its `Down`.
 #[derive(Clone, Debug)]
 pub enum NetEvent {
@@ -120,6 +120,15 @@ pub enum NetEvent {
         /// 0 to 4.
         lane: u8,
         /// 1 to 256 KiB.
+        bytes: Bytes,
+    },
+    /// A datagram arrived. They may be lost, doubled and reordered, and are dropped when the caller is behind.
+    Datagram {
+        /// The link.
+        link: LinkId,
+        /// What it is, for the caller.
+        kind: u8,
+        /// At most 1 KiB.
         bytes: Bytes,
     },
     /// `bytes` more may be sent; credit adds up. A frame needs credit of `min(its length, FRAME_CREDIT_BYTES)` and uses its whole
@@ -200,6 +209,13 @@ impl Net {
     /// Queues a frame on a link. Never waits. Frames are written strictly by lane: 0 first, 4 last.
     pub fn send(&self, link: LinkId, lane: u8, frame: Bytes) -> Result<(), SendError> {
         self.shared.link(link).ok_or(SendError::Down)?.send(lane, frame)
+    }
+
+    /// Sends at most 1 KiB that may be lost. Never waits and never fails: what is too much is dropped, here or at the peer.
+    pub fn send_datagram(&self, link: LinkId, kind: u8, payload: &[u8]) {
+        if let Some(link) = self.shared.link(link) {
+            link.send_datagram(kind, payload);
+        }
     }
 
     /// Keeps a link to this address from now on.

@@ -47,7 +47,7 @@ pub struct Promise {
     pub channel: Channel,
     /// When goods are missing, the lower priority goes without first.
     pub priority: u8,
-    /// When it ends unless it is confirmed, milliseconds since 1970.
+    /// When it ends unless it is confirmed, milliseconds since 1970; 0 if it does not need to be, since an order stands behind it.
     pub until_ms: u64,
     /// When the customer wants the goods, milliseconds since 1970; 0 if nothing was said.
     pub wanted_ms: u64,
@@ -87,6 +87,8 @@ pub struct PromiseStep {
     pub promise: PromiseId,
     /// What.
     pub step: Step,
+    /// Units that were found when it was picked, fewer than promised; 0 for all. The rest of the promise is over.
+    pub found: u64,
     /// Why, or where: a reason, a bay.
     pub note: Code,
     /// By whom.
@@ -246,7 +248,8 @@ impl PromiseStep {
     /// Writes the step.
     pub fn encode(&self, sink: &mut impl Sink) {
         self.promise.encode(sink);
-        sink.uint(col::A, self.step as u64);
+        // Nearly always all were found, and the number is the step's.
+        sink.uint(col::A, self.found << STEP_BITS | self.step as u64);
         self.note.encode(sink, col::REASON);
         self.staff.encode(sink, col::STAFF);
     }
@@ -254,10 +257,14 @@ impl PromiseStep {
     /// Reads what [`PromiseStep::encode`] wrote.
     pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
         let promise = PromiseId::decode(source)?;
-        let number = source.uint(col::A)?;
+        let coded = source.uint(col::A)?;
+        let (number, found) = (coded & ((1 << STEP_BITS) - 1), coded >> STEP_BITS);
         let step = Step::ALL.into_iter().find(|step| *step as u64 == number).ok_or(DecodeError::Value("step"))?;
+        if found > QUANTITY_MAX as u64 || (found > 0 && step != Step::Pick) {
+            return Err(DecodeError::Value("units found"));
+        }
         let note = Code::decode(source, col::REASON)?;
-        Ok(Self { promise, step, note, staff: Code::decode(source, col::STAFF)? })
+        Ok(Self { promise, step, found, note, staff: Code::decode(source, col::STAFF)? })
     }
 }
 
@@ -304,6 +311,9 @@ impl State {
         }
     }
 }
+
+/// Steps have numbers below 16.
+const STEP_BITS: u32 = 4;
 
 /// What was said about one promise, and when it was said last, of each kind.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -368,6 +378,12 @@ impl Said {
         } else {
             State::Held
         }
+    }
+
+    /// Units that are kept for it: what was found when it was picked, if that was less.
+    pub fn kept(&self, promise: &Promise) -> u64 {
+        let found = self.step(Step::Pick).map_or(0, |step| step.found);
+        if self.state() == State::Staged && found > 0 { found.min(promise.quantity) } else { promise.quantity }
     }
 
     /// What stands behind the promise by now.

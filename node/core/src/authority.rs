@@ -42,7 +42,18 @@ pub const RULES: &[Rule] = &[
     (
         Writer::Hub,
         Area::Control,
-        &[kind::EPOCH_OPEN, kind::BOOT, kind::NODE, kind::FENCE, kind::STORE, kind::FORK, kind::POLICY],
+        &[
+            kind::EPOCH_OPEN,
+            kind::BOOT,
+            kind::NODE,
+            kind::FENCE,
+            kind::STORE,
+            kind::FORK,
+            kind::POLICY,
+            kind::ROUTING,
+            kind::SERVICE,
+            kind::ORDER_LIMITS,
+        ],
     ),
     (Writer::Hub, Area::Catalog, &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE]),
     (Writer::Hub, Area::Prices, &[kind::EPOCH_OPEN, kind::PRICE]),
@@ -74,6 +85,7 @@ pub const RULES: &[Rule] = &[
             kind::SHORTAGE,
             kind::COMPENSATION,
             kind::CONSENT,
+            kind::PASS_SHOWN,
         ],
     ),
     // A neighbour spends what it was granted, and nothing else; that links carry its log is up to the stores' group.
@@ -88,6 +100,34 @@ pub const RULES: &[Rule] = &[
             kind::WANT,
             kind::HINT,
             kind::COMPENSATION,
+        ],
+    ),
+    (Writer::Hub, Area::Orders, &[kind::EPOCH_OPEN, kind::ORDER, kind::ORDER_STEP, kind::PAYMENT, kind::REDRESS]),
+    (
+        Writer::Hub,
+        Area::StoreOrders,
+        &[
+            kind::EPOCH_OPEN,
+            kind::OFFER,
+            kind::ORDER_STEP,
+            kind::FULFILLMENT_STEP,
+            kind::GOODS_RETURN,
+            kind::RETURN_GRANT,
+        ],
+    ),
+    // A store is the home of orders that begin at its own counter.
+    (
+        Writer::OwnStore,
+        Area::StoreOrders,
+        &[
+            kind::EPOCH_OPEN,
+            kind::ORDER,
+            kind::OFFER,
+            kind::ORDER_STEP,
+            kind::PAYMENT,
+            kind::REDRESS,
+            kind::FULFILLMENT_STEP,
+            kind::RETURN_GRANT,
         ],
     ),
     (
@@ -108,6 +148,7 @@ pub const RULES: &[Rule] = &[
             kind::TRANSFER_SHIP,
             kind::TRANSFER_RECEIVE,
             kind::COUNT_OPEN,
+            kind::GOODS_RETURN,
         ],
     ),
 ];
@@ -152,6 +193,14 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         // A later epoch of the issuer speaks for the promises of the one before.
         Fact::PromiseStep(step) => step.promise.issuer.node == actor.node,
         Fact::Compensation(compensation) => compensation.promise.issuer.node == actor.node,
+        // The money of an order is its home's. What is said of an order, and who is offered a part, a hub may also decide that took it over.
+        Fact::Order(order) => order.id.home == actor.node,
+        Fact::Payment(payment) => payment.order.home == actor.node,
+        Fact::Redress(redress) => redress.order.home == actor.node,
+        Fact::Offer(offer) => offer.issuer == actor && (writer == Writer::Hub || offer.order.home == actor.node),
+        Fact::OrderStep(step) => writer == Writer::Hub || step.order.home == actor.node,
+        // Only the store says what its people decide and what becomes of its goods.
+        Fact::FulfillmentStep(step) => writer == Writer::OwnStore || !step.step.is_of_store(),
         Fact::EpochOpen(_)
         | Fact::Boot(_)
         | Fact::Node(_)
@@ -175,6 +224,12 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         | Fact::TransferShip(_)
         | Fact::TransferReceive(_)
         | Fact::CountOpen(_)
+        | Fact::PassShown(_)
+        | Fact::Routing(_)
+        | Fact::Service(_)
+        | Fact::OrderLimits(_)
+        | Fact::GoodsReturn(_)
+        | Fact::ReturnGrant(_)
         | Fact::PolicyRule(_)
         | Fact::Want(_)
         | Fact::Hint(_)

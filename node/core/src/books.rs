@@ -6,6 +6,8 @@
 pub mod account;
 pub mod cells;
 pub mod days;
+pub mod orders;
+pub mod returns;
 pub mod rights;
 pub mod sales;
 pub mod scans;
@@ -17,6 +19,7 @@ use stockroom_crdt::capability::Capability;
 use stockroom_crdt::codec::{RowReader, Rows};
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Actor, NodeId, StoreId};
+use stockroom_crdt::order::returns::GoodsReturn;
 use stockroom_crdt::sale::Sale;
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::Position;
@@ -45,14 +48,23 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     if let Fact::Node(record) = &item.entry.fact {
         put_node(overlay, &record.capability);
     }
+    returns::apply(overlay, context, &item.entry)?;
+    if orders::is_about_one(&item.entry.fact) {
+        orders::apply(overlay, context, &item.entry)?;
+    }
     let Some(store) = context.scope.store() else { return Ok(Vec::new()) };
-    if let Scope::StoreRights(_) = context.scope {
-        return rights::apply(overlay, store, context, &item.entry);
+    match context.scope {
+        Scope::StoreRights(_) => return rights::apply(overlay, store, context, &item.entry),
+        Scope::StoreOrders(_) => return Ok(Vec::new()),
+        _ => {}
     }
     match &item.entry.fact {
         Fact::Sale(sale) => return sell(overlay, store, context, (item, sale)).map(|()| Vec::new()),
         Fact::TransferAsk(_) | Fact::TransferShip(_) | Fact::TransferReceive(_) => {
             return transfer(overlay, store, context, item).map(|()| Vec::new());
+        }
+        Fact::GoodsReturn(returned) => {
+            return take_back(overlay, store, context, (item, returned)).map(|()| Vec::new());
         }
         Fact::CountOpen(open) => scans::open(overlay, store, open, item.entry.hlc)?,
         Fact::CountScan(scan) => scans::put(overlay, store, scan, context, item.entry.hlc)?,
@@ -83,6 +95,17 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Retire(_)
         | Fact::Consent(_)
         | Fact::Decision(_)
+        | Fact::Order(_)
+        | Fact::Offer(_)
+        | Fact::FulfillmentStep(_)
+        | Fact::OrderStep(_)
+        | Fact::Payment(_)
+        | Fact::Redress(_)
+        | Fact::PassShown(_)
+        | Fact::Routing(_)
+        | Fact::Service(_)
+        | Fact::OrderLimits(_)
+        | Fact::ReturnGrant(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;
@@ -121,8 +144,23 @@ fn transfer(overlay: &mut Overlay, store: StoreId, context: &Context<'_>, item: 
     }
 }
 
+/// A return has its effect once, however many entries hold it.
+fn take_back(
+    overlay: &mut Overlay,
+    store: StoreId,
+    context: &Context<'_>,
+    (item, returned): (&Item, &GoodsReturn),
+) -> Result<(), StoreError> {
+    let position = Position { actor: context.actor, seq: context.place.seq };
+    let writing = sales::Writing { position, digest: item.digest(), place: context.place };
+    match returns::put(overlay, store, returned, writing)? {
+        Some(again) => account::repeat(overlay, store, context, &again),
+        None => account::apply(overlay, store, context, &item.entry),
+    }
+}
+
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 11] = [
+pub const STORE_TABLES: [Table; 15] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -134,6 +172,10 @@ pub const STORE_TABLES: [Table; 11] = [
     Table::OpenPromises,
     Table::Owed,
     Table::Transfers,
+    Table::OrderEvents,
+    Table::OpenOrders,
+    Table::OrderTimes,
+    Table::Returns,
 ];
 
 /// Empties the books of one store.

@@ -7,9 +7,13 @@ pub mod admin;
 pub mod catalog;
 pub mod count;
 pub mod day;
+pub mod fulfil;
 pub mod goods;
+pub mod order;
 pub mod policy;
 pub mod promise;
+pub mod returns;
+pub mod rules;
 pub mod sell;
 pub mod transfer;
 
@@ -86,6 +90,34 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::Template(retry, template) => once(replica, retry, |replica| catalog::template(replica, template)),
         Command::Reserve(retry, request) => promise::reserve(replica, retry, request),
         Command::Step(retry, request) => once(replica, retry, |replica| promise::step(replica, request)),
+        Command::PlaceOrder(retry, request) => order::place(replica, retry, *request),
+        Command::SayOrder(retry, request) => once(replica, retry, |replica| order::say(replica, request)),
+        Command::IssuePass(_, request) => order::pass(replica, request),
+        Command::ShowPass(_, bytes) => {
+            let (_, shown) = fulfil::show(replica, &bytes)?;
+            let pass = shown.pass;
+            Ok(Answer::PassShown { order: pass.order, generation: pass.generation, delegate: pass.delegate })
+        }
+        Command::Fulfil(retry, request) => {
+            if let Some((place, _)) = earlier(replica, retry)? {
+                replica.reached("a retry was answered from an earlier write");
+                // A wrong code counts once, however often the same try is sent.
+                let wrong = fulfil::wrong_code(replica, place)?;
+                return Ok(wrong.unwrap_or(Answer::Written { place, replayed: true }));
+            }
+            let (place, answer) = fulfil::fulfil(replica, *request)?;
+            remember(replica, retry, place, 1);
+            Ok(answer.unwrap_or(Answer::Written { place, replayed: false }))
+        }
+        Command::ReadContact(order) => order::contact(replica, order),
+        Command::Pay(retry, request) => once(replica, retry, |replica| order::pay(replica, request)),
+        Command::ReturnGoods(retry, request) => once(replica, retry, |replica| returns::take(replica, retry, *request)),
+        Command::PayReturn(retry, request) => once(replica, retry, |replica| returns::pay(replica, request)),
+        Command::SignReceipt(number) => returns::sign(replica, number),
+        Command::Redress(retry, request) => once(replica, retry, |replica| order::redress(replica, request)),
+        Command::Routing(retry, rules) => once(replica, retry, |replica| rules::routing(replica, *rules)),
+        Command::Service(retry, service) => once(replica, retry, |replica| rules::service(replica, *service)),
+        Command::OrderLimits(retry, limits) => once(replica, retry, |replica| rules::limits(replica, *limits)),
         Command::PolicyRule(retry, rule) => once(replica, retry, |replica| policy::rule(replica, rule)),
         Command::Consent(retry, consent) => once(replica, retry, |replica| policy::consent(replica, consent)),
         Command::Retire(retry, request) => once(replica, retry, |replica| policy::retire(replica, request)),
@@ -107,6 +139,11 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::DayOpen(..)
         | Command::DayClose(..)
         | Command::Step(..)
+        | Command::ShowPass(..)
+        | Command::ReadContact(..)
+        | Command::Fulfil(..)
+        | Command::ReturnGoods(..)
+        | Command::SignReceipt(_)
         | Command::Fence { .. } => true,
         Command::Products(..) | Command::Prices(..) | Command::Template(..) => space == DiskSpace::Ample,
         Command::Receive(..)
@@ -120,6 +157,15 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::ReceiveTransfer(..)
         | Command::Recall(..)
         | Command::Reserve(..)
+        | Command::PlaceOrder(..)
+        | Command::SayOrder(..)
+        | Command::IssuePass(..)
+        | Command::Pay(..)
+        | Command::Redress(..)
+        | Command::PayReturn(..)
+        | Command::Routing(..)
+        | Command::Service(..)
+        | Command::OrderLimits(..)
         | Command::PolicyRule(..)
         | Command::Consent(..)
         | Command::Retire(..)

@@ -93,6 +93,10 @@ impl Core {
                 self.replica.zone_offset_s = offset_s;
                 Ok(())
             }
+            Input::Zones(offsets) => {
+                self.replica.order_desk.offsets_min = offsets.into_iter().collect();
+                Ok(())
+            }
             Input::Disk(space) => {
                 self.replica.disk = space;
                 Ok(())
@@ -115,7 +119,9 @@ impl Core {
 
     fn release(&mut self, now: Now) -> Result<(), CoreError> {
         self.replica.now = now;
+        self.replica.settle_orders()?;
         self.replica.settle()?;
+        self.replica.settle_orders()?;
         let events = std::mem::take(&mut self.replica.events);
         let fenced = events.iter().any(|event| matches!(event, Event::Entry { kind: kind::FENCE, .. }));
         let reopened = events.iter().any(|event| matches!(event, Event::EpochOpened(_)));
@@ -173,6 +179,7 @@ impl Core {
             replica.parked.deadline(),
             self.sync.deadline(replica),
             replica.rights_deadline(),
+            replica.orders_deadline(),
             command::day::rollover_deadline(replica),
         ];
         let next = timers.into_iter().flatten().min();
@@ -252,6 +259,7 @@ impl Core {
         self.replica.parked.expire(self.replica.now.mono_ms);
         command::day::roll_over(&mut self.replica)?;
         self.replica.expire_promises()?;
+        self.replica.orders_due();
         self.replica.spread_due();
         self.replica.sold_due();
         for id in self.sync.silent(&self.replica) {

@@ -1,11 +1,17 @@
 //! What enters and what leaves: one [`Input`] enum, one [`Output`] enum. Nothing else crosses.
 
 pub mod goods;
+pub mod orders;
+pub mod returns;
 
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::control::{Coordinates, EpochReason};
 use stockroom_crdt::ids::{Code, Digest, NodeId, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::order::OrderId;
+use stockroom_crdt::order::rules::RoutingRules;
+use stockroom_crdt::order::rules::hours::StoreService;
+use stockroom_crdt::order::rules::limits::OrderLimits;
 use stockroom_crdt::price::Price;
 use stockroom_crdt::product::{Channel, Product, Recall};
 use stockroom_crdt::receiving::{Adjustment, Decision, Disposition, GoodsReceipt};
@@ -16,6 +22,7 @@ use stockroom_crdt::stock::policy::PolicyRule;
 use stockroom_crdt::stock::promise::{Claim, Promise, PromiseId, Step};
 
 use crate::journal::Place;
+use crate::policy::route::plan::Plan;
 use crate::storage::StoreError;
 
 /// A connection to another node, numbered by the shell.
@@ -57,6 +64,8 @@ pub enum Input {
         /// Seconds east of UTC.
         offset_s: i32,
     },
+    /// Offsets of stores' local times from UTC, minutes: what a hub reckons opening hours with.
+    Zones(Vec<(StoreId, i32)>),
     /// Free space on the disk.
     Disk(DiskSpace),
     /// Nothing: a deadline passed.
@@ -154,6 +163,34 @@ pub enum Command {
     Reserve(RetryKey, ReserveRequest),
     /// Confirm, release, pick, hand over.
     Step(RetryKey, StepRequest),
+    /// Place an order (at its home).
+    PlaceOrder(RetryKey, Box<orders::PlaceRequest>),
+    /// Say something of an order (at its home).
+    SayOrder(RetryKey, orders::SayRequest),
+    /// Give a customer's phone a pass (at the order's home).
+    IssuePass(RetryKey, orders::PassRequest),
+    /// Take a pass that a customer shows (at a store).
+    ShowPass(RetryKey, Vec<u8>),
+    /// Say what becomes of a fulfillment.
+    Fulfil(RetryKey, Box<orders::FulfilRequest>),
+    /// Open the sealed contact of an order (at its home, or at the store that delivers it). Writes nothing.
+    ReadContact(OrderId),
+    /// Take what a payment gateway says (at the order's home).
+    Pay(RetryKey, orders::PayRequest),
+    /// Take that a compensation was carried out (at the order's home).
+    Redress(RetryKey, orders::RedressRequest),
+    /// Take goods back that a customer brings (at a store).
+    ReturnGoods(RetryKey, Box<returns::ReturnRequest>),
+    /// Take that the refund of a return was given (at the store that took the goods, or at a hub).
+    PayReturn(RetryKey, returns::PayReturnRequest),
+    /// Sign a receipt of this store, for returns elsewhere.
+    SignReceipt(ReceiptNumber),
+    /// Say how orders are routed (at a hub).
+    Routing(RetryKey, Box<RoutingRules>),
+    /// Say when a store is open (at a hub).
+    Service(RetryKey, Box<StoreService>),
+    /// Say how long things may take (at a hub).
+    OrderLimits(RetryKey, Box<OrderLimits>),
     /// Say how goods may be promised (at a hub).
     PolicyRule(RetryKey, PolicyRule),
     /// Let others promise goods of another owner (at the store).
@@ -379,6 +416,61 @@ pub enum Answer {
         considered: Vec<Considered>,
         /// Stores for whose goods rights were asked for: another try in a moment may succeed.
         asked: Vec<StoreId>,
+    },
+    /// An order stands, its goods are promised and offered.
+    Placed {
+        /// Its name.
+        order: OrderId,
+        /// Where it stands.
+        place: Place,
+        /// Who was asked, and why; absent for a retry.
+        plan: Option<Box<Plan>>,
+        /// With which the customer collects it, or takes the delivery.
+        code: String,
+        /// True when this was a retry.
+        replayed: bool,
+    },
+    /// An order was not placed: its goods cannot be promised. Nothing was written but requests for rights.
+    NotPlaced {
+        /// What was looked at.
+        plan: Box<Plan>,
+        /// Stores for whose goods rights were asked for: another try in a moment may succeed.
+        asked: Vec<StoreId>,
+    },
+    /// A receipt with a signature.
+    SignedReceipt {
+        /// For a QR code.
+        bytes: Vec<u8>,
+    },
+    /// A pass.
+    Pass {
+        /// For which order.
+        order: OrderId,
+        /// At which store.
+        store: StoreId,
+        /// When it runs out, milliseconds since 1970.
+        until_ms: u64,
+        /// What the phone shows.
+        bytes: Vec<u8>,
+    },
+    /// A pass was shown and is good.
+    PassShown {
+        /// For which order.
+        order: OrderId,
+        /// Which offer of it.
+        generation: u16,
+        /// Whom the customer sent, in a word; empty if the customer comes.
+        delegate: Code,
+    },
+    /// The contact of an order, in the form of whoever placed it.
+    Contact {
+        /// As it was placed.
+        bytes: Vec<u8>,
+    },
+    /// The code was wrong; it was written down.
+    CodeWrong {
+        /// Tries that are left.
+        left: u32,
     },
     /// Several entries were written.
     Imported {

@@ -45,8 +45,10 @@ pub mod journal;
 pub mod overlay;
 pub mod storage;
 
+pub mod orders;
 pub mod policy;
 pub mod rights;
+pub mod sealed;
 
 pub mod sync;
 

@@ -54,6 +54,16 @@ pub enum Plant {
     MintFromBook,
     /// Nobody is told that goods are missing.
     HideShortage,
+    /// An order is offered where no right to its goods is held.
+    RouteWithoutRight,
+    /// A code or a pass works a second time.
+    HandOverTwice,
+    /// A store that has to stand down keeps the goods.
+    LoserKeeps,
+    /// Time limits of orders follow the clock on the wall.
+    WallClockLimits,
+    /// A cancel is paid back before the store that holds the goods confirmed it.
+    RefundEarly,
 }
 
 /// All of them.
@@ -82,6 +92,11 @@ pub const ALL: &[Plant] = &[
     Plant::MintUnknown,
     Plant::MintFromBook,
     Plant::HideShortage,
+    Plant::RouteWithoutRight,
+    Plant::HandOverTwice,
+    Plant::LoserKeeps,
+    Plant::WallClockLimits,
+    Plant::RefundEarly,
 ];
 
 impl Plant {
@@ -151,6 +166,25 @@ impl Plant {
                 "hide-shortage",
                 "nobody is told that promised goods are missing",
                 &["stocktake", "last-unit", "rights"],
+            ),
+            Self::RouteWithoutRight => (
+                "route-without-right",
+                "an order is offered where no right to its goods is held",
+                &["pickup-rush", "double-route"],
+            ),
+            Self::HandOverTwice => {
+                ("hand-over-twice", "a code or a pass works a second time", &["pickup-rush", "cancel-race"])
+            }
+            Self::LoserKeeps => {
+                ("loser-keeps", "a store that has to stand down keeps the goods", &["double-route", "cancel-race"])
+            }
+            Self::WallClockLimits => {
+                ("wall-clock-limits", "time limits of orders follow the clock on the wall", &["double-route"])
+            }
+            Self::RefundEarly => (
+                "refund-early",
+                "a cancel is paid back before the store that holds the goods confirmed it",
+                &["cancel-race"],
             ),
         }
     }

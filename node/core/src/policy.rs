@@ -11,6 +11,8 @@
 //! | [`keep`] | how many the home of the goods keeps from its hub |
 //! | [`soft`] | when a promise may be made without a right |
 //! | [`exposure`] | how much of the book may be promised at all |
+//! | [`route`] | which stores serve an order |
+//! | [`figures`] | how well orders were served |
 //!
 //! Times are milliseconds and rates are demands per millisecond. Numbers here are estimates, so they are floating: none of
 //! them is stored, sent or added to a count of goods. Whatever goes in, no result is NaN and every loop is bounded.
@@ -26,6 +28,10 @@ pub mod spread;
 
 pub mod exposure;
 pub mod soft;
+
+pub mod route;
+
+pub mod figures;
 
 /// Milliseconds of a day.
 pub const DAY_MS: f64 = 86_400_000.0;

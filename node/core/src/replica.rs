@@ -30,6 +30,7 @@ use crate::ingest::fork_key;
 use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
 use crate::limits::REOPEN_AFTER_MS;
+use crate::orders::desk::OrderDesk;
 use crate::overlay::Overlay;
 use crate::parked::Parked;
 use crate::plant::{Plant, planted};
@@ -100,6 +101,8 @@ pub struct Replica {
     pub(crate) parked: Parked,
     /// What is remembered about rights between commits.
     pub(crate) desk: Desk,
+    /// What is remembered about orders between commits.
+    pub(crate) order_desk: OrderDesk,
     /// Stores whose records came or changed in this batch: what lies between two nodes depends on these.
     pub(crate) changed_stores: BTreeSet<StoreId>,
     /// Rows that are worth keeping, but not worth a commit of their own.
@@ -157,6 +160,7 @@ impl Replica {
             events: Vec::new(),
             parked: Parked::default(),
             desk: Desk::default(),
+            order_desk: OrderDesk::default(),
             changed_stores: BTreeSet::new(),
             lazy: BTreeMap::new(),
             meta,
@@ -192,6 +196,7 @@ impl Replica {
         let boot = Boot { boot: now.boot, version };
         replica.write(&replica.home_scope(), vec![Fact::Boot(boot)])?;
         replica.load_desk()?;
+        replica.load_orders()?;
         Ok(replica)
     }
 
@@ -367,7 +372,7 @@ impl Replica {
         let (told, counters) = (self.events.len(), self.counters.clone());
         let (demand, marks) = (self.desk.demand(), self.desk.marks());
         books::clear(&mut self.overlay, store)?;
-        for scope in [Scope::StoreStock(store), Scope::StoreRights(store)] {
+        for scope in [Scope::StoreStock(store), Scope::StoreRights(store), Scope::StoreOrders(store)] {
             let Some(feed) = self.journal.feed(&scope) else { continue };
             for (_, row) in feed_rows(&self.overlay, feed.number, 0, usize::MAX)? {
                 let FeedRow::Entries { log, first, last } = row else { continue };
@@ -482,6 +487,7 @@ impl Replica {
             self.grant_again(fact)?;
         }
         self.touch_rights(actor, &item.entry, accounts)?;
+        self.touch_order(&item.entry)?;
         if let Scope::StoreStock(store) = scope {
             self.touch_goods(store, &item.entry)?;
         }

@@ -124,7 +124,7 @@ impl Replica {
             if held.is_some_and(|record| record.state() == State::Held) {
                 self.reached("a promise was not confirmed in time");
                 let (note, staff) = (Code::default(), Code::default());
-                let step = PromiseStep { promise: id, step: Step::Expire, note, staff };
+                let step = PromiseStep { promise: id, step: Step::Expire, found: 0, note, staff };
                 self.write(&Scope::StoreRights(store), vec![Fact::PromiseStep(step)])?;
             }
         }

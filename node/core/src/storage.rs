@@ -62,10 +62,20 @@ pub enum Table {
     Owed = 23,
     /// (store, transfer, part, content) to the entries that hold it.
     Transfers = 24,
+    /// (store, order, writer, sequence number) to an entry about an order; store 0 for the scope of its home.
+    OrderEvents = 25,
+    /// (store, due, order, generation) of fulfillments that somebody has to work on; store 0 for orders at their home.
+    OpenOrders = 26,
+    /// (order, store): where entries about an order stand.
+    OrderStores = 27,
+    /// (store, time, order, generation): when fulfillments were offered; store 0 for when orders were placed.
+    OrderTimes = 28,
+    /// (store, return, ...) to the entries about a return that stand in the store's scopes.
+    Returns = 29,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 25] = [
+pub const TABLES: [Table; 30] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -91,6 +101,11 @@ pub const TABLES: [Table; 25] = [
     Table::OpenPromises,
     Table::Owed,
     Table::Transfers,
+    Table::OrderEvents,
+    Table::OpenOrders,
+    Table::OrderStores,
+    Table::OrderTimes,
+    Table::Returns,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

@@ -1,7 +1,10 @@
 //! Reading: the same questions over a committed snapshot or over the batch in progress. Never waits for a commit.
 
+pub mod figures;
 pub mod goods;
+pub mod orders;
 pub mod promises;
+pub mod returns;
 
 use std::collections::BTreeMap;
 

@@ -16,7 +16,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use stockroom_core::input::Event;
 use stockroom_core::status::Status;
+use stockroom_core::view::View;
 use stockroom_crdt::entry::{Fact, kind};
+use stockroom_crdt::ids::NodeId;
+use stockroom_crdt::scope::Scope;
 use stockroom_crdt::transfer::TransferId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
@@ -24,9 +27,11 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::limits::STREAM_PULSE;
+use super::orders::notices::{self, Notice};
 use super::problem::{Answered, Kind, Problem};
 use super::values::{Moment, ReceiptId, Text, Word, now_ms};
-use crate::handle::NumberedEvent;
+use crate::handle::{Handle, NumberedEvent};
+use crate::info::NodeInfo;
 
 pub use promises::ApiEvent;
 
@@ -115,7 +120,9 @@ enum Heard {
 impl Follower {
     /// A client comes back: its next event is known, or that nobody can tell how many it lost.
     fn resume(&mut self, last: &str) {
-        let number = last.strip_prefix(&self.start()).and_then(|rest| rest.strip_prefix('/')?.parse::<u64>().ok());
+        let number = last.strip_prefix(&self.start()).and_then(|rest| rest.strip_prefix('/'));
+        // What a customer is to be told has the number of the entry that it follows from.
+        let number = number.and_then(|rest| rest.split('-').next()?.parse::<u64>().ok());
         match number {
             Some(number) => self.expected = number.checked_add(1),
             None => self.lost(None),
@@ -154,10 +161,29 @@ impl Follower {
             self.lost(Some(missed));
         }
         self.expected = Some(event.number + 1);
-        let (kind, subject, data) = describe(&self.api, &event.event);
+        let (kind, subject, data) = describe(&self.api.handle, &event.event);
         let id = format!("{}/{}", self.start(), event.number);
-        let event = self.event(id, kind, event.at_ms, subject, data);
-        self.ready.push_back(event);
+        let told = self.event(id.clone(), kind, event.at_ms, subject, data);
+        self.ready.push_back(told);
+        for (index, notice) in self.notices(&event.event).into_iter().enumerate() {
+            let id = format!("{id}-{index}");
+            let told = self.event(id, notice.kind, event.at_ms, Some(notice.subject), notice.data);
+            self.ready.push_back(told);
+        }
+    }
+
+    /// What a customer is to be told because of it.
+    fn notices(&self, event: &Event) -> Vec<Notice> {
+        let Event::Entry { scope, kind, place } = event else { return Vec::new() };
+        if !(kind::ORDER..=kind::REDRESS).contains(kind) {
+            return Vec::new();
+        }
+        let me = NodeId(self.api.info.node);
+        let read = self.api.read(|books| match books.entry(*place)? {
+            Some(entry) => Ok(notices::of_entry(books, me, (scope.store(), &entry))?),
+            None => Ok(Vec::new()),
+        });
+        read.unwrap_or_default()
     }
 
     fn look_at_locks(&mut self) {
@@ -189,10 +215,17 @@ impl Follower {
     }
 
     fn event(&self, id: String, kind: &str, at_ms: u64, subject: Option<String>, data: Value) -> CloudEvent {
-        CloudEvent {
+        CloudEvent::new(&self.api.info, id, kind, at_ms, (subject, data))
+    }
+}
+
+impl CloudEvent {
+    /// An event of this node. `kind` has no prefix.
+    pub fn new(info: &NodeInfo, id: String, kind: &str, at_ms: u64, (subject, data): (Option<String>, Value)) -> Self {
+        Self {
             specversion: "1.0",
             id,
-            source: format!("stockroom/{}/{}", self.api.info.tenant, self.api.info.node),
+            source: format!("stockroom/{}/{}", info.tenant, info.node),
             kind: format!("dev.stockroom.{kind}"),
             time: Text(Moment(at_ms)),
             subject,
@@ -203,21 +236,26 @@ impl Follower {
 }
 
 /// Type, subject and data of an event.
-fn describe(api: &Api, event: &Event) -> (&'static str, Option<String>, Value) {
+pub fn describe(handle: &Handle, event: &Event) -> (&'static str, Option<String>, Value) {
     match event {
         Event::Entry { scope, kind, place } => {
-            let entry = api.read(|books| Ok(books.entry(*place)?)).ok().flatten();
-            let word = kind_word(*kind, entry.as_ref().map(|entry| &entry.fact));
-            let (subject, mut data) = entry.map_or((None, json!({})), |entry| about(scope.store(), &entry.fact));
-            data["scope"] = json!(scope.to_string());
-            data["seq"] = json!(place.seq);
-            (word, subject.or_else(|| Some(scope.to_string())), data)
+            let entry = handle.snapshot().and_then(|snapshot| View::new(&*snapshot).entry(*place)).ok().flatten();
+            of_entry(scope, *kind, place.seq, entry.as_ref().map(|entry| &entry.fact))
         }
         Event::Connected(node) => ("peer.connected", Some(format!("node/{}", node.0)), json!({ "node": node.0 })),
         Event::Disconnected(node) => ("peer.disconnected", Some(format!("node/{}", node.0)), json!({ "node": node.0 })),
         Event::EpochOpened(reason) => ("epoch.opened", None, json!({ "reason": reason.as_str() })),
         Event::Alarm(text) => ("alarm.raised", None, json!({ "alarm": text })),
     }
+}
+
+/// Type, subject and data of an entry, as far as it can be read.
+pub fn of_entry(scope: &Scope, kind: u16, seq: u64, fact: Option<&Fact>) -> (&'static str, Option<String>, Value) {
+    let word = kind_word(kind, fact);
+    let (subject, mut data) = fact.map_or((None, json!({})), |fact| about(scope.store(), fact));
+    data["scope"] = json!(scope.to_string());
+    data["seq"] = json!(seq);
+    (word, subject.or_else(|| Some(scope.to_string())), data)
 }
 
 /// Subject and data of what an entry says. No personal data: ids only.
@@ -275,7 +313,9 @@ fn about(store: Option<stockroom_crdt::ids::StoreId>, fact: &Fact) -> (Option<St
         Fact::Node(record) => (Some(format!("node/{}", record.capability.node.0)), json!({})),
         Fact::Fence(fence) => (Some(format!("node/{}", fence.node.0)), json!({ "reason": fence.reason.as_str() })),
         Fact::Store(record) => (Some(format!("store/{}", record.store.0)), json!({ "store": record.store.0 })),
-        other => promises::about(other).unwrap_or((None, json!({}))),
+        other => {
+            promises::about(other).or_else(|| super::orders::events::about(store, other)).unwrap_or((None, json!({})))
+        }
     }
 }
 
@@ -303,6 +343,8 @@ fn kind_word(number: u16, fact: Option<&Fact>) -> &'static str {
         kind::TRANSFER_SHIP => "transfer.shipped",
         kind::TRANSFER_RECEIVE => "transfer.received",
         kind::COUNT_OPEN => "count.opened",
-        other => promises::word(other, fact).unwrap_or("entry.unknown"),
+        other => {
+            promises::word(other, fact).or_else(|| super::orders::events::word(other, fact)).unwrap_or("entry.unknown")
+        }
     }
 }

@@ -74,7 +74,7 @@ fn admit(gate: &Gate, request: &mut Request, route: &str) -> Result<(), Problem>
             check_host(request.headers(), request.uri(), address)?;
             LOCAL.to_owned()
         }
-        Door::Lan if route == OPEN_ROUTE => return Ok(()),
+        Door::Lan if OPEN_ROUTES.contains(&route) => return Ok(()),
         Door::Lan => {
             let device = device(&gate.api, request.headers())?;
             if LOOPBACK_ONLY.contains(&route) {
@@ -132,11 +132,13 @@ const LOCAL: &str = "local";
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)];
 
-/// What a load balancer may ask without a token.
-const OPEN_ROUTE: &str = "/healthz";
+/// What needs no device's token: a load balancer asks how the node is, a courier service signs what it says, and a rider's page has a
+/// token of its own in its address.
+const OPEN_ROUTES: [&str; 5] =
+    ["/healthz", "/rider/{token}", "/rider/{token}/acts", "/rider/{token}/position", "/v1/couriers/{name}/callbacks"];
 
 /// What a till on the LAN has no business with.
-const LOOPBACK_ONLY: [&str; 10] = [
+const LOOPBACK_ONLY: [&str; 17] = [
     "/v1/backup",
     "/v1/consents",
     "/v1/enrolment-tokens",
@@ -145,7 +147,14 @@ const LOOPBACK_ONLY: [&str; 10] = [
     "/v1/nodes/{node}/fence",
     "/v1/nodes/{node}/write-off",
     super::policies::PATH,
+    super::orders::rules::LIMITS,
+    super::orders::rules::ROUTING,
+    super::orders::rules::SERVICE,
+    "/v1/riders/{id}/token",
     "/v1/test/isolate",
+    "/v1/webhooks",
+    "/v1/webhooks/{id}",
+    "/v1/webhooks/{id}/{action}",
     "/metrics",
 ];
 

@@ -79,3 +79,18 @@ pub const TASKS_MAX: usize = 1_000;
 
 /// Events of the API that wait for a slow client.
 pub const TOLD_MAX: usize = 256;
+
+/// Fulfillments, and orders, that one answer about figures reads: a few seconds off the threads that serve requests.
+pub const FIGURES_CASES_MAX: usize = 100_000;
+
+/// How long a span of figures may be: a quarter.
+pub const FIGURES_SPAN_MS_MAX: u64 = 92 * 86_400_000;
+
+/// Of how long a time the figures for Prometheus are.
+pub const METRICS_SPAN_MS: u64 = 86_400_000;
+
+/// Fulfillments, and orders, that the figures for Prometheus read at most: the newest.
+pub const METRICS_CASES_MAX: usize = 5_000;
+
+/// For how long figures for Prometheus are shown before they are read again.
+pub const METRICS_AGE: Duration = Duration::from_secs(60);

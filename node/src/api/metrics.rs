@@ -1,8 +1,8 @@
 //! Figures for Prometheus, in OpenMetrics text: requests as they are answered, everything else when it is asked for.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode, header};
@@ -16,13 +16,18 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use stockroom_core::status::Status;
+use stockroom_core::view::figures::{Seen, Span};
 
-use super::Api;
+use super::figures::offset_min;
+use super::limits::{METRICS_AGE, METRICS_CASES_MAX, METRICS_SPAN_MS};
 use super::problem::{Answered, Kind, Problem};
 use super::status::{age_s, disk_word};
 use super::values::now_ms;
+use super::webhooks::Deliveries;
+use super::{Api, Books};
 use crate::handle::Handle;
 use crate::info::{Links, NodeInfo};
+use crate::webhooks::service::Webhooks;
 
 /// What the API counts, and where it is read.
 pub struct Metrics {
@@ -30,6 +35,8 @@ pub struct Metrics {
     requests: Family<Route, Histogram, fn() -> Histogram>,
     sales: Counter,
     reservations: Family<Outcome, Counter>,
+    /// How well orders were served of late, and when that was read. Reading it for each scrape would cost what anybody likes to ask.
+    served: Arc<Mutex<Option<(Instant, Arc<Seen>)>>>,
 }
 
 /// What came of a reservation: `hard`, `soft` or `no`.
@@ -48,7 +55,7 @@ struct Route {
 
 impl Metrics {
     /// An empty registry that will ask the node for its figures.
-    pub fn new(handle: &Handle, info: &NodeInfo) -> Self {
+    pub fn new(handle: &Handle, info: &NodeInfo, webhooks: &Webhooks) -> Self {
         let mut registry = Registry::with_prefix("stockroom");
         let labels = vec![("version", info.version), ("role", info.role)];
         registry.register("build", "The program", Info::new(labels));
@@ -60,7 +67,10 @@ impl Metrics {
         let help = "Reservations asked for over the API since the start, by what came of them";
         registry.register("reservations", help, reservations.clone());
         registry.register_collector(Box::new(Node { handle: handle.clone(), links: info.links.clone() }));
-        Self { registry, requests, sales, reservations }
+        registry.register_collector(Box::new(Deliveries::of(webhooks)));
+        let served = Arc::new(Mutex::new(None));
+        registry.register_collector(Box::new(Orders { served: served.clone() }));
+        Self { registry, requests, sales, reservations, served }
     }
 
     /// A request was answered.
@@ -83,10 +93,79 @@ impl Metrics {
 /// Figures for Prometheus. From the node's own machine.
 #[utoipa::path(get, path = "/metrics", tag = "status", responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn show_metrics(State(api): State<Arc<Api>>) -> Answered {
+    refresh(&api).await?;
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &api.metrics.registry)
         .map_err(|_| Problem::new(Kind::Storage, "the figures cannot be written"))?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
+}
+
+/// Reads the figures about orders again if they are old.
+async fn refresh(api: &Arc<Api>) -> Answered<()> {
+    let is_old = |read: &(Instant, Arc<Seen>)| read.0.elapsed() >= METRICS_AGE;
+    if held(&api.metrics.served).as_ref().is_some_and(|read| !is_old(read)) {
+        return Ok(());
+    }
+    let now_ms = now_ms();
+    let from_ms = now_ms.saturating_sub(METRICS_SPAN_MS);
+    let span = Span { from_ms, to_ms: now_ms.saturating_add(1), now_ms, cases_max: METRICS_CASES_MAX };
+    let seen = api.read_much(move |books: &Books<'_>| Ok(books.figures(None, span, &offset_min)?)).await?;
+    *held(&api.metrics.served) = Some((Instant::now(), Arc::new(seen)));
+    Ok(())
+}
+
+/// What is held under a lock. Whoever panicked while holding it left a whole value.
+fn held<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Shows the figures about orders that were read last.
+struct Orders {
+    served: Arc<Mutex<Option<(Instant, Arc<Seen>)>>>,
+}
+
+impl fmt::Debug for Orders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Orders")
+    }
+}
+
+impl Collector for Orders {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Some(seen) = held(&self.served).as_ref().map(|(_, seen)| seen.clone()) else { return Ok(()) };
+        let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        for (name, help, value) in [
+            ("orders_placed_day", "Orders placed in the last day", seen.orders.placed),
+            ("fulfillments_offered_day", "Fulfillments offered in the last day", seen.total.offered),
+            ("fulfillments_lines_per_hour", "Lines picked in an hour of picking, last day", seen.total.lines_per_hour),
+        ] {
+            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&whole(value))?;
+        }
+        let shares = [
+            ("order_share_cases", "Cases that were looked at for a share, last day"),
+            ("order_share_true", "Of these, cases of which it is true"),
+        ];
+        for (at, (name, help)) in shares.into_iter().enumerate() {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (figure, share) in seen.total.shares() {
+                let value = whole(if at == 0 { share.of } else { share.count });
+                family.encode_family(&[("figure", figure)])?.encode_gauge(&value)?;
+            }
+        }
+        let help = "How long parts of serving an order took, last day";
+        let mut times = encoder.encode_descriptor("order_time", help, Some(&Unit::Seconds), MetricType::Gauge)?;
+        for (figure, spread) in seen.total.spreads().into_iter().filter(|(_, spread)| spread.count > 0) {
+            for (quantile, ms) in [("0.5", spread.p50_ms), ("0.9", spread.p90_ms), ("1", spread.max_ms)] {
+                let labels = [("figure", figure), ("quantile", quantile)];
+                times.encode_family(&labels)?.encode_gauge(&(ms as f64 / 1e3))?;
+            }
+        }
+        let mut cases = encoder.encode_descriptor("order_time_cases", "Cases behind them", None, MetricType::Gauge)?;
+        for (figure, spread) in seen.total.spreads() {
+            cases.encode_family(&[("figure", figure)])?.encode_gauge(&whole(spread.count))?;
+        }
+        Ok(())
+    }
 }
 
 /// Reads the node's status when it is asked.

@@ -8,6 +8,7 @@ use stockroom_core::input::Refusal;
 use stockroom_core::storage::StoreError;
 use utoipa::ToSchema;
 
+use super::values::{Moment, Text, Word};
 use crate::handle::AskError;
 
 /// What went wrong, in a way that a client can act upon. The stable `type` of a problem is `/problems/` and its name.
@@ -33,6 +34,12 @@ pub enum Kind {
     Conflict,
     /// A recall stops the line; an approver may override it where the law allows.
     SaleStopped,
+    /// The pickup code is wrong; `tries_left` counts what remains. The try was written down.
+    WrongCode,
+    /// The pass that was shown entitles to nothing here: forged, run out, or for another store.
+    PassRefused,
+    /// The customer has the goods already; `at` and `store` say since when and from where.
+    HandedOver,
     /// Another node keeps that: products and nodes are the hub's, sales and stock the store's.
     NotHere,
     /// The body is longer than this path takes.
@@ -60,7 +67,7 @@ pub enum Kind {
 }
 
 /// The registry: kind, name, status, title. A name never changes its meaning.
-const REGISTRY: [(Kind, &str, StatusCode, &str); 22] = [
+const REGISTRY: [(Kind, &str, StatusCode, &str); 25] = [
     (Kind::BadRequest, "bad-request", StatusCode::BAD_REQUEST, "The request cannot be read"),
     (Kind::MalformedBody, "malformed-body", StatusCode::BAD_REQUEST, "The body cannot be read"),
     (Kind::IdempotencyKey, "idempotency-key", StatusCode::BAD_REQUEST, "An Idempotency-Key is needed"),
@@ -71,6 +78,9 @@ const REGISTRY: [(Kind, &str, StatusCode, &str); 22] = [
     (Kind::MethodNotAllowed, "method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed here"),
     (Kind::Conflict, "conflict", StatusCode::CONFLICT, "The request does not fit the state of things"),
     (Kind::SaleStopped, "sale-stopped", StatusCode::CONFLICT, "A line must not be sold"),
+    (Kind::WrongCode, "wrong-code", StatusCode::UNPROCESSABLE_ENTITY, "The code is wrong"),
+    (Kind::PassRefused, "pass-refused", StatusCode::CONFLICT, "The pass is not good here"),
+    (Kind::HandedOver, "handed-over", StatusCode::CONFLICT, "The customer has it already"),
     (Kind::NotHere, "not-here", StatusCode::CONFLICT, "Another node keeps that"),
     (Kind::BodyTooLarge, "body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
     (Kind::MediaType, "media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body has the wrong media type"),
@@ -123,6 +133,9 @@ pub struct Problem {
     detail: String,
     field: Option<String>,
     errors: Vec<LineError>,
+    tries_left: Option<u32>,
+    /// When, milliseconds since 1970, and at which store.
+    handed: Option<(u64, u32)>,
 }
 
 /// A problem as JSON (RFC 9457).
@@ -145,6 +158,16 @@ pub struct ProblemDocument {
     /// Every bad line of an import.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<LineError>,
+    /// Codes that may still be tried before a manager has to decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tries_left: Option<u32>,
+    /// When the customer got it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    at: Option<Text<Moment>>,
+    /// From which store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<u32>,
 }
 
 /// One bad line of an import.
@@ -165,7 +188,7 @@ pub type Answered<T = Response> = Result<T, Problem>;
 impl Problem {
     /// A problem with a sentence.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), field: None, errors: Vec::new() }
+        Self { kind, detail: detail.into(), field: None, errors: Vec::new(), tries_left: None, handed: None }
     }
 
     /// A field whose value cannot be.
@@ -186,7 +209,38 @@ impl Problem {
     /// The lines of an import that are wrong.
     pub fn of_lines(errors: Vec<LineError>) -> Self {
         let detail = format!("{} lines are wrong; nothing was imported", errors.len());
-        Self { kind: Kind::ImportRefused, detail, field: None, errors }
+        Self { errors, ..Self::new(Kind::ImportRefused, detail) }
+    }
+
+    /// A pickup code that is wrong.
+    pub fn wrong_code(tries_left: u32) -> Self {
+        let detail = match tries_left {
+            0 => "the code is wrong; a manager decides now, or the customer shows the pass".into(),
+            left => format!("the code is wrong; {left} tries are left"),
+        };
+        let field = Some("code".into());
+        Self { field, tries_left: Some(tries_left), ..Self::new(Kind::WrongCode, detail) }
+    }
+
+    /// Goods that the customer has already.
+    pub fn handed_over(at_ms: u64, store: u32) -> Self {
+        let at = Moment(at_ms).write();
+        let detail = format!("the customer has it already: it was handed over at {at} at store {store}");
+        Self { handed: Some((at_ms, store)), ..Self::new(Kind::HandedOver, detail) }
+    }
+
+    /// The same as another kind of problem.
+    pub fn of_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Names the field as the client's body does, where the core has another name for it.
+    pub fn renamed(mut self, from: &str, to: &str) -> Self {
+        if self.field.as_deref() == Some(from) {
+            self.detail = self.detail.replacen(from, to, 1);
+            self.field = Some(to.into());
+        }
+        self
     }
 
     /// Drops the beginning of the field's path, where the core names a place that the client's body does not have.
@@ -229,7 +283,7 @@ impl Problem {
 
     fn about(kind: Kind, field: String, message: impl std::fmt::Display) -> Self {
         let detail = if field.is_empty() { message.to_string() } else { format!("{field}: {message}") };
-        Self { kind, detail, field: (!field.is_empty()).then_some(field), errors: Vec::new() }
+        Self { field: (!field.is_empty()).then_some(field), ..Self::new(kind, detail) }
     }
 }
 
@@ -243,6 +297,9 @@ impl IntoResponse for Problem {
             detail: self.detail,
             field: self.field,
             errors: self.errors,
+            tries_left: self.tries_left,
+            at: self.handed.map(|(at_ms, _)| Text(Moment(at_ms))),
+            store: self.handed.map(|(_, store)| store),
         };
         let mut response = (status, Json(document)).into_response();
         let headers = response.headers_mut();

@@ -380,7 +380,7 @@ async fn reserve(api: &Api, retry: RetryKey, request: &ReserveRequest, wait: Dur
 }
 
 /// Waits until a row of rights arrives. False if none came in time.
-async fn rights_move(events: &mut Receiver<NumberedEvent>, until: Instant) -> bool {
+pub async fn rights_move(events: &mut Receiver<NumberedEvent>, until: Instant) -> bool {
     // Rows come in bursts: what follows the first one is looked at together with it.
     let pause = Instant::now() + RESERVE_AGAIN;
     // What has arrived already would be taken also when the time is over.
@@ -432,7 +432,7 @@ fn usual_priority() -> u8 {
 const NO: &str = "no";
 
 /// A request and its answer over a link that is up, twice.
-const RETRY_SOON_MS: u64 = 300;
+pub const RETRY_SOON_MS: u64 = 300;
 
 /// A link that is down comes back when it does.
-const RETRY_LATER_MS: u64 = 5_000;
+pub const RETRY_LATER_MS: u64 = 5_000;

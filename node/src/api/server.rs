@@ -96,6 +96,7 @@ pub async fn serve(
     };
     let both = async { tokio::try_join!(loopback, lan) };
     tokio::select! {
+        () = super::orders::notices::remind(api.clone()) => Ok(()),
         served = both => served.map(|_| ()).map_err(ServeError::Listener),
         () = stopped => Ok(()),
     }

@@ -29,6 +29,17 @@ pub fn parse_line(text: &str) -> Result<Line, String> {
     Ok(Line { sku: sku.into(), quantity, unit_price })
 }
 
+impl Line {
+    /// As the API takes it.
+    pub fn json(&self) -> Value {
+        let mut line = json!({ "sku": self.sku, "quantity": self.quantity });
+        if let Some(price) = self.unit_price {
+            line["unit_price"] = price.into();
+        }
+        line
+    }
+}
+
 /// `status`.
 pub fn status(args: &StatusArgs) -> Result<(), Failure> {
     let client = Client::new(&args.target);
@@ -246,7 +257,7 @@ pub fn word(value: &Value) -> String {
 }
 
 /// Minor units with two places; a currency without them shows its hundreds.
-fn money(minor: &Value) -> String {
+pub fn money(minor: &Value) -> String {
     let minor = minor.as_i64().unwrap_or(0);
     let sign = if minor < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", minor.unsigned_abs() / 100, minor.unsigned_abs() % 100)

@@ -487,7 +487,7 @@ fn print_rules<'a>(rules: impl IntoIterator<Item = &'a Value>) {
 }
 
 /// A key of its own for every command that a person gives.
-fn fresh_key() -> Result<String, Failure> {
+pub fn fresh_key() -> Result<String, Failure> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| "the system gave no randomness")?;
     Ok(stockroom_crdt::ids::hex(&bytes))

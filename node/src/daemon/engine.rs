@@ -22,10 +22,12 @@ use crate::handle::{NumberedEvent, Request};
 use crate::identity::role_of;
 
 /// What the rest of the process tells the core besides requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Control {
     /// The store's offset from UTC, seconds east.
     Zone(i32),
+    /// All stores' offsets from UTC, minutes east, at a hub.
+    Zones(Vec<(StoreId, i32)>),
     /// Room on the disk.
     Disk(DiskSpace),
     /// Bring the hub what it does not have yet, seal, write the token, say goodbye, and end.
@@ -222,6 +224,7 @@ impl Engine {
     fn on_control(&mut self, control: Control) {
         match control {
             Control::Zone(offset_s) => self.batch.push(Input::Zone { offset_s }),
+            Control::Zones(offsets) => self.batch.push(Input::Zones(offsets)),
             Control::Disk(space) => self.batch.push(Input::Disk(space)),
             Control::Stop if self.life == Life::Running => self.life = Life::Draining(Instant::now() + DRAIN_MAX),
             Control::Stop => {}
@@ -260,7 +263,7 @@ impl Engine {
                 self.batch.push(Input::LinkDown(LinkId(link.0)));
             }
             // Of a link that the core closed, or that was up before the core was opened again.
-            NetEvent::Frame { .. } | NetEvent::Writable { .. } => {}
+            NetEvent::Frame { .. } | NetEvent::Writable { .. } | NetEvent::Datagram { .. } => {}
         }
     }
 

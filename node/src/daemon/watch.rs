@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use stockroom_core::input::{DiskSpace, Event};
 use stockroom_core::view::View;
+use stockroom_crdt::control::StoreRecord;
 use stockroom_crdt::entry::kind;
 use stockroom_crdt::ids::StoreId;
 use tokio::sync::{broadcast, mpsc};
@@ -52,6 +53,33 @@ pub async fn zone(store: StoreId, handle: Handle, core: mpsc::Sender<Control>) {
             tracing::info!(zone = name, offset_s, "time zone");
             told = Some(offset_s);
             if core.send(Control::Zone(offset_s)).await.is_err() {
+                return;
+            }
+        }
+        tokio::select! {
+            () = record_changed(&mut events) => {}
+            () = tokio::time::sleep(ZONE_AFTER) => {}
+            () = core.closed() => return,
+        }
+    }
+}
+
+/// Tells a hub's core the offsets of all stores' zones: at the start, every hour, and when a store's record changed. It reckons opening
+/// hours with them.
+pub async fn zones(handle: Handle, core: mpsc::Sender<Control>) {
+    let mut told = Vec::new();
+    let mut events = handle.events();
+    loop {
+        let records = handle.snapshot().and_then(|snapshot| View::new(&*snapshot).stores()).unwrap_or_default();
+        let now = Timestamp::now();
+        let of_store = |record: &StoreRecord| {
+            let zone = record.zone.as_str();
+            (record.store, offset(if zone.is_empty() { LOCAL_ZONE } else { zone }, now) / 60)
+        };
+        let offsets: Vec<_> = records.iter().map(of_store).collect();
+        if told != offsets {
+            told.clone_from(&offsets);
+            if core.send(Control::Zones(offsets)).await.is_err() {
                 return;
             }
         }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::board::Sums;
 use super::check::Findings;
+use super::orders::Served;
 use super::sample::{PANEL_DAYS, STORES, Sample};
 use super::script::Events;
 use super::shoppers::Kept;
@@ -27,6 +28,10 @@ pub struct Report {
     pub events: Events,
     /// What became of promises.
     pub promises: Kept,
+    /// What became of orders.
+    pub orders: Served,
+    /// Why cancelled orders ended as they did, in the nodes' words.
+    pub reasons: Vec<String>,
     /// Meters of the store nodes, from the first sale to agreement.
     pub sums: Sums,
     /// How many times faster than real the day passed.
@@ -76,6 +81,7 @@ impl Report {
             "promises_compensated": self.promises.compensated,
             "wishes_turned_down": self.promises.turned_down,
             "oversold": self.promises.oversold,
+            "orders": self.served(),
             "by_neighbour_s": seconds(events.by_neighbour),
             "sales_by_neighbour": events.carried,
             "ops": self.ops(),
@@ -117,6 +123,7 @@ impl Report {
                 ),
             ),
             ("promised meanwhile", self.promised()),
+            ("orders on line", self.orders.words()),
             ("oversold", format!("{} units promised beyond the goods", self.promises.oversold)),
             ("store killed", format!("{} from kill -9 to its next sale", seconds(events.down))),
             (
@@ -146,10 +153,25 @@ impl Report {
             ("wall time", format!("{}, of these {} replay", seconds(self.wall), seconds(self.replay))),
         ];
         let mut text: String = rows.iter().map(|(name, value)| format!("  {name:22}  {value}\n")).collect();
+        for reason in &self.reasons {
+            text += &format!("  {:22}  {reason}\n", "");
+        }
         for fault in self.findings.faults.iter().take(FAULTS_SHOWN) {
             text += &format!("  WRONG: {fault}\n");
         }
         text
+    }
+
+    fn served(&self) -> Value {
+        json!({
+            "placed": self.orders.placed,
+            "collected_by_code": self.orders.by_code,
+            "collected_by_pass": self.orders.by_pass,
+            "delivered": self.orders.delivered,
+            "cancelled": self.orders.cancelled,
+            "cancelled_too_late": self.orders.too_late,
+            "why": self.reasons,
+        })
     }
 
     fn promised(&self) -> String {
@@ -247,6 +269,8 @@ mod tests {
             safe: Some(Duration::from_millis(2_500)),
             events: Events::default(),
             promises: Kept { made: 3, hard: 2, soft: 1, kept: 2, shorted: 1, compensated: 1, ..Kept::default() },
+            orders: Served::default(),
+            reasons: Vec::new(),
             sums: Sums { hub_bytes: 8_000, neighbour_bytes: 4_000, commits: 150 },
             speed: 1_500,
             replay: Duration::from_secs(40),

@@ -8,6 +8,7 @@ use super::DemoError;
 use super::board::{Board, status_of};
 use super::chain::Chain;
 use super::check::books;
+use super::orders::Orders;
 use super::patience::{Interrupt, Seen};
 use super::sample::{STORES, Sample};
 use super::shoppers::{self, Asked};
@@ -32,6 +33,8 @@ pub struct Day<'a> {
     pub sample: &'a Sample,
     /// What customers were told who wanted goods kept.
     pub asked: Asked,
+    /// What was ordered on line.
+    pub orders: Orders,
 }
 
 /// What was measured on the way.
@@ -56,6 +59,8 @@ impl Day<'_> {
     pub fn play(&mut self) -> Result<Events, DemoError> {
         let mut events = Events::default();
         self.say("the shops open; every sale is durable at its store before the till hears of it");
+        self.pass_until(ORDER_AT_S)?;
+        self.order()?;
         self.pass_until(CUT_AT_S)?;
         self.cut_hub(&mut events)?;
         self.kill_store(&mut events)?;
@@ -71,6 +76,7 @@ impl Day<'_> {
         self.clock.go_on(MEND_AT_S);
         self.say("hub unreachable: the stores go on selling, nobody at a till notices");
         self.reserve()?;
+        self.collect()?;
         self.pass_until(MEND_AT_S)?;
         events.sold_offline = self.sold() - before;
         events.offline = cut.elapsed();
@@ -110,6 +116,29 @@ impl Day<'_> {
         Ok(())
     }
 
+    /// Customers order on line, and the stores make their orders ready.
+    fn order(&mut self) -> Result<(), DemoError> {
+        let doors: Vec<_> = self.chain.doors().cloned().collect();
+        self.orders = Orders::place(&doors, self.sample).map_err(DemoError::refused("an order"))?;
+        self.wait("the stores to make the orders ready", READY_MAX, |day| match day.orders.make_ready(&doors)? {
+            0 => Ok(()),
+            open => Err(format!("{open} have not arrived").into()),
+        })?;
+        let placed = self.orders.placed.len();
+        self.say(format!(
+            "customers ordered on line: {placed} orders are offered, accepted, picked and ready at their stores"
+        ));
+        Ok(())
+    }
+
+    /// Customers come for their orders, and cancel them, while the hub reaches nobody.
+    fn collect(&mut self) -> Result<(), DemoError> {
+        let doors: Vec<_> = self.chain.doors().cloned().collect();
+        let told = self.orders.come(&doors, self.sample).map_err(DemoError::refused("an order"))?;
+        told.into_iter().for_each(|sentence| self.say(sentence));
+        Ok(())
+    }
+
     /// Customers come for what was promised to them.
     fn hand_over(&mut self) -> Result<(), DemoError> {
         let doors: Vec<_> = self.chain.doors().cloned().collect();
@@ -120,6 +149,10 @@ impl Day<'_> {
             }
         })?;
         self.say("customers came for what was promised to them");
+        self.wait("all orders to come to their end", HAND_OVER_MAX, |day| match day.orders.settle(&doors)? {
+            0 => Ok(()),
+            open => Err(format!("{open} are open").into()),
+        })?;
         Ok(())
     }
 
@@ -235,6 +268,9 @@ impl Day<'_> {
     }
 }
 
+/// Orders are placed by then; the goods are on the shelves since six.
+const ORDER_AT_S: u32 = 9 * 3_600;
+
 /// A fifth of the day's sales are rung up by then.
 pub const CUT_AT_S: u32 = 12 * 3_600;
 
@@ -275,6 +311,9 @@ const LINE_MAX: Duration = Duration::from_secs(10);
 
 /// A hundred hand-overs, each durable twice, after the last promise has arrived.
 const HAND_OVER_MAX: Duration = Duration::from_secs(60);
+
+/// An offer travels in milliseconds; rights that it needs may have to be asked for.
+const READY_MAX: Duration = Duration::from_secs(20);
 
 /// A parcel leaves after 3 s of silence, and is sent again after 5 s.
 const CARRY_MAX: Duration = Duration::from_secs(40);

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
+use stockroom_crdt::order::OrderId;
 
 use super::DemoError;
 use super::check::stock;
@@ -70,6 +71,8 @@ struct Held {
     quantity: i64,
     hard: bool,
     compensated: bool,
+    /// It stands behind a line of an order, and was not asked for by itself.
+    of_order: bool,
 }
 
 /// What is asked for: at the store's counter and on line.
@@ -196,6 +199,7 @@ pub fn reckon(doors: &[Door], sample: &Sample, asked: &Asked) -> Result<(Kept, V
                 faults.push(format!("{lost} reservations at store {store} are missing at {}", door.url()));
             }
             if index == 0 {
+                let held: Vec<_> = held.iter().filter(|held| !held.of_order).collect();
                 let in_state = |state: &str| held.iter().filter(|held| held.state == state).count();
                 kept.kept += in_state("fulfilled");
                 kept.shorted += in_state("shorted");
@@ -281,6 +285,7 @@ fn reservations(door: &Door, store: u32) -> Result<Vec<Held>, String> {
             quantity: row["quantity"].as_i64()?,
             hard: row["outcome"] == "hard",
             compensated: row["compensation"]["remedy"].as_str().is_some_and(|remedy| remedy != "due"),
+            of_order: row["reference"].as_str().is_some_and(|reference| OrderId::parse(reference).is_some()),
         })
     };
     let mut all = rows
@@ -309,7 +314,7 @@ mod tests {
 
     fn held(id: &str, state: &str, quantity: i64, hard: bool) -> Held {
         let (id, state, sku) = (id.into(), state.into(), "A".into());
-        Held { id, state, store: 1, sku, quantity, hard, compensated: false }
+        Held { id, state, store: 1, sku, quantity, hard, compensated: false, of_order: false }
     }
 
     #[test]

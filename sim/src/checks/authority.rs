@@ -148,7 +148,10 @@ fn may_hold(sight: &Sight, scene: &Scene<'_>, node: u32, scope: &Scope) -> bool 
                 let may_come = |at: u32| is_above(scene.world, identity(node), at) || scene.written_off.contains(&at);
                 nodes.get(&store).is_some_and(|nodes| nodes.iter().any(|&at| may_come(at)))
             };
-            all || matches!(scope, Scope::Prices(_)) || scope.store().is_some_and(|store| below(store.0))
+            let of_hub = |home: u32| home == identity(node) || is_above(scene.world, identity(node), home);
+            all || matches!(scope, Scope::Prices(_))
+                || matches!(scope, Scope::Orders(home) if of_hub(*home))
+                || scope.store().is_some_and(|store| below(store.0))
         }
         Role::Store => {
             let records = |store: u32| sight.records.get(&store).map_or(&[][..], Vec::as_slice);
@@ -159,7 +162,7 @@ fn may_hold(sight: &Sight, scene: &Scene<'_>, node: u32, scope: &Scope) -> bool 
             };
             match scope {
                 Scope::Prices(book) => own.iter().any(|record| record.book == *book),
-                Scope::StoreStock(store) | Scope::StoreRights(store) => {
+                Scope::StoreStock(store) | Scope::StoreRights(store) | Scope::StoreOrders(store) => {
                     *store == capability.store || neighbour(store.0)
                 }
                 _ => all || scope.store() == Some(capability.store),
@@ -174,7 +177,7 @@ impl Check for Confined {
     }
 
     fn meaning(&self) -> &'static str {
-        "a store's node holds nothing but control, catalogue, its own book and store, and the goods and rights of its group; hubs hold what is below them"
+        "a store's node holds nothing but control, catalogue, its own book and store, and the goods, rights and orders of its group; hubs hold what is below them"
     }
 
     fn observe(&mut self, seen: &Observation, scene: &Scene<'_>, findings: &mut Findings) {

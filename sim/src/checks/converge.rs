@@ -290,13 +290,9 @@ fn domain_of(scope: &Scope) -> Option<Domain> {
         Scope::Control => Some(Domain::Control),
         Scope::StoreStock(store) => Some(Domain::Store(store.0)),
         Scope::StoreRights(store) => Some(Domain::Rights(store.0)),
-        Scope::StoreOrders(_)
-        | Scope::StoreHistory(_)
-        | Scope::Members(_)
-        | Scope::Prices(_)
-        | Scope::Campaign(_)
-        | Scope::Catalog
-        | Scope::Orders(_) => None,
+        Scope::StoreOrders(store) => Some(Domain::Orders(store.0)),
+        Scope::Orders(home) => Some(Domain::Home(*home)),
+        Scope::StoreHistory(_) | Scope::Members(_) | Scope::Prices(_) | Scope::Campaign(_) | Scope::Catalog => None,
     }
 }
 
@@ -392,6 +388,10 @@ impl Check for Together {
                 for holder in self.holders(scene, own, store) {
                     let scopes = [Scope::StoreStock(StoreId(store)), Scope::StoreRights(StoreId(store))];
                     apart.extend(scopes.iter().filter_map(|scope| differ((own, holder), scope, &of)));
+                    if is_above(scene.world, holder, own) {
+                        let orders = Scope::StoreOrders(StoreId(store));
+                        apart.extend(differ((own, holder), &orders, &of));
+                    }
                 }
             }
         }
@@ -449,7 +449,7 @@ pub fn stock_logs(snapshot: &dyn Snapshot, store: u32) -> Vec<(LogNumber, Log)> 
 }
 
 /// Tables that sums are made of.
-const TABLES: [Table; 13] = [
+const TABLES: [Table; 14] = [
     Table::Logs,
     Table::Cells,
     Table::Accounts,
@@ -463,6 +463,7 @@ const TABLES: [Table; 13] = [
     Table::Promises,
     Table::OpenPromises,
     Table::Owed,
+    Table::OrderEvents,
 ];
 
 /// States per domain that are kept for comparison. Whoever is further behind is compared in the end.

@@ -157,7 +157,12 @@ fn is_there_otherwise(snapshot: &dyn Snapshot, deed: &Deed) -> bool {
             let sale = oracle::sale(snapshot, StoreId(deed.store), TillId(*till), *till_seq);
             sale.is_some_and(|sale| sale.total() == *total)
         }
-        Act::Receipt { .. } | Act::Count { .. } | Act::Moved { .. } | Act::Promise { .. } | Act::Said { .. } => false,
+        Act::Receipt { .. }
+        | Act::Count { .. }
+        | Act::Moved { .. }
+        | Act::Promise { .. }
+        | Act::Said { .. }
+        | Act::Order { .. } => false,
         Act::Other(_) => deed.entry.is_none(),
     }
 }

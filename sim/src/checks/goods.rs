@@ -19,7 +19,7 @@ use super::converge::stock_logs;
 use super::fleet::{entries, is_healthy, nodes_by_store, snapshot, top_hub};
 use super::watch::Watch;
 use super::{Check, Findings, Scene};
-use crate::observe::{Act, Deed, Observation, Seen};
+use crate::observe::{Act, Deed, Observation, OrderAct, Seen};
 use crate::truth::StoreTruth;
 
 /// Goods and money are where the books say.
@@ -225,7 +225,7 @@ impl Ledger {
                     }
                 }
             },
-            Act::Promise { .. } | Act::Said { .. } | Act::Other(_) => {
+            Act::Promise { .. } | Act::Said { .. } | Act::Order { .. } | Act::Other(_) => {
                 return entry.into_iter().for_each(|entry| self.entry(position, entry));
             }
         }
@@ -295,7 +295,10 @@ fn products_of(deed: &Deed) -> Vec<u16> {
         Act::Receipt { product, .. } | Act::Count { product, .. } => vec![*product],
         // What is handed over changes the book when its answer comes; the rest moves nothing.
         Act::Said { product, step: Step::Fulfil, .. } => vec![*product],
-        Act::Promise { .. } | Act::Said { .. } | Act::Other(_) => Vec::new(),
+        Act::Order { said: OrderAct::Given { goods, .. } | OrderAct::Back { goods }, .. } => {
+            goods.iter().map(|(_, product, _)| *product).collect()
+        }
+        Act::Promise { .. } | Act::Said { .. } | Act::Order { .. } | Act::Other(_) => Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@
 //! | transfers | keys, which hold the content's hash, and which entries hold a part, in their order | local log numbers |
 //! | cells | scope, key, stamp and value | the position in the feed: order of arrival |
 //! | rights, promises | everything | nothing: rows join, statements are gathered |
+//! | order events | everything: entries are kept as they are | nothing; open orders and stores of an order follow from them |
 //! | barcodes | everything | nothing |
 //!
 //! Logs, feeds, cursors and retry keys are not books; what they must be has checks of its own.
@@ -37,6 +38,10 @@ pub enum Domain {
     Store(u32),
     /// Rights to a store's goods, and promises.
     Rights(u32),
+    /// What a store needs of orders.
+    Orders(u32),
+    /// What a home says of its orders.
+    Home(u32),
 }
 
 /// When a row can be compared.
@@ -64,6 +69,7 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
             (rights(key)?, Kind::Books, [key, value].concat())
         }
         Table::Barcodes => (Domain::Shared(Scope::Catalog), Kind::Books, [key, value].concat()),
+        Table::OrderEvents => (orders(key)?, Kind::Books, [key, value].concat()),
         Table::Meta
         | Table::Logs
         | Table::Runs
@@ -76,7 +82,11 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::Moves
         | Table::Keys
         | Table::Quarantine
-        | Table::Nodes => return None,
+        | Table::Nodes
+        | Table::OpenOrders
+        | Table::OrderStores
+        | Table::OrderTimes
+        | Table::Returns => return None,
     };
     out.push(table as u8);
     Some((domain, kind, out))
@@ -105,6 +115,17 @@ fn store(key: &[u8]) -> Option<Domain> {
 
 fn rights(key: &[u8]) -> Option<Domain> {
     Some(Domain::Rights(u32::from_be_bytes(key.get(..4)?.try_into().ok()?)))
+}
+
+/// Passes that were shown stand among a store's rights; what a home says stands under no store.
+fn orders(key: &[u8]) -> Option<Domain> {
+    let number = |at: usize| Some(u32::from_be_bytes(key.get(at..at + 4)?.try_into().ok()?));
+    let kind = u16::from_be_bytes(key.get(key.len().checked_sub(2)?..)?.try_into().ok()?);
+    Some(match number(0)? {
+        0 => Domain::Home(number(4)?),
+        store if kind == kind::PASS_SHOWN => Domain::Rights(store),
+        store => Domain::Orders(store),
+    })
 }
 
 fn account_words(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
@@ -182,7 +203,7 @@ fn log_words(number: LogNumber, holding: &Holding) -> Vec<u8> {
 }
 
 /// Tables whose keys begin with a store.
-const STORE_TABLES: [Table; 10] = [
+const STORE_TABLES: [Table; 11] = [
     Table::Accounts,
     Table::Days,
     Table::Sales,
@@ -193,4 +214,5 @@ const STORE_TABLES: [Table; 10] = [
     Table::OpenPromises,
     Table::Owed,
     Table::Transfers,
+    Table::OrderEvents,
 ];

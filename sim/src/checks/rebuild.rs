@@ -193,10 +193,11 @@ fn make(scene: &Scene<'_>, snapshot: &dyn Snapshot, store: u32) -> (Rows, usize,
     (store_rows(&*made, store, &holding), count, histories)
 }
 
-/// The histories that a store's books are made from: of its goods, and of rights to them.
+/// The histories that a store's books are made from: of its goods, of rights to them, of orders.
 fn books_logs(snapshot: &dyn Snapshot, store: u32) -> Vec<(LogNumber, Log)> {
     let mut logs = stock_logs(snapshot, store);
     logs.extend(logs_of(snapshot, &Scope::StoreRights(StoreId(store))));
+    logs.extend(logs_of(snapshot, &Scope::StoreOrders(StoreId(store))));
     logs
 }
 

@@ -73,6 +73,34 @@ pub fn outcome(page: Page, outcome: &Outcome) {
             ),
         ),
     ];
+    if let Some(orders) = &outcome.orders {
+        let [whole, part, cancelled, failed] = orders.ended.map(count);
+        rows.push(row(
+            "orders",
+            format!(
+                "{} of {} placed, {} turned away; {whole} complete, {part} in part, {cancelled} cancelled, {failed} failed; {} paid back",
+                count(orders.placed),
+                count(orders.wanted),
+                count(orders.turned_away),
+                count(orders.paid_back.unsigned_abs())
+            ),
+        ));
+        rows.push(row(
+            "on time",
+            format!(
+                "{} of {} ready when promised; {} with a plan that knows everything beforehand, {} of those here: {:.1} %",
+                count(orders.on_time),
+                count(orders.counted),
+                count(orders.clairvoyant),
+                count(orders.both),
+                orders.ratio_ppm as f64 / 10_000.0
+            ),
+        ));
+        rows.push(row(
+            "promises",
+            format!("{} lines oversold, {} handed over twice", count(orders.oversold), count(orders.handed_twice)),
+        ));
+    }
     if outcome.crash_images > 0 {
         rows.push(row("images", format!("{} crash images opened and checked", count(outcome.crash_images))));
     }

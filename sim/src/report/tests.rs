@@ -37,6 +37,7 @@ fn outcome(record: Record) -> Outcome {
         crash_images: 12,
         trace_hash: "0123456789abcdef".to_owned(),
         state_hash: "fedcba9876543210".to_owned(),
+        orders: None,
         scaling: "one sale for ten".to_owned(),
         record,
     }

@@ -9,6 +9,7 @@ use stockroom_crdt::chain::LogId;
 use stockroom_crdt::count::CountScan;
 use stockroom_crdt::ids::{Code, Digest, NodeId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::order::rules::limits::OrderLimits;
 use stockroom_crdt::receiving::{Disposition, GoodsReceipt, ReceiptLine};
 use stockroom_crdt::sale::{Tender, TenderKind};
 use stockroom_crdt::stock::policy::PolicyRule;
@@ -108,12 +109,14 @@ impl Play<'_> {
             Action::Rule(rule) => return self.rule(rule),
             Action::Reserve(wanted) => return self.order(wanted),
             Action::Say { order, step } => return self.say_of(*order, *step, 0),
+            Action::Limits(limits) => return self.limits(limits),
+            Action::Order(wanted) => return self.buy(wanted),
             Action::Retire(who) => {
                 let node = self.cast.node(*who);
                 return self.decree(node);
             }
             Action::Replace(store) => return self.replace(*store),
-            Action::Fault(_) => return,
+            Action::Fault(_) | Action::OrderDeed(..) => return,
         };
         let queue = self.desks.entry(desk).or_default();
         queue.tasks.push_back(Task { wish, asked_ms });
@@ -176,7 +179,10 @@ impl Play<'_> {
 
     /// Counts a product that lies in no open basket, then closes the count.
     fn count(&mut self, desk: Desk, node: u32, (number, product, off): (u64, u16, i64), asked_ms: u64) -> bool {
-        if self.in_baskets(desk.0, product) > 0 || self.is_in_doubt(desk.0, product) {
+        if self.in_baskets(desk.0, product) > 0
+            || self.is_in_doubt(desk.0, product)
+            || self.is_errand_about(desk.0, product)
+        {
             return false;
         }
         let quantity = self.truth.on_shelf(desk.0, product);
@@ -288,6 +294,13 @@ impl Play<'_> {
     fn rule(&mut self, rule: &PolicyRule) {
         let key = Digest::of(&[b"rule", &self.event.to_be_bytes()]);
         let _ = self.world.ask(self.cast.hubs[0], Command::PolicyRule(RetryKey { key, body: key }, rule.clone()));
+    }
+
+    /// Head office says how long everything about an order may take.
+    fn limits(&mut self, limits: &OrderLimits) {
+        let key = Digest::of(&[b"limits", &self.event.to_be_bytes()]);
+        let key = RetryKey { key, body: key };
+        let _ = self.world.ask(self.cast.hubs[0], Command::OrderLimits(key, Box::new(limits.clone())));
     }
 
     /// Tills send their last sales again, as after a power cut of the shop's LAN.

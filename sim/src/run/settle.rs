@@ -48,20 +48,28 @@ impl Play<'_> {
         self.recorder.agreed(agreed.map(|after| healed_ms + after));
         let quiet = self.world.now_ms + QUIET_MS;
         self.play_to(quiet);
+        if agreed.is_some() {
+            self.finish_orders();
+            self.agree_again();
+        }
         if self.plan.scarce && agreed.is_some() {
             self.ask_for_what_is_free();
             // Hubs spread rights now and then: what is under way arrives.
-            for _ in 0..ROUNDS_MAX {
-                let next = self.world.now_ms + LOOK_MS;
-                self.play_to(next);
-                if self.agrees() {
-                    break;
-                }
-            }
+            self.agree_again();
         }
         self.declare_losses();
         self.check_end();
         Settled { after_ms: agreed, moving }
+    }
+
+    fn agree_again(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            let next = self.world.now_ms + LOOK_MS;
+            self.play_to(next);
+            if self.agrees() {
+                break;
+            }
+        }
     }
 
     /// Every healthy node holds what it ought to, everybody was served, and every link has told all it had to tell.
@@ -71,7 +79,7 @@ impl Play<'_> {
         let waiting = self.desks.iter().any(|(desk, queue)| {
             !queue.is_empty() && self.cast.stores.get(&desk.0).is_some_and(|id| !self.written_off.contains(id))
         });
-        if lagging.is_some() || waiting || !self.orders_are_served() {
+        if lagging.is_some() || waiting || !self.orders_are_served() || !self.buyers_are_served() {
             return false;
         }
         let links = self.cast.links(&self.world);
@@ -136,6 +144,7 @@ impl Play<'_> {
             self.tell_who_is_behind(verdict);
         }
         let state = self.state();
+        let orders = self.order_figures();
         let ops = self.truth.stores.values().map(|store| store.deeds.len() as u64).sum();
         let lost = self.findings.violations.iter().filter(|found| found.check.starts_with("I9 ")).count() as u64;
         let simulated_ms = self.world.now_ms - self.start_ms;
@@ -171,6 +180,7 @@ impl Play<'_> {
             trace_hash: self.trace_hash(),
             state_hash: state.to_string(),
             scaling: self.plan.scaling.clone(),
+            orders,
             record: sum.record,
         }
     }

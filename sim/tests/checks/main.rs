@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
 
 mod goods;
+mod orders;
 mod promised;
 mod watched;
 

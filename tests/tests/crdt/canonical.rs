@@ -113,8 +113,15 @@ fn what_does_harm_when_it_is_not_understood_is_critical_and_nothing_else_is() {
 fn only_the_scope_of_a_fact_admits_it() {
     check("only_the_scope_of_a_fact_admits_it", 2_000, (known(), scope()), |(entry, scope)| {
         let opening = matches!(entry.fact, Fact::EpochOpen(_));
-        let stray = matches!(scope, Scope::Members(_) | Scope::Campaign(_) | Scope::Orders(_) | Scope::StoreOrders(_));
+        let stray = matches!(scope, Scope::Members(_) | Scope::Campaign(_));
         prop_assert!(opening || !(stray && entry.fact.belongs_in(&scope)), "{:?} in {}", entry.fact, scope);
+        let of_orders = matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_));
+        let number = entry.fact.kind();
+        let is_of_one = (kind::ORDER..=kind::REDRESS).contains(&number) || number == kind::RETURN_GRANT;
+        let is_return = number == kind::GOODS_RETURN;
+        prop_assert!(
+            opening || is_return || !of_orders || is_of_one == entry.fact.belongs_in(&scope) || scope.store().is_none()
+        );
         if let Fact::Price(price) = &entry.fact {
             prop_assert!(entry.fact.belongs_in(&Scope::Prices(price.book.clone())));
             let other = Code::parse(&format!("{}!", price.book.as_str().len())).unwrap();
@@ -344,6 +351,18 @@ pub fn encode_rest(entry: &Entry, sink: &mut impl Sink) {
         Fact::TransferShip(fact) => fact.encode(sink),
         Fact::TransferReceive(fact) => fact.encode(sink),
         Fact::CountOpen(fact) => fact.encode(sink),
+        Fact::Order(fact) => fact.encode(sink),
+        Fact::Offer(fact) => fact.encode(sink),
+        Fact::FulfillmentStep(fact) => fact.encode(sink),
+        Fact::OrderStep(fact) => fact.encode(sink),
+        Fact::Payment(fact) => fact.encode(sink),
+        Fact::Redress(fact) => fact.encode(sink),
+        Fact::PassShown(fact) => fact.encode(sink),
+        Fact::Routing(fact) => fact.encode(sink),
+        Fact::Service(fact) => fact.encode(sink),
+        Fact::OrderLimits(fact) => fact.encode(sink),
+        Fact::GoodsReturn(fact) => fact.encode(sink),
+        Fact::ReturnGrant(fact) => fact.encode(sink),
         Fact::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
     }
 }

@@ -113,7 +113,11 @@ fn entries() -> Vec<(&'static str, Entry)> {
         ("count_open", Fact::CountOpen(count_open())),
         ("opaque", Fact::Opaque(Opaque { kind: 9_999, critical: true, body: b"from the future".to_vec() })),
     ];
-    let facts = facts.into_iter().chain(super::promised::examples());
+    let facts = facts
+        .into_iter()
+        .chain(super::promised::examples())
+        .chain(super::ordered::examples())
+        .chain(super::returned::examples());
     facts.map(|(name, fact)| (name, Entry { hlc: Hlc::new(MS, 3), fact })).collect()
 }
 

@@ -109,6 +109,9 @@ fn records_are_keyed_by_what_they_are_about_and_events_by_what_they_say() {
             Fact::Price(price) => [price.sku.as_str().as_bytes(), &[0], &price.from_ms.to_be_bytes()].concat(),
             Fact::PolicyRule(rule) => Rows::of(|rows| rule.target.encode(rows)),
             Fact::Consent(consent) => consent.entity(),
+            Fact::Routing(rules) => rules.entity(),
+            Fact::Service(service) => service.entity(),
+            Fact::OrderLimits(limits) => limits.entity(),
             Fact::Rights(rights) => Rows::of(|rows| {
                 rights.account.encode(rows);
                 rights.class.encode(rows);

@@ -28,8 +28,11 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
         kind::POLICY => policy().prop_map(Fact::PolicyRule).boxed(),
         kind::RIGHTS => rights_fact().prop_map(Fact::Rights).boxed(),
         kind::PROMISE => promise().prop_map(Fact::Promise).boxed(),
-        kind::PROMISE_STEP => (id(), step(), code(), code())
-            .prop_map(|(promise, step, note, staff)| Fact::PromiseStep(PromiseStep { promise, step, note, staff }))
+        kind::PROMISE_STEP => (id(), step(), 0..=QUANTITY_MAX as u64, code(), code())
+            .prop_map(|(promise, step, found, note, staff)| {
+                let found = if step == Step::Pick { found } else { 0 };
+                Fact::PromiseStep(PromiseStep { promise, step, found, note, staff })
+            })
             .boxed(),
         kind::WANT => (account(), class(), u32s(), u32s(), quantity(), why())
             .prop_map(|(account, class, of, number, quantity, why)| {
@@ -63,7 +66,7 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
                 Fact::GoodsIssue(GoodsIssue { promise, account, quantity, staff })
             })
             .boxed(),
-        other => panic!("no generator for facts of kind {other}"),
+        other => super::ordered::fact_of(other),
     }
 }
 
@@ -109,7 +112,13 @@ pub fn examples() -> Vec<(&'static str, Fact)> {
         ("promise", Fact::Promise(promise)),
         (
             "promise_step",
-            Fact::PromiseStep(PromiseStep { promise: id, step: Step::Pick, note: word("bay 3"), staff: word("anna") }),
+            Fact::PromiseStep(PromiseStep {
+                promise: id,
+                step: Step::Pick,
+                found: 0,
+                note: word("bay 3"),
+                staff: word("anna"),
+            }),
         ),
         (
             "want",
@@ -305,7 +314,7 @@ fn what_is_said_of_a_promise_adds_up_in_any_order() {
         let mut seen: BTreeMap<(Actor, u64), ()> = BTreeMap::new();
         let unique: Vec<_> = one.iter().filter(|it| seen.insert((it.0, it.1), ()).is_none()).cloned().collect();
         let add = |said: &mut Said, (actor, seq, hlc, step, note): &(Actor, u64, Hlc, Step, Code)| {
-            let fact = PromiseStep { promise: id, step: *step, note: note.clone(), staff: Code::default() };
+            let fact = PromiseStep { promise: id, step: *step, found: 0, note: note.clone(), staff: Code::default() };
             said.add(Position { actor: *actor, seq: *seq }, *hlc, fact);
         };
         let (mut left, mut right) = (Said::default(), Said::default());

@@ -116,6 +116,14 @@ fn every_line_has_its_effect_and_other_facts_have_none() {
                 let set_aside = (back(Disposition::Quarantine), back(Disposition::Scrap));
                 (sale.lines.len(), back(Disposition::Resale), set_aside)
             }
+            Fact::GoodsReturn(returned) => {
+                let back = |disposition| {
+                    let lines = returned.lines.iter().filter(|line| line.disposition == disposition);
+                    lines.map(|line| line.quantity).sum::<i64>()
+                };
+                let set_aside = (back(Disposition::Quarantine), back(Disposition::Scrap));
+                (returned.lines.len(), back(Disposition::Resale), set_aside)
+            }
             Fact::GoodsReceipt(receipt) => (receipt.lines.len(), units(&receipt.lines), (0, 0)),
             Fact::TransferShip(ship) => (ship.lines.len(), -units(&ship.lines), (0, 0)),
             Fact::TransferReceive(receive) => (receive.lines.len(), units(&receive.lines), (0, 0)),

@@ -8,8 +8,8 @@ use quinn::{ClientConfig, Endpoint, IdleTimeout, ServerConfig, TransportConfig, 
 
 use crate::credential::NodeTls;
 use crate::limits::{
-    FRAME_BYTES_MAX, INCOMING_BYTES, INCOMING_BYTES_TOTAL, INCOMING_MAX, LANES, QUIC_SEND_BYTES_MAX,
-    RECEIVE_WINDOW_BYTES_MAX, RECEIVE_WINDOW_BYTES_MIN, STREAM_WINDOW_PART, WINDOW_BYTES_MIN,
+    DATAGRAM_BUFFER_BYTES, FRAME_BYTES_MAX, INCOMING_BYTES, INCOMING_BYTES_TOTAL, INCOMING_MAX, LANES,
+    QUIC_SEND_BYTES_MAX, RECEIVE_WINDOW_BYTES_MAX, RECEIVE_WINDOW_BYTES_MIN, STREAM_WINDOW_PART, WINDOW_BYTES_MIN,
 };
 use crate::net::{Congestion, NetConfig, NetError};
 use crate::trust::{TlsClock, link_client, link_server};
@@ -61,7 +61,8 @@ fn transport(cfg: &NetConfig) -> Result<TransportConfig, NetError> {
     transport
         .max_concurrent_uni_streams(VarInt::from_u32(LANES as u32))
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
-        .datagram_receive_buffer_size(None)
+        .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER_BYTES))
+        .datagram_send_buffer_size(DATAGRAM_BUFFER_BYTES)
         .receive_window(VarInt::from_u32(window as u32))
         .stream_receive_window(VarInt::from_u32((window / STREAM_WINDOW_PART) as u32))
         .send_window(QUIC_SEND_BYTES_MAX)

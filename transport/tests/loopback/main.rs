@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod datagrams;
 mod enrol;
 mod hostile;
 mod links;

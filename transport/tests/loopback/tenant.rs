@@ -113,12 +113,20 @@ impl Node {
         }
     }
 
+    pub async fn datagram(&mut self) -> (LinkId, u8, Bytes) {
+        loop {
+            if let NetEvent::Datagram { link, kind, bytes } = self.event().await {
+                return (link, kind, bytes);
+            }
+        }
+    }
+
     pub async fn frame(&mut self) -> (LinkId, u8, Bytes) {
         loop {
             match self.event().await {
                 NetEvent::Frame { link, lane, bytes } => return (link, lane, bytes),
                 NetEvent::Down { reason, .. } => panic!("down while a frame was expected: {reason}"),
-                NetEvent::Up { .. } | NetEvent::Writable { .. } => {}
+                NetEvent::Up { .. } | NetEvent::Writable { .. } | NetEvent::Datagram { .. } => {}
             }
         }
     }

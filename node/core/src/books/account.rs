@@ -16,7 +16,7 @@ use stockroom_crdt::stock::{Counted, Effect, Movement, OnHand, Position, Recount
 
 use super::Context;
 use super::sales::{self, Again, Writing};
-use super::transfers;
+use super::{returns, transfers};
 use crate::journal::{LogNumber, Place, damaged, entry_at};
 use crate::limits::ACCOUNT_PLACES_MAX;
 use crate::overlay::{Overlay, scan_prefix};
@@ -131,6 +131,7 @@ pub fn standing(
     let covers = |position| base.is_some_and(|(at, counted)| counted.covers(at, position));
     let writings = match fact {
         Fact::Sale(sale) => sales::writings(snapshot, store, sale)?,
+        Fact::GoodsReturn(returned) => returns::writings(snapshot, store, returned)?,
         other => transfers::writings(snapshot, store, other)?,
     };
     Ok(if writings.first().is_some_and(|first| first.place != place) {

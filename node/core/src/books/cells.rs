@@ -45,6 +45,9 @@ pub fn is_decision(number: u16) -> bool {
             | kind::COMPENSATION
             | kind::RETIRE
             | kind::CONSENT
+            | kind::ROUTING
+            | kind::SERVICE
+            | kind::ORDER_LIMITS
     )
 }
 

@@ -7,7 +7,9 @@
 use stockroom_crdt::clock::Hlc;
 use stockroom_crdt::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
 use stockroom_crdt::entry::{Entry, Fact};
-use stockroom_crdt::ids::{Actor, StoreId};
+use stockroom_crdt::ids::{Actor, Code, StoreId};
+use stockroom_crdt::order::offer::OfferLine;
+use stockroom_crdt::order::pass::SignedPass;
 use stockroom_crdt::stock::Position;
 use stockroom_crdt::stock::promise::{Claim, Promise, PromiseId, PromiseStep, Said, State, Step};
 use stockroom_crdt::stock::rights::{Account, Class, Rights, RightsFact, RightsRow};
@@ -26,6 +28,8 @@ pub struct Record {
     pub made: Hlc,
     /// What was said about it.
     pub said: Said,
+    /// It is known only from a pass that the customer showed: its issuer's own word has not arrived.
+    pub by_pass: bool,
 }
 
 /// Units of the promises of one account.
@@ -60,9 +64,10 @@ pub fn apply(
         Fact::Promise(promise) => change(overlay, store, promise.id, |record| {
             // The name is random, but a hostile issuer can use it twice: the smaller content counts, everywhere the same.
             let bytes = |promise: &Promise| Rows::of(|sink| promise.encode(sink));
-            if record.promise.as_ref().is_none_or(|held| bytes(promise) < bytes(held)) {
+            if record.by_pass || record.promise.as_ref().is_none_or(|held| bytes(promise) < bytes(held)) {
                 record.promise = Some(promise.clone());
                 record.made = entry.hlc;
+                record.by_pass = false;
             } else if record.promise.as_ref() == Some(promise) {
                 record.made = record.made.min(entry.hlc);
             }
@@ -76,6 +81,22 @@ pub fn apply(
             let mut accounts = vec![shortage.account.clone()];
             for (promise, _) in &shortage.victims {
                 accounts.extend(change(overlay, store, *promise, |record| record.said.short(id))?);
+            }
+            Ok(accounts)
+        }
+        // The store gives away what its issuer promised before it hears of the promise.
+        Fact::PassShown(shown) => {
+            let mut accounts = Vec::new();
+            for promise in promises_of(shown) {
+                accounts.extend(change(overlay, store, promise.id, |record| {
+                    if record.promise.is_none() {
+                        record.promise = Some(promise.clone());
+                        record.made = entry.hlc;
+                        record.by_pass = true;
+                    } else if record.by_pass {
+                        record.made = record.made.min(entry.hlc);
+                    }
+                })?);
             }
             Ok(accounts)
         }
@@ -161,23 +182,50 @@ pub fn accounts(snapshot: &(impl Snapshot + ?Sized), store: StoreId) -> Result<V
 impl Record {
     /// Where it stands.
     pub fn state(&self) -> State {
-        self.said.state()
+        match self.said.state() {
+            State::Held if self.promise.as_ref().is_some_and(|promise| promise.until_ms == 0) => State::Confirmed,
+            state => state,
+        }
     }
 
     /// What it adds to the sums of its account.
     fn owed(&self) -> Owed {
         let Some(promise) = &self.promise else { return Owed::default() };
         let (units, open) = (promise.quantity, self.state().is_open());
+        let kept = if open { self.said.kept(promise) } else { 0 };
         let hard = self.said.claim(promise) == Claim::Hard;
         let was_soft = promise.claim == Claim::Soft;
-        let if_true = |yes: bool| if yes { units } else { 0 };
         Owed {
-            open: if_true(open && hard),
-            open_soft: if_true(open && !hard),
-            closed: if_true(!open && hard),
-            closed_soft: if_true(was_soft && (hard || !open)),
+            open: if hard { kept } else { 0 },
+            open_soft: if hard { 0 } else { kept },
+            closed: if hard { units - kept } else { 0 },
+            closed_soft: if was_soft && hard {
+                units
+            } else if was_soft {
+                units - kept
+            } else {
+                0
+            },
         }
     }
+}
+
+/// The promises that a pass vouches for.
+fn promises_of(shown: &SignedPass) -> Vec<Promise> {
+    let offer = shown.pass.offer();
+    let of_line = |line: &OfferLine| Promise {
+        id: offer.promise(shown.pass.store, line.line),
+        account: Account { store: shown.pass.store, sku: line.sku.clone(), unit: line.unit },
+        quantity: line.quantity.unsigned_abs(),
+        claim: Claim::Hard,
+        channel: offer.channel,
+        priority: 0,
+        until_ms: 0,
+        wanted_ms: offer.due_ms,
+        reference: Code::parse(&offer.order.to_string()).expect("an order's name is a code"),
+        replaces: None,
+    };
+    offer.lines.iter().map(of_line).collect()
 }
 
 fn change(
@@ -221,7 +269,8 @@ fn settle(overlay: &mut Overlay, id: PromiseId, record: &Record, add: bool) -> R
 }
 
 fn encode(sink: &mut Rows, record: &Record) {
-    sink.uint(col::FLAGS, u64::from(record.promise.is_some()) | u64::from(record.said.shortage().is_some()) << 1);
+    let has = [record.promise.is_some(), record.said.shortage().is_some(), record.by_pass];
+    sink.uint(col::FLAGS, has.iter().enumerate().map(|(bit, has)| u64::from(*has) << bit).sum());
     if let Some(promise) = &record.promise {
         promise.encode(sink);
     }
@@ -253,7 +302,7 @@ fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         let hlc = Hlc::from_bits(reader.uint(col::HLC_MS)?);
         said.add(Position { actor, seq }, hlc, PromiseStep::decode(&mut reader)?);
     }
-    Ok(Record { promise, made, said })
+    Ok(Record { promise, made, said, by_pass: flags & 4 == 4 })
 }
 
 fn decode_row(bytes: &[u8]) -> Result<RightsRow, StoreError> {

@@ -21,6 +21,7 @@ use crate::plant::{Plant, planted};
 use crate::policy::soft;
 use crate::replica::Replica;
 use crate::rights::{holder, home, known};
+use crate::storage::StoreError;
 use crate::view::View;
 
 /// Reserves goods at the first of the asked stores where this node holds enough rights; if there is none, softly at the first where
@@ -92,6 +93,7 @@ pub fn step(replica: &mut Replica, request: StepRequest) -> Result<Place, Failed
     let said = Fact::PromiseStep(PromiseStep {
         promise: request.promise,
         step: request.step,
+        found: 0,
         note: request.note.clone(),
         staff: request.staff.clone(),
     });
@@ -214,14 +216,7 @@ fn consider(
         seen.why = "rights are locked until the hub was heard".into();
         return Ok((seen, None));
     }
-    let held = if replica.own_store() == Some(account.store) && !planted(Plant::MintFromBook) {
-        // Where the goods are the book is known: what was sold a moment ago is not promised, though its right is still here.
-        let owed = book::owed(&replica.overlay, account)?;
-        let there = u64::try_from(on_hand).unwrap_or(0);
-        held.min(there.saturating_sub(owed.open.saturating_add(owed.open_soft)))
-    } else {
-        held
-    };
+    let held = promisable(replica, account)?;
     let reclaimed = if planted(Plant::DonorReclaims) { lost_sight_of(replica, &rights) } else { 0 };
     if held + reclaimed >= request.quantity || planted(Plant::RightsFromNothing) && rights.minted() > 0 {
         seen.claim = Some(Claim::Hard);
@@ -235,6 +230,18 @@ fn consider(
         seen.why.push_str("; safe enough as a soft promise");
     }
     Ok((seen, soft))
+}
+
+/// Units that this node may promise of an account now: rights that it holds, and where the goods are no more than the book has.
+pub fn promisable(replica: &Replica, account: &Account) -> Result<u64, StoreError> {
+    let held = book::rights(&replica.overlay, account, Class::Goods)?.held(replica.actor());
+    if replica.own_store() != Some(account.store) || planted(Plant::MintFromBook) {
+        return Ok(held);
+    }
+    // Where the goods are the book is known: what was sold a moment ago is not promised, though its right is still here.
+    let owed = book::owed(&replica.overlay, account)?;
+    let there = u64::try_from(home::on_hand(&replica.overlay, account)?).unwrap_or(0);
+    Ok(held.min(there.saturating_sub(owed.open.saturating_add(owed.open_soft))))
 }
 
 /// A known bug: units that were granted to nodes whose link is down.

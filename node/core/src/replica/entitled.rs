@@ -53,6 +53,9 @@ impl Replica {
             }
             Fact::Fork(proof) => books::node(&self.overlay, proof.log.actor.node)?
                 .is_some_and(|author| proof.verify(&author.log_key, self.me.tenant)),
+            // Whoever enrolled the store issues its passes, so its key is known wherever the store's log is.
+            Fact::PassShown(shown) => books::node(&self.overlay, shown.pass.issuer.node)?
+                .is_some_and(|issuer| shown.verify(self.me.tenant, &issuer.log_key)),
             Fact::EpochOpen(_)
             | Fact::Boot(_)
             | Fact::Fence(_)
@@ -84,6 +87,17 @@ impl Replica {
             | Fact::TransferShip(_)
             | Fact::TransferReceive(_)
             | Fact::CountOpen(_)
+            | Fact::Order(_)
+            | Fact::Offer(_)
+            | Fact::FulfillmentStep(_)
+            | Fact::OrderStep(_)
+            | Fact::Payment(_)
+            | Fact::Redress(_)
+            | Fact::Routing(_)
+            | Fact::Service(_)
+            | Fact::OrderLimits(_)
+            | Fact::GoodsReturn(_)
+            | Fact::ReturnGrant(_)
             | Fact::Opaque(_) => true,
         })
     }

@@ -124,7 +124,7 @@ impl Replica {
                 let by_node = self.desk.demand.entry(promise.account.clone()).or_default();
                 by_node.entry(promise.id.issuer.node).or_insert_with(fresh).saw(promise.quantity);
                 self.desk.active.insert(promise.account.clone());
-                if promise.id.issuer.node == me.node {
+                if promise.id.issuer.node == me.node && promise.until_ms > 0 {
                     self.desk.expiring.insert((promise.until_ms, promise.account.store, promise.id));
                 }
             }

@@ -8,6 +8,7 @@
 use stockroom_crdt::codec::Rows;
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::ids::{Actor, Code, NodeId, StoreId};
+use stockroom_crdt::order::OrderId;
 use stockroom_crdt::product::Channel;
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::custody::{Hint, Want, Why};
@@ -237,7 +238,7 @@ pub fn compensated(replica: &Replica, account: &Account) -> Result<Vec<(Scope, F
                 facts.extend([(scope.clone(), taken), (scope, Fact::Promise(other))]);
                 Remedy::Resourced(id)
             }
-            None if promise.channel == Channel::Delivery && !facts.is_empty() => continue,
+            None if promise.channel == Channel::Delivery && !is_of_order(promise) && !facts.is_empty() => continue,
             None => Remedy::Refund,
         };
         facts.push((here.clone(), Fact::Compensation(Compensation { id: due, promise: *id, remedy })));
@@ -247,7 +248,8 @@ pub fn compensated(replica: &Replica, account: &Account) -> Result<Vec<(Scope, F
 
 /// A promise of the same goods at another store in place of a broken one, with the row that pays for it.
 fn resourced(replica: &Replica, lost: &Promise, due: [u8; 16]) -> Result<Option<(Promise, Fact)>, StoreError> {
-    if lost.channel != Channel::Delivery || replica.rights_locked {
+    // An order's home decides itself where else its goods come from.
+    if lost.channel != Channel::Delivery || replica.rights_locked || is_of_order(lost) {
         return Ok(None);
     }
     let me = replica.actor();
@@ -267,6 +269,11 @@ fn resourced(replica: &Replica, lost: &Promise, due: [u8; 16]) -> Result<Option<
         return Ok(Some((Promise { id, account, claim: Claim::Hard, replaces: Some(lost.id), ..lost.clone() }, row)));
     }
     Ok(None)
+}
+
+/// True for a promise behind a line of an order.
+fn is_of_order(promise: &Promise) -> bool {
+    OrderId::parse(promise.reference.as_str()).is_some()
 }
 
 /// What was decided under the id of a compensation.
@@ -356,7 +363,7 @@ fn spokes(replica: &Replica, rights: &Rights) -> Vec<(Actor, u64)> {
 /// Something that this node says about a promise by itself.
 pub fn step(promise: &Promise, step: Step, note: &str) -> Fact {
     let note = Code::parse(note).expect("a short sentence is a code");
-    Fact::PromiseStep(PromiseStep { promise: promise.id, step, note, staff: Code::default() })
+    Fact::PromiseStep(PromiseStep { promise: promise.id, step, found: 0, note, staff: Code::default() })
 }
 
 /// How long rights are kept for a customer who was turned away.

@@ -103,6 +103,7 @@ fn released(open: &[(Promise, Record)]) -> Vec<Fact> {
             Fact::PromiseStep(PromiseStep {
                 promise: promise.id,
                 step: Step::Release,
+                found: 0,
                 note: word(note),
                 staff: Code::default(),
             })
@@ -117,7 +118,7 @@ fn short(account: &Account, open: &[(Promise, Record)], on_hand: i64) -> Vec<Fac
         .filter(|(_, record)| record.state() != State::Releasing)
         .map(|(promise, record)| Candidate {
             id: promise.id,
-            quantity: promise.quantity,
+            quantity: record.said.kept(promise),
             state: record.state(),
             claim: record.said.claim(promise),
             priority: promise.priority,

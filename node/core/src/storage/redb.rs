@@ -163,6 +163,11 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::OpenPromises => "open_promises",
         Table::Owed => "owed",
         Table::Transfers => "transfers",
+        Table::OrderEvents => "order_events",
+        Table::OpenOrders => "open_orders",
+        Table::OrderStores => "order_stores",
+        Table::OrderTimes => "order_times",
+        Table::Returns => "returns",
     })
 }
 

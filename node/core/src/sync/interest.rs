@@ -36,8 +36,9 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
             let below = stores_below(&view, replica.actor().node)?.into_iter();
             if is_set_back(replica) {
                 out.extend(below.flat_map(of_store));
+                out.insert(Scope::Orders(replica.actor().node.0));
             } else {
-                out.extend(below.map(Scope::StoreRights));
+                out.extend(below.flat_map(|store| [Scope::StoreRights(store), Scope::StoreOrders(store)]));
             }
             out.extend(view.stores()?.into_iter().map(|record| Scope::Prices(record.book)));
         }
@@ -49,7 +50,14 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
             // A hub that was set back takes from below what it has lost of its own.
             out.extend(is_set_back(replica).then_some(Scope::Control));
         }
-        (Relation::Child, _) => out.extend(view.stores()?.into_iter().flat_map(|record| of_store(record.store))),
+        (Relation::Child, _) => {
+            out.extend(view.stores()?.into_iter().flat_map(|record| of_store(record.store)));
+            let hubs =
+                view.nodes()?.into_iter().filter(|node| node.role == Role::Hub && node.node != replica.actor().node);
+            out.extend(hubs.map(|hub| Scope::Orders(hub.node.0)));
+            // Also of one that was enrolled elsewhere and is not in this hub's own list.
+            out.insert(Scope::Orders(link.peer.node.0));
+        }
         (Relation::Peer, own) => {
             out.insert(Scope::Control);
             let own = own.and_then(|own| view.store(own).transpose()).transpose()?;
@@ -81,7 +89,7 @@ pub fn wants_about(replica: &Replica, link: &Link, stores: &BTreeSet<StoreId>) -
             (Relation::Parent, None) => {
                 out.extend(view.store(store)?.map(|record| Scope::Prices(record.book)));
                 if stores_below(&view, replica.actor().node)?.contains(&store) {
-                    out.insert(Scope::StoreRights(store));
+                    out.extend([Scope::StoreRights(store), Scope::StoreOrders(store)]);
                 }
             }
             (Relation::Child, _) if link.peer.role == Role::Hub && view.store(store)?.is_some() => {
@@ -97,11 +105,12 @@ pub fn wants_about(replica: &Replica, link: &Link, stores: &BTreeSet<StoreId>) -
 pub fn may_see(replica: &Replica, link: &Link, scope: &Scope) -> Result<bool, StoreError> {
     let view = View::new(&replica.overlay);
     Ok(match link.relation {
-        Relation::Parent => scope.store().is_some() || *scope == Scope::Control,
+        Relation::Parent => scope.store().is_some() || matches!(scope, Scope::Control | Scope::Orders(_)),
         Relation::Child => match scope.store() {
             Some(store) if link.peer.role == Role::Hub || store == link.peer.store => true,
             Some(store) if *scope == Scope::StoreRights(store) && planted(Plant::LeakRights) => true,
             Some(store) => *scope == Scope::StoreRights(store) && mates(&view, link.peer.store)?.contains(&store),
+            None if matches!(scope, Scope::Orders(_)) => link.peer.role == Role::Hub,
             None => matches!(scope, Scope::Control | Scope::Catalog | Scope::Prices(_)),
         },
         Relation::Peer => {
@@ -135,8 +144,8 @@ fn stores_below(view: &View<'_, Overlay>, hub: NodeId) -> Result<BTreeSet<StoreI
 }
 
 /// The scopes of a store that exist so far.
-fn of_store(store: StoreId) -> [Scope; 2] {
-    [Scope::StoreRights(store), Scope::StoreStock(store)]
+fn of_store(store: StoreId) -> [Scope; 3] {
+    [Scope::StoreRights(store), Scope::StoreOrders(store), Scope::StoreStock(store)]
 }
 
 /// The other stores of a store's group: they may be granted rights to its goods. A group too large for everybody to follow

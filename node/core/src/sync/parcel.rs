@@ -135,7 +135,7 @@ pub fn seal_key(secret: &[u8; 32]) -> [u8; 32] {
 
 type Keys = (<X25519HkdfSha256 as Kem>::PrivateKey, <X25519HkdfSha256 as Kem>::PublicKey);
 
-fn seal_keys(secret: &[u8; 32]) -> Keys {
+pub(crate) fn seal_keys(secret: &[u8; 32]) -> Keys {
     X25519HkdfSha256::derive_keypair(secret)
 }
 

@@ -14,6 +14,7 @@ pub fn kind(cause: &Cause) -> &'static str {
         Cause::Adjustment(_) => "adjustment",
         Cause::Issue(_) => "issue",
         Cause::Decision(_) => "decision",
+        Cause::Returned(_) => "return",
         Cause::Shipped(..) => "shipment",
         Cause::Came(..) => "transfer",
     }
@@ -45,6 +46,7 @@ fn moving(store: StoreId, delta: i64, cause: &Cause, fact: Option<&Fact>) -> Str
         Cause::Adjustment(reason) => format!("corrected by {delta:+}: {reason}"),
         Cause::Issue(promise) => format!("{units} handed over for reservation {promise}"),
         Cause::Decision(reason) => format!("{units} back on the shelf out of quarantine{}", because(reason)),
+        Cause::Returned(id) => format!("{units} brought back by a customer, return {id}"),
         Cause::Shipped(id, to) => format!("{units} shipped to store {} as transfer {id}", to.0),
         Cause::Came(id, from) => format!("{units} came from store {} as transfer {id}", from.0),
     }

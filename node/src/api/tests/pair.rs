@@ -17,6 +17,7 @@ use stockroom_core::input::{
 };
 use stockroom_core::status::Status;
 use stockroom_core::storage::memory::MemoryStore;
+use stockroom_core::sync::parcel::seal_key;
 use stockroom_core::time::Now;
 use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::{Capability, Role, Signer};
@@ -28,10 +29,14 @@ use tower::ServiceExt;
 use crate::api::gate::Door;
 use crate::api::values::now_ms;
 use crate::api::{Api, router};
+use crate::courier::desk::{Desk, Setup};
+use crate::courier::settings::CourierSettings;
 use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
 use crate::handle::{Handle, NumberedEvent, Request as Ask};
 use crate::info::{ApiConfig, Links, NodeInfo};
+use crate::webhooks::endpoint::Settings;
+use crate::webhooks::service::Webhooks;
 
 /// A hub and a store.
 pub struct Pair {
@@ -41,6 +46,8 @@ pub struct Pair {
     pub store: Node,
     /// Room on both disks.
     pub disk: mpsc::Sender<DiskSpace>,
+    /// The link between them is cut, or let back, before the next request is answered.
+    pub cut: mpsc::Sender<bool>,
 }
 
 /// One node's API.
@@ -133,10 +140,11 @@ pub fn start() -> Pair {
     let store_chain = enrol(&mut hub);
     let store = open(&root, store_chain, 2);
     let (disk, disks) = mpsc::channel(4);
+    let (cut, cuts) = mpsc::channel(4);
     let (hub_asks, hub_node) = node(&hub, "hub", 1, 0);
     let (store_asks, store_node) = node(&store, "store", 2, 1);
-    tokio::spawn(work([Side::new(hub, hub_asks), Side::new(store, store_asks)], disks));
-    Pair { hub: hub_node, store: store_node, disk }
+    tokio::spawn(work([Side::new(hub, hub_asks), Side::new(store, store_asks)], (disks, cuts)));
+    Pair { hub: hub_node, store: store_node, disk, cut }
 }
 
 struct Ends {
@@ -190,16 +198,9 @@ impl Side {
     }
 }
 
-async fn work(mut sides: [Side; 2], mut disks: mpsc::Receiver<DiskSpace>) {
-    let peers = [
-        Peer { node: NodeId(2), role: Role::Store, store: StoreId(1), address: None },
-        Peer { node: NodeId(1), role: Role::Hub, store: StoreId(0), address: None },
-    ];
+async fn work(mut sides: [Side; 2], (mut disks, mut cuts): (mpsc::Receiver<DiskSpace>, mpsc::Receiver<bool>)) {
     let mut mono_ms = 0;
-    for (side, peer) in sides.iter_mut().zip(peers) {
-        side.core.handle(at(mono_ms), Input::LinkUp(LINK, peer)).unwrap();
-        side.core.handle(at(mono_ms), Input::Writable(LINK, 64 << 20)).unwrap();
-    }
+    link(&mut sides, mono_ms, true);
     loop {
         settle(&mut sides, &mut mono_ms);
         let [hub, store] = &mut sides;
@@ -209,9 +210,26 @@ async fn work(mut sides: [Side; 2], mut disks: mpsc::Receiver<DiskSpace>) {
                 hub.core.handle(at(mono_ms), Input::Disk(space)).unwrap();
                 store.core.handle(at(mono_ms), Input::Disk(space)).unwrap();
             }
+            Some(is_cut) = cuts.recv() => link(&mut sides, mono_ms, !is_cut),
             Some(ask) = hub.ends.asks.recv() => hub.ask(ask, at(mono_ms)),
             Some(ask) = store.ends.asks.recv() => store.ask(ask, at(mono_ms)),
             else => return,
+        }
+    }
+}
+
+/// Connects both, or cuts them.
+fn link(sides: &mut [Side; 2], mono_ms: u64, is_up: bool) {
+    let peers = [
+        Peer { node: NodeId(2), role: Role::Store, store: StoreId(1), address: None },
+        Peer { node: NodeId(1), role: Role::Hub, store: StoreId(0), address: None },
+    ];
+    for (side, peer) in sides.iter_mut().zip(peers) {
+        if is_up {
+            side.core.handle(at(mono_ms), Input::LinkUp(LINK, peer)).unwrap();
+            side.core.handle(at(mono_ms), Input::Writable(LINK, 64 << 20)).unwrap();
+        } else {
+            side.core.handle(at(mono_ms), Input::LinkDown(LINK)).unwrap();
         }
     }
 }
@@ -273,7 +291,20 @@ fn node(core: &Core, role: &'static str, id: u32, store: u32) -> (Ends, Node) {
     };
     let devices = DeviceStore::open(folder.path().join("devices.json"));
     let listen = "127.0.0.1:0".parse().unwrap();
-    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids: store != 0 };
+    let allowed = Settings { allow_loopback: true, ..Settings::default() };
+    let webhooks = Webhooks::open(folder.path(), &allowed, &BTreeMap::new(), now_ms());
+    let setup = Setup {
+        node: NodeId(id),
+        store: (store != 0).then_some(StoreId(store)),
+        tenant: TENANT,
+        seal_secret: [id as u8; 32],
+        file: folder.path().join("deliveries.json"),
+    };
+    // Where the store is: it was enrolled without a place.
+    let places = BTreeMap::from([("1".to_owned(), [52_500_000, 13_400_000])]);
+    let desk = Desk::open(CourierSettings { places, ..CourierSettings::default() }, setup, handle.clone());
+    let test_aids = store != 0;
+    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids, webhooks, printer: None, desk };
     let (stop, stopping) = watch::channel(false);
     let parts = (handle.clone(), info.clone(), config.clone());
     let api = Api::new(handle, info, config, stopping);
@@ -313,7 +344,7 @@ fn enrol(hub: &mut Core) -> Vec<Capability> {
         valid_ms: 60_000,
     };
     let log_key = Signer::from_seed(&[2; 32]).public();
-    let request = EnrolRequest { token, log_key, seal_key: [2; 32] };
+    let request = EnrolRequest { token, log_key, seal_key: seal_key(&[2; 32]) };
     for (id, command) in [(1, Command::IssueToken(order)), (2, Command::Enrol(request))] {
         hub.handle(at(0), Input::Command(RequestId(id), Box::new(command))).unwrap();
     }
@@ -333,7 +364,7 @@ fn hub_capability(root: &Signer) -> Capability {
         role: Role::Hub,
         store: StoreId(0),
         log_key: Signer::from_seed(&[1; 32]).public(),
-        seal_key: [1; 32],
+        seal_key: seal_key(&[1; 32]),
         range_first: 2,
         range_last: 99,
         issued_ms: 0,

@@ -1,0 +1,169 @@
+//! Every word that stands on paper, in each language, in one table.
+
+use serde::{Deserialize, Serialize};
+
+/// The language of a sheet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Language {
+    /// English.
+    #[default]
+    #[serde(rename = "en")]
+    English,
+    /// Simplified Chinese.
+    #[serde(rename = "zh-CN")]
+    Chinese,
+}
+
+/// A word or phrase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Heading of a pick list.
+    PickList,
+    /// Heading of a label for goods that wait for their customer.
+    Pickup,
+    /// Heading of the receipt at handover.
+    PickupReceipt,
+    /// Heading of a rider's sheet.
+    RouteSheet,
+    /// An order's number.
+    Order,
+    /// When it has to be ready, or there.
+    Due,
+    /// When the sheet was made.
+    Made,
+    /// The store.
+    Store,
+    /// The shelf.
+    Location,
+    /// A product without a place on a shelf.
+    NoLocation,
+    /// How many.
+    Quantity,
+    /// A product's number.
+    Sku,
+    /// A product's barcode.
+    Barcode,
+    /// The tote that a line is picked into.
+    Tote,
+    /// The customer wants to be asked.
+    AskFirst,
+    /// Something similar may be given.
+    SimilarAllowed,
+    /// Nothing else may be given.
+    NoSubstitute,
+    /// The buyer's age must be seen; the number follows.
+    CheckAge,
+    /// One bag of several.
+    Bag,
+    /// How many bags.
+    Bags,
+    /// Between two numbers: 1 of 3.
+    Of,
+    /// Where the bags stand.
+    Bay,
+    /// The customer's first name.
+    Name,
+    /// Until when it is kept.
+    HoldUntil,
+    /// What was handed over.
+    Handed,
+    /// What was ordered and not there.
+    Missing,
+    /// What was given instead.
+    Instead,
+    /// Money that the customer gets back.
+    RefundDue,
+    /// Who did it.
+    Staff,
+    /// When it was done.
+    Time,
+    /// What the record is called.
+    Record,
+    /// Who rides.
+    Rider,
+    /// When the rider leaves.
+    Leaves,
+    /// One stop of a route.
+    Stop,
+    /// A part of the town.
+    Area,
+    /// How many lines a sheet has.
+    Lines,
+    /// Over every sheet that may have been printed before.
+    Copy,
+}
+
+/// Word, English, Chinese; in the order of the words.
+const TABLE: [(Word, &str, &str); 37] = [
+    (Word::PickList, "Pick list", "拣货单"),
+    (Word::Pickup, "Pickup", "自提"),
+    (Word::PickupReceipt, "Pickup receipt", "自提凭证"),
+    (Word::RouteSheet, "Route sheet", "配送单"),
+    (Word::Order, "Order", "订单"),
+    (Word::Due, "Due", "时限"),
+    (Word::Made, "Printed", "打印时间"),
+    (Word::Store, "Store", "门店"),
+    (Word::Location, "Shelf", "货位"),
+    (Word::NoLocation, "no shelf", "无货位"),
+    (Word::Quantity, "Quantity", "数量"),
+    (Word::Sku, "SKU", "商品编号"),
+    (Word::Barcode, "Barcode", "条码"),
+    (Word::Tote, "Tote", "周转箱"),
+    (Word::AskFirst, "ask the customer before replacing", "替换前请联系顾客"),
+    (Word::SimilarAllowed, "similar product allowed", "可换相似商品"),
+    (Word::NoSubstitute, "no substitute", "不可替换"),
+    (Word::CheckAge, "CHECK AGE", "核验年龄"),
+    (Word::Bag, "Bag", "袋"),
+    (Word::Bags, "Bags", "袋数"),
+    (Word::Of, "of", "/"),
+    (Word::Bay, "Bay", "取货位"),
+    (Word::Name, "Name", "姓名"),
+    (Word::HoldUntil, "Kept until", "保留至"),
+    (Word::Handed, "handed over", "已交付"),
+    (Word::Missing, "missing", "缺货"),
+    (Word::Instead, "instead of", "替换"),
+    (Word::RefundDue, "Refund due", "应退款"),
+    (Word::Staff, "Staff", "员工"),
+    (Word::Time, "Time", "时间"),
+    (Word::Record, "Record", "记录号"),
+    (Word::Rider, "Rider", "骑手"),
+    (Word::Leaves, "Leaves", "出发"),
+    (Word::Stop, "Stop", "站点"),
+    (Word::Area, "Area", "区域"),
+    (Word::Lines, "Lines", "行数"),
+    (Word::Copy, "COPY", "副本 COPY"),
+];
+
+impl Word {
+    /// In a language.
+    pub fn said_in(self, language: Language) -> &'static str {
+        let (_, english, chinese) = TABLE[self as usize];
+        match language {
+            Language::English => english,
+            Language::Chinese => chinese,
+        }
+    }
+}
+
+impl Language {
+    /// Its BCP 47 tag.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh-CN",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_stands_in_its_row_and_in_both_languages() {
+        for (at, (word, english, chinese)) in TABLE.iter().enumerate() {
+            assert_eq!(*word as usize, at, "{word:?}");
+            assert!(!english.is_empty() && !chinese.is_empty(), "{word:?}");
+        }
+    }
+}
