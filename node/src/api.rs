@@ -12,7 +12,7 @@
 //! | [`request`], [`idempotency`], [`values`] | taking requests apart; retries; how values are written |
 //! | [`products`], [`codes`], [`import`], [`prices`] | the catalogue |
 //! | [`goods`], [`quarantine`], [`sales`], [`receipts`], [`days`] | what a store does all day |
-//! | [`returns`] | goods that come back, to whichever store |
+//! | [`returns`], [`exchanges`] | goods that come back, to whichever store, and others for them |
 //! | [`sheets`], [`counts`] | counting: what is to be counted, scans, the reset |
 //! | [`transfers`], [`transit`] | goods between stores, and how they are shown |
 //! | [`stock`], [`lots`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
@@ -20,6 +20,7 @@
 //! | [`orders`] | what customers order, and what becomes of it; passes, rules, notifications |
 //! | [`fulfillments`] | what a store has to do for orders: queue, picking, handing over |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
+//! | [`papers`] | labels, tags, pick lists and receipts, for a browser or the shop's printer |
 //! | [`figures`] | how well orders are served |
 //! | [`couriers`], [`riders`] | who brings orders to customers |
 //! | [`near`] | where stores are |
@@ -46,6 +47,7 @@ pub mod prices;
 pub mod products;
 
 pub mod days;
+pub mod exchanges;
 pub mod goods;
 pub mod quarantine;
 pub mod receipts;
@@ -66,6 +68,8 @@ pub mod tasks;
 
 pub mod fulfillments;
 pub mod orders;
+
+pub mod papers;
 
 pub mod couriers;
 pub mod riders;
@@ -247,6 +251,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(returns::show_return))
         .routes(routes!(returns::pay_return))
         .routes(routes!(returns::sign_receipt))
+        .routes(routes!(exchanges::create_exchange))
         .routes(routes!(receipts::show_till))
         .routes(routes!(quarantine::decide_quarantine))
         .routes(routes!(transfers::list_transfers, transfers::create_transfer))
@@ -296,6 +301,11 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(fulfillments::show_contact))
         .routes(routes!(fulfillments::act::act_on_fulfillment))
         .routes(routes!(fulfillments::lists::show_pick_list))
+        .routes(routes!(papers::show_part_sheet))
+        .routes(routes!(papers::print_part))
+        .routes(routes!(papers::print_pick_list))
+        .routes(routes!(papers::show_receipt_sheet))
+        .routes(routes!(papers::print_receipt))
         .routes(routes!(rights::show_rights))
         .routes(routes!(policies::list_policies, policies::set_policy, policies::remove_policy))
         .routes(routes!(decrees::create_consent))

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use stockroom_core::sync::parcel::seal_key;
+use stockroom_core::sealed::public_key;
 use stockroom_crdt::capability::{Capability, Role, Signer, decode_chain, encode_chain, verify_chain};
 use stockroom_crdt::codec::{RowReader, Rows};
 use stockroom_crdt::ids::{TenantId, hex};
@@ -124,7 +124,7 @@ impl Identity {
         if capability.log_key != Signer::from_seed(&self.log_seed).public() {
             return Err("the log key is not the one that was enrolled".into());
         }
-        if capability.seal_key != seal_key(&self.seal_secret) {
+        if capability.seal_key != public_key(&self.seal_secret) {
             return Err("the key for parcels is not the one that was enrolled".into());
         }
         Ok(())

@@ -8,7 +8,7 @@
 //! | [`words`] | every word, in each language |
 //! | [`text`] | what of others' texts may reach a printer |
 //! | [`page`] | blocks |
-//! | [`sheets`] | what the sheets say |
+//! | [`sheets`], [`receipt`] | what the sheets say |
 //! | [`qr`] | QR codes, and tokens as text for them |
 //! | [`html`] | a sheet in a browser |
 //! | [`printer`] | where the printer is and what it understands |
@@ -21,6 +21,7 @@ pub mod text;
 
 pub mod page;
 
+pub mod receipt;
 pub mod sheets;
 
 pub mod qr;

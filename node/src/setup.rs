@@ -5,7 +5,7 @@ pub mod policy;
 
 use std::path::{Path, PathBuf};
 
-use stockroom_core::sync::parcel::seal_key;
+use stockroom_core::sealed::public_key;
 use stockroom_crdt::capability::{Capability, Role, Signer};
 use stockroom_crdt::ids::{NodeId, StoreId, TenantId, hex};
 use stockroom_transport::{AuthorityError, CredentialError, LeafNames, NodeTls, TenantRoot, TlsClock, new_key_and_csr};
@@ -90,7 +90,7 @@ pub fn init(order: &Init) -> Result<Record, SetupError> {
         role: Role::Hub,
         store: StoreId(0),
         log_key: Signer::from_seed(&log_seed).public(),
-        seal_key: seal_key(&seal_secret),
+        seal_key: public_key(&seal_secret),
         range_first: NODES_FIRST,
         range_last: NODES_LAST,
         issued_ms: wall_ms(),

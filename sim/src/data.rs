@@ -14,6 +14,7 @@
 //! | [`matrix`] | round trips between all pairs of a set of devices |
 //! | [`baskets`] | what customers bought together, and days laid over each other |
 //! | [`hours`] | how a shop's load is spread over a week |
+//! | [`places`] | where shops are, and when and to where people of a city ordered |
 
 pub mod baskets;
 pub mod cellular;
@@ -22,6 +23,7 @@ pub mod links;
 pub mod local_time;
 pub mod maine;
 pub mod matrix;
+pub mod places;
 pub mod rows;
 
 /// Most data rows of one file. The largest recording at hand has 1,046,910.
@@ -57,7 +59,7 @@ fn stem(file: &str) -> &str {
 }
 
 /// A count with a comma at each thousand.
-fn thousands(count: u64) -> String {
+pub(crate) fn thousands(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use stockroom_core::continuity::Evidence;
 use stockroom_core::core::{Config, Core, Identity};
 use stockroom_core::input::{CoreError, Input};
+use stockroom_core::sealed::public_key;
 use stockroom_core::storage::{Reader, Store, StoreError, Writes};
-use stockroom_core::sync::parcel::seal_key;
 use stockroom_core::time::Now;
 use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::{Capability, Role, Signer};
@@ -36,7 +36,7 @@ impl Keys {
 
     /// The key to which parcels for the node are sealed.
     pub fn seal_key(&self) -> [u8; 32] {
-        seal_key(&self.seal_secret)
+        public_key(&self.seal_secret)
     }
 }
 

@@ -89,6 +89,12 @@ pub struct OrderFigures {
     pub both: u64,
     /// `both` over `clairvoyant`, parts per million.
     pub ratio_ppm: u64,
+    /// Ready as long after the customer first asked as it was promised after it was placed, whether or not there was a hub to place it.
+    pub prompt: u64,
+    /// No plan whatsoever has more of them ready by then: an upper bound, for orders known beforehand and without any hub.
+    pub hubless: u64,
+    /// `prompt` over `hubless`, parts per million.
+    pub prompt_ppm: u64,
     /// Lines of which fewer units were there than were promised.
     pub oversold: u64,
     /// Fulfillments that were handed over a second time, and units beyond what was ordered.

@@ -1,10 +1,11 @@
 //! Scenarios: each draws a plan from a seed. The same seed and the same wishes give the same plan.
 //!
 //! Swarm testing: a seed turns on its own subset of faults and its own time-outs and sizes, since what never happens together
-//! with something else never meets it. [`work`] knows what people do, [`promises`] what is promised, [`orders`] what is ordered, [`weather`] how faults are drawn.
+//! with something else never meets it. [`work`] knows what people do, [`promises`] what is promised, [`orders`] what is ordered, [`ward`] from which real places, [`weather`] how faults are drawn.
 
 pub mod orders;
 pub mod promises;
+mod ward;
 pub mod weather;
 pub mod work;
 
@@ -17,6 +18,7 @@ use stockroom_core::tuning::Tuning;
 use crate::data::baskets::Baskets;
 use crate::data::hours::HourlyShape;
 use crate::data::links::Recording;
+use crate::data::places::Places;
 use crate::link::LinkSpec;
 use crate::plan::{Action, DiskKind, Fault, Fleet, Plan, Step, TokenFate, Uplinks, Who};
 use weather::Family;
@@ -50,6 +52,8 @@ pub struct Wishes {
     pub hours: Option<HourlyShape>,
     /// Links of stores, in turn; a fixed line otherwise.
     pub links: Vec<Arc<Recording>>,
+    /// Real places and times of the orders of `pickup-rush`; drawn otherwise.
+    pub places: Option<Arc<Places>>,
     /// A world of a few stores and hours, for sweeps.
     pub small: bool,
 }

@@ -133,7 +133,9 @@ fn a_store_writes_nowhere_but_in_its_own_scopes() {
         Scope::Catalog,
         Scope::Prices(Code::parse("default").unwrap()),
         Scope::Members(0),
-        Scope::StoreOrders(StoreId(2)),
+        Scope::StoreOrders(StoreId(1)),
+        Scope::Orders(1),
+        Scope::Orders(MALLORY),
         Scope::StoreHistory(StoreId(2)),
     ];
     for scope in elsewhere {

@@ -67,6 +67,30 @@ fn a_neighbour_carries_what_it_cannot_read() {
     assert!(world.run_until(60_000, knows), "news from the hub come back in parcels");
 }
 
+/// Seed 15 of `cancel-race` found it: the hub opened a parcel that had lain with a neighbour for twenty minutes, and said that it had
+/// everything that the store had now.
+#[test]
+fn a_parcel_that_comes_late_says_what_was_there_when_it_was_packed_and_no_more() {
+    let mut world = trading_in(5, &["red", "red"]);
+    world.connect(2, 3);
+    world.run_ms(1_000);
+    (1..=5).for_each(|n| drop(sell(&mut world, 2, n, 1).unwrap()));
+    let packed_ms = world.now_ms;
+    assert!(world.run_until(60_000, |w| w.status(3).parcels_carried > 0), "the neighbour took a parcel");
+    world.cut(2, 3);
+    world.run_ms(60_000);
+    sell(&mut world, 2, 6, 1).unwrap();
+    let sold_ms = world.now_ms;
+    world.run_ms(1_200_000);
+    world.connect(3, 1);
+    assert!(world.run_until(60_000, |w| books(&*w.snapshot(1), StoreId(1)).sales.len() == 5), "the parcel arrived");
+    world.run_ms(5_000);
+    let status = world.status(1);
+    let fresh_ms = status.stores.iter().find(|known| known.store == StoreId(1)).and_then(|known| known.fresh_ms);
+    let fresh_ms = fresh_ms.expect("something of the store is here");
+    assert!((packed_ms..sold_ms).contains(&fresh_ms), "packed at {packed_ms}, sold at {sold_ms}, fresh at {fresh_ms}");
+}
+
 /// The demo found it: a store joined, and its neighbour dialed it in the very moment in which the hub told of that neighbour.
 /// The store's own greeting had left before it knew them as stores of one group, and what it learned before the neighbour's
 /// greeting arrived made it ask nobody. It never followed the neighbour's stock.

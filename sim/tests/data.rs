@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::io::{BufReader, Cursor};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -12,8 +13,11 @@ use stockroom_sim::data::baskets::{BasketLine, Baskets, Skipped};
 use stockroom_sim::data::hours::{HourlyShape, Hours, read_hours};
 use stockroom_sim::data::links::{LinkFormat, LinkStep, Recording, read_links};
 use stockroom_sim::data::maine::with_pings;
+use stockroom_sim::data::places::{Places, read_asked, read_shops};
 use stockroom_sim::data::rows::Rows;
 use stockroom_sim::data::{DataError, LINE_BYTES_MAX, ROWS_MAX};
+use stockroom_sim::plan::Action;
+use stockroom_sim::scenario::{Wishes, draw};
 
 const CAPACITY: &str = "trace,direction,t_ms,packets_1500B,kbps\n\
     a,down,0,6,720\na,down,100,0,0\na,down,200,1,120\na,up,0,1,120\na,up,100,2,240\nb,down,0,1,120\n";
@@ -431,6 +435,13 @@ fn published(path: &str) -> Option<Cursor<Vec<u8>>> {
     bytes.ok().map(Cursor::new)
 }
 
+/// As above, but where tests are mandatory the file must be there.
+fn needed(path: &str) -> Option<Cursor<Vec<u8>>> {
+    let found = published(path);
+    assert!(found.is_some() || std::env::var_os("STOCKROOM_MANDATORY").is_none(), "{path} is needed, and is not there");
+    found
+}
+
 fn published_links(name: &str) -> Option<Vec<Recording>> {
     let file = format!("link_traces/{name}.csv.zst");
     Some(read_links(published(&file)?, &file).unwrap_or_else(|error| panic!("{error}")))
@@ -520,4 +531,65 @@ fn published_hours_are_read_whole() {
     assert!(saturday.abs_diff((4_691 + 4_375) / 2) <= 24, "{saturday}");
     let Some(all) = read("pos_trace/pl_hourly_baskets.csv.zst") else { return };
     assert_eq!(all.stores.keys().copied().collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+const SHOPS: &str = "store_id,brand,brand_en,store_name,lat,lng,cell\n\
+    2,b,B,south,-35.7,139.70000049,1\n1,a,A,north,35.69,-139,1\n";
+const ASKED: &str =
+    "order_no,placed_s,dest_lat,dest_lon,flag\n1,25682,-1.304,36.7849,\n2,86399,-1.5,36.8,too_fast\n3,0,1,2,\n";
+
+#[test]
+fn shops_and_orders_of_a_city_are_read_with_their_places() {
+    let shops = read_shops(SHOPS.as_bytes(), "shops.csv").expect("it is well formed");
+    let seen: Vec<_> = shops.iter().map(|shop| (shop.id, shop.brand.as_str(), shop.at.north, shop.at.east)).collect();
+    assert_eq!(seen, [(1, "A", 35_690_000, -139_000_000), (2, "B", -35_700_000, 139_700_000)]);
+    let asked = read_asked(ASKED.as_bytes(), "asked.csv").expect("it is well formed");
+    let seen: Vec<_> = asked.iter().map(|asked| (asked.second, asked.to.north, asked.to.east)).collect();
+    assert_eq!(seen, [(25_682, -1_304_000, 36_784_900), (0, 1_000_000, 2_000_000)], "an implausible row is left out");
+}
+
+#[test]
+fn a_malformed_place_is_told_with_its_line() {
+    let told = |text: String| complaint(read_shops(text.as_bytes(), "s"));
+    for (wrong, why) in [
+        ("91", "is more than 90"),
+        ("-91", "is more than 90"),
+        ("", "is empty"),
+        ("--1", "is negative"),
+        ("x", "is not a number"),
+    ] {
+        let message = told(SHOPS.replace("-35.7", wrong));
+        assert!(message.starts_with("s:2: lat") && message.ends_with(why), "{wrong}: {message}");
+    }
+    assert!(complaint(read_asked(ASKED.replace("86399", "86400").as_bytes(), "a")).starts_with("a:3: placed_s"));
+    assert!(
+        complaint(read_asked("placed_s,dest_lat,dest_lon,flag\n1,1,1,too_fast\n".as_bytes(), "a"))
+            .contains("plausible")
+    );
+}
+
+#[test]
+fn published_shops_and_orders_are_read_whole_and_make_a_rush() {
+    let (shops, asked) = ("stores/konbini_japan.csv.zst", "online_orders/sendy_orders.csv.zst");
+    let (Some(shops), Some(asked)) = (needed(shops), needed(asked)) else { return };
+    let places = Places {
+        shops: read_shops(shops, "konbini_japan.csv.zst").expect("it is well formed"),
+        asked: read_asked(asked, "sendy_orders.csv.zst").expect("it is well formed"),
+    };
+    assert_eq!((places.shops.len(), places.asked.len()), (34_390, 12_122), "12,552 orders less those with a flag");
+    let wishes = Wishes { places: Some(Arc::new(places)), ..Wishes::default() };
+    let [plan, again] = [0, 0].map(|_| draw("pickup-rush", 7, &wishes).expect("a scenario"));
+    assert_eq!(format!("{:?}", plan.steps), format!("{:?}", again.steps), "the same seed gives the same plan");
+    let pickups = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Order(wanted) => Some((step.at_ms, wanted.stores.clone())),
+        _ => None,
+    });
+    let pickups: Vec<_> = pickups.collect();
+    assert!(pickups.len() >= 2_880 && pickups.iter().all(|(at_ms, _)| *at_ms < plan.safety_ms));
+    let firsts: BTreeSet<u32> = pickups.iter().map(|(_, stores)| stores[0]).collect();
+    assert!(firsts.len() > 4, "orders go to stores all over the ward: {firsts:?}");
+    assert!(pickups.iter().any(|(_, stores)| stores.len() == 2) && pickups.iter().any(|(_, stores)| stores.len() == 1));
+    assert!(plan.scaling.contains("orders: real: "), "{}", plan.scaling);
+    let drawn = draw("pickup-rush", 7, &Wishes::default()).expect("a scenario");
+    assert!(drawn.scaling.contains("orders: drawn: "), "{}", drawn.scaling);
 }

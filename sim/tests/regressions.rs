@@ -30,6 +30,16 @@ fn a_store_with_stolen_keys_may_bring_its_own_goods_to_another_hub() {
     [62, 147].into_iter().for_each(|seed| holds("hostile", seed));
 }
 
+#[test]
+fn a_store_whose_hubs_clock_ran_ahead_says_once_that_goods_are_on_their_way() {
+    holds("double-route", 82);
+}
+
+#[test]
+fn a_backlog_is_seen_behind_many_entries_of_others() {
+    holds("hub-failover", 58);
+}
+
 fn holds(scenario: &str, seed: u64) {
     println!("{scenario}, seed {seed}");
     let plan = draw(scenario, seed, &small()).expect("a scenario");

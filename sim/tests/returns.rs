@@ -2,18 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
 
-use stockroom_core::input::returns::{PayReturnRequest, ReturnRequest, ReturnRequestLine};
-use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
+use stockroom_core::input::returns::{ExchangeRequest, PayReturnRequest, ReturnRequest, ReturnRequestLine};
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey, SellLine, SellRequest};
 use stockroom_core::view::View;
 use stockroom_crdt::entry::Fact;
-use stockroom_crdt::ids::{Code, Digest, Sku, StoreId};
+use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::order::redress::Rule;
 use stockroom_crdt::order::resolve::OrderState;
 use stockroom_crdt::order::returns::judge::{Outcome, State};
 use stockroom_crdt::order::returns::{Origin, ReturnId};
 use stockroom_crdt::receiving::Disposition;
-use stockroom_crdt::sale::ReceiptNumber;
+use stockroom_crdt::sale::{ReceiptNumber, Tender, TenderKind};
 use stockroom_crdt::stock::policy::{Allocation, PolicyRule, Target};
 use stockroom_crdt::stock::rights::Account;
 use stockroom_sim::counter::pickup;
@@ -199,8 +199,132 @@ fn bought(world: &mut World, n: u64, units: i64) -> ReceiptNumber {
     }
 }
 
+#[test]
+fn cash_that_was_paid_for_returns_is_missing_in_the_drawer_of_its_day() {
+    let mut world = market(31);
+    let receipt = bought(&mut world, 1, 5);
+    bring(&mut world, FIRST, 1, cash(receipt, 2, Disposition::Resale)).unwrap();
+    // Elsewhere it is granted first and paid later: out of the drawer of the store that has the goods, on the day when it is paid.
+    let later = bring(&mut world, SECOND, 2, cash(receipt, 1, Disposition::Resale)).unwrap();
+    assert!(drawer(&world, SECOND, 2).is_empty(), "nothing was paid, and no day was opened for it");
+    world.run_ms(10_000);
+    pay(&mut world, SECOND, 1, later).unwrap();
+    let retried = world.command(SECOND, Command::PayReturn(key(&format!("1 {later}")), paid(later))).unwrap();
+    assert!(matches!(retried, Answer::Written { replayed: true, .. }), "{retried:?}");
+    world.run_ms(10_000);
+    for node in [HUB, FIRST] {
+        assert_eq!(drawer(&world, node, 1), [(1, 300, 300, 1, 200)], "node {node}: five were sold, two came back");
+    }
+    for node in [HUB, SECOND] {
+        assert_eq!(drawer(&world, node, 2), [(1, -100, -100, 1, 100)], "node {node}");
+    }
+    world.command(FIRST, Command::DayClose(key("close"), Code::default())).unwrap();
+    bring(&mut world, FIRST, 3, cash(receipt, 1, Disposition::Scrap)).unwrap();
+    world.run_ms(10_000);
+    let days = [(1, 300, 300, 1, 200), (2, -100, -100, 1, 100)];
+    assert_eq!(
+        (drawer(&world, FIRST, 1), drawer(&world, HUB, 1)),
+        (days.to_vec(), days.to_vec()),
+        "a closed day stays as it was"
+    );
+}
+
+#[test]
+fn an_exchange_is_one_commit_and_costs_the_difference() {
+    let mut world = market(32);
+    let receipt = bought(&mut world, 1, 3);
+    let wanted = |units: i64, paid: i64| ExchangeRequest {
+        returned: ReturnRequest { cash: false, ..cash(receipt, 1, Disposition::Resale) },
+        sale: takes(units, paid),
+    };
+    let exchange = |world: &mut World, n: u64, request: &ExchangeRequest| {
+        world.command(FIRST, Command::Exchange(key(&format!("exchange {n} {request:?}")), Box::new(request.clone())))
+    };
+    let before = (on_hand(&world, FIRST, 1), drawer(&world, FIRST, 1));
+    let short = exchange(&mut world, 1, &wanted(3, 100)).unwrap_err();
+    assert!(
+        matches!(&short, Refusal::Invalid { field, message } if field == "sale.tenders" && message.contains("200 are due")),
+        "{short}"
+    );
+    let mut unknown = wanted(3, 200);
+    unknown.sale.lines[0].quantity = 0;
+    let half = exchange(&mut world, 2, &unknown).unwrap_err();
+    assert!(matches!(&half, Refusal::Invalid { field, .. } if field == "sale.lines[0].quantity"), "{half}");
+    assert_eq!(
+        (on_hand(&world, FIRST, 1), drawer(&world, FIRST, 1)),
+        before,
+        "neither half of what was refused is there"
+    );
+
+    let made = exchange(&mut world, 3, &wanted(3, 200)).unwrap();
+    let Answer::Exchanged { returned, sale, replayed: false } = made else { panic!("{made:?}") };
+    assert_eq!((returned.log, returned.seq + 1), (sale.log, sale.seq));
+    let again = exchange(&mut world, 3, &wanted(3, 200)).unwrap();
+    assert_eq!(again, Answer::Exchanged { returned, sale, replayed: true }, "a retry does nothing");
+    let entry = |world: &World, place| View::new(&*world.snapshot(FIRST)).entry(place).unwrap().unwrap().fact;
+    let (Fact::GoodsReturn(back), Fact::Sale(sold)) = (entry(&world, returned), entry(&world, sale)) else { panic!() };
+    assert_eq!(sold.tenders.last().unwrap().reference, back.reference, "one reference joins both");
+    assert_eq!(back.reference.as_str(), back.id.to_string());
+    assert_eq!(on_hand(&world, FIRST, 1), before.0 + 1 - 3);
+    assert_eq!(
+        drawer(&world, FIRST, 1),
+        [(1, 500, 500, 1, 100)],
+        "300 at first, 200 on top: the worth of one went out and in"
+    );
+
+    // For something cheaper the customer gets money back; the till's number is free for nothing else.
+    let mut other = wanted(3, 200);
+    other.sale.till_seq = 9;
+    let two = ReturnRequest { ..cash(receipt, 2, Disposition::Resale) };
+    let cheap = ExchangeRequest { returned: two, sale: SellRequest { till_seq: 9, ..takes(1, -100) } };
+    exchange(&mut world, 4, &cheap).unwrap();
+    assert_eq!(drawer(&world, FIRST, 1), [(1, 400, 400, 2, 300)]);
+    assert_eq!(exchange(&mut world, 5, &other).unwrap_err(), Refusal::RetryMismatch);
+    world.run_ms(5_000);
+    assert_eq!(drawer(&world, HUB, 1), drawer(&world, FIRST, 1));
+    let elsewhere = world.command(SECOND, Command::Exchange(key("elsewhere"), Box::new(wanted(1, 0)))).unwrap_err();
+    assert!(matches!(&elsewhere, Refusal::State(text) if text.contains("the seller decides")), "{elsewhere}");
+}
+
+/// Number, total, cash, refunds and what was refunded of each day of a store.
+fn drawer(world: &World, node: u32, store: u32) -> Vec<(u32, i64, i64, u64, i64)> {
+    let days = View::new(&*world.snapshot(node)).days(StoreId(store)).unwrap();
+    days.iter().map(|day| (day.number, day.total, day.tenders[0], day.refunds, day.refunded)).collect()
+}
+
+/// So many of A at 100 each, and what the customer pays on top.
+fn takes(units: i64, paid: i64) -> SellRequest {
+    let line = SellLine {
+        sku: Sku::parse("A").unwrap(),
+        unit: None,
+        quantity: units,
+        unit_price: Some(100),
+        discount: 0,
+        discount_reason: Code::default(),
+        tax: None,
+        lot: Code::default(),
+        original: None,
+        disposition: Disposition::Resale,
+    };
+    SellRequest {
+        till: TillId(8),
+        till_seq: 7,
+        body: Digest::of(&[format!("{units} {paid}").as_bytes()]),
+        rung_ms: None,
+        currency: None,
+        cashier: Code::parse("ann").unwrap(),
+        approver: Code::default(),
+        seller: Code::default(),
+        foreign_key: Code::default(),
+        fiscal: Vec::new(),
+        lines: vec![line],
+        cash_rounding: 0,
+        tenders: vec![Tender { kind: TenderKind::Cash, amount: paid, reference: Code::default() }],
+    }
+}
+
 fn receipt_of_nothing() -> ReceiptNumber {
-    ReceiptNumber { till: stockroom_crdt::ids::TillId(1), series: 1, sequence: 1 }
+    ReceiptNumber { till: TillId(1), series: 1, sequence: 1 }
 }
 
 fn cash(receipt: ReceiptNumber, quantity: i64, disposition: Disposition) -> ReturnRequest {
@@ -232,8 +356,11 @@ fn bring(world: &mut World, node: u32, n: u64, request: ReturnRequest) -> Result
 }
 
 fn pay(world: &mut World, node: u32, n: u64, id: ReturnId) -> Result<Answer, Refusal> {
-    let request = PayReturnRequest { id, reference: Code::default(), staff: Code::parse("ben").unwrap() };
-    world.command(node, Command::PayReturn(key(&format!("{n} {id}")), request))
+    world.command(node, Command::PayReturn(key(&format!("{n} {id}")), paid(id)))
+}
+
+fn paid(id: ReturnId) -> PayReturnRequest {
+    PayReturnRequest { id, reference: Code::default(), staff: Code::parse("ben").unwrap() }
 }
 
 fn signed(world: &mut World, node: u32, receipt: ReceiptNumber) -> Vec<u8> {

@@ -65,6 +65,8 @@ pub struct GoodsReturn {
     pub currency: Currency,
     /// How the customer gets the money.
     pub refund: Refund,
+    /// The business day out of whose drawer cash was given; 0 if none was.
+    pub day: u32,
     /// Why.
     pub reason: Code,
     /// Under which reference the customer gets something else for it: the sale or order of an exchange bears it too.
@@ -119,6 +121,8 @@ pub struct ReturnGrant {
     pub lines: Vec<LineUnits>,
     /// Minor units that are granted, or were paid.
     pub amount: i64,
+    /// The business day out of whose drawer cash was given; 0 if none was.
+    pub day: u32,
     /// Why, or the gateway's number.
     pub note: Code,
     /// Who did it.
@@ -197,14 +201,15 @@ impl GoodsReturn {
 
     /// What people said, without what the node added: a request that is tried again at a node which was set back agrees in it.
     pub fn said(&self) -> Digest {
-        Digest::of(&[&Rows::of(|sink| Self { at_ms: 0, ..self.clone() }.encode(sink))])
+        Digest::of(&[&Rows::of(|sink| Self { at_ms: 0, day: 0, ..self.clone() }.encode(sink))])
     }
 
     /// Writes the return.
     pub fn encode(&self, sink: &mut impl Sink) {
         self.id.encode(sink);
         self.origin.encode(sink);
-        sink.uint(col::FLAGS, u64::from(self.signed) | (self.refund as u64) << 1);
+        sink.uint(col::FLAGS, u64::from(self.signed) | (self.refund as u64) << 1 | u64::from(self.day != 0) << 2);
+        encode_day(self.day, sink);
         sink.uint(col::TIME, self.at_ms);
         self.currency.encode(sink);
         self.reason.encode(sink, col::REASON);
@@ -226,10 +231,8 @@ impl GoodsReturn {
     pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
         let (id, origin) = (ReturnId::decode(source)?, Origin::decode(source)?);
         let flags = source.uint(col::FLAGS)?;
-        let refund = if flags >> 1 == 1 { Refund::Cash } else { Refund::Pending };
-        if flags >> 2 != 0 {
-            return Err(DecodeError::Value("flags"));
-        }
+        let refund = if flags >> 1 & 1 == 1 { Refund::Cash } else { Refund::Pending };
+        let day = decode_day(source, flags >> 2, "flags")?;
         let at_ms = source.uint(col::TIME)?;
         let currency = Currency::decode(source)?;
         let reason = Code::decode(source, col::REASON)?;
@@ -248,7 +251,7 @@ impl GoodsReturn {
             return Err(DecodeError::Value("lines"));
         }
         let signed = flags & 1 == 1;
-        Ok(Self { id, origin, signed, at_ms, currency, refund, reason, reference, staff, approver, lines })
+        Ok(Self { id, origin, signed, at_ms, currency, refund, day, reason, reference, staff, approver, lines })
     }
 }
 
@@ -277,7 +280,8 @@ impl ReturnGrant {
     /// Writes it.
     pub fn encode(&self, sink: &mut impl Sink) {
         self.id.encode(sink);
-        sink.uint(col::A, self.verdict as u64);
+        sink.uint(col::A, self.verdict as u64 | u64::from(self.day != 0) << 2);
+        encode_day(self.day, sink);
         sink.uint(col::TIME, self.at_ms);
         encode_units(&self.lines, sink);
         sink.int(col::AMOUNT, self.amount);
@@ -289,8 +293,9 @@ impl ReturnGrant {
     pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
         let id = ReturnId::decode(source)?;
         let number = source.uint(col::A)?;
-        let verdict = Verdict::ALL.into_iter().find(|verdict| *verdict as u64 == number);
+        let verdict = Verdict::ALL.into_iter().find(|verdict| *verdict as u64 == number & 3);
         let verdict = verdict.ok_or(DecodeError::Value("verdict"))?;
+        let day = decode_day(source, number >> 2, "verdict")?;
         let at_ms = source.uint(col::TIME)?;
         let lines = decode_units(source)?;
         let amount = source.int_within(col::AMOUNT, AMOUNT_MAX, "amount")?;
@@ -298,6 +303,24 @@ impl ReturnGrant {
             return Err(DecodeError::Value("amount"));
         }
         let note = Code::decode(source, col::REASON)?;
-        Ok(Self { id, verdict, at_ms, lines, amount, note, staff: Code::decode(source, col::STAFF)? })
+        Ok(Self { id, verdict, at_ms, lines, amount, day, note, staff: Code::decode(source, col::STAFF)? })
+    }
+}
+
+/// A day is written only where there is one: what was written before days were known of is read as it was.
+fn encode_day(day: u32, sink: &mut impl Sink) {
+    if day != 0 {
+        sink.uint(col::DAY, u64::from(day));
+    }
+}
+
+fn decode_day(source: &mut impl Source, is_there: u64, what: &'static str) -> Result<u32, DecodeError> {
+    match is_there {
+        0 => Ok(0),
+        1 => match source.u32(col::DAY)? {
+            0 => Err(DecodeError::Value("day")),
+            day => Ok(day),
+        },
+        _ => Err(DecodeError::Value(what)),
     }
 }

@@ -19,12 +19,13 @@ use stockroom_crdt::capability::Capability;
 use stockroom_crdt::codec::{RowReader, Rows};
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Actor, NodeId, StoreId};
-use stockroom_crdt::order::returns::GoodsReturn;
+use stockroom_crdt::order::returns::{GoodsReturn, Verdict};
 use stockroom_crdt::sale::Sale;
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::Position;
 use stockroom_crdt::stock::rights::Account;
 
+use self::days::CashRefund;
 use crate::journal::{Place, damaged, entry_at};
 use crate::overlay::Overlay;
 use crate::storage::{Snapshot, StoreError, Table};
@@ -48,14 +49,22 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     if let Fact::Node(record) = &item.entry.fact {
         put_node(overlay, &record.capability);
     }
+    let paid_before = cash_paid(overlay, context, &item.entry.fact)?;
     returns::apply(overlay, context, &item.entry)?;
+    let paid_now = cash_paid(overlay, context, &item.entry.fact)?;
     if orders::is_about_one(&item.entry.fact) {
         orders::apply(overlay, context, &item.entry)?;
     }
     let Some(store) = context.scope.store() else { return Ok(Vec::new()) };
     match context.scope {
         Scope::StoreRights(_) => return rights::apply(overlay, store, context, &item.entry),
-        Scope::StoreOrders(_) => return Ok(Vec::new()),
+        Scope::StoreOrders(_) => {
+            if paid_before != paid_now {
+                paid_before.map(|refund| days::pay_in(overlay, store, refund)).transpose()?;
+                paid_now.map(|refund| days::pay_out(overlay, store, refund)).transpose()?;
+            }
+            return Ok(Vec::new());
+        }
         _ => {}
     }
     match &item.entry.fact {
@@ -153,10 +162,30 @@ fn take_back(
 ) -> Result<(), StoreError> {
     let position = Position { actor: context.actor, seq: context.place.seq };
     let writing = sales::Writing { position, digest: item.digest(), place: context.place };
-    match returns::put(overlay, store, returned, writing)? {
-        Some(again) => account::repeat(overlay, store, context, &again),
-        None => account::apply(overlay, store, context, &item.entry),
+    let refund = CashRefund::of_return(returned);
+    let Some(again) = returns::put(overlay, store, returned, writing)? else {
+        refund.map(|refund| days::pay_out(overlay, store, refund)).transpose()?;
+        return account::apply(overlay, store, context, &item.entry);
+    };
+    if again.after[0] == writing {
+        let other = entry_at(overlay, again.before[0].place)?.map(|item| item.entry.fact);
+        let Some(Fact::GoodsReturn(other)) = other else { return Err(damaged("a return's other entry is missing")) };
+        CashRefund::of_return(&other).map(|refund| days::pay_in(overlay, store, refund)).transpose()?;
+        refund.map(|refund| days::pay_out(overlay, store, refund)).transpose()?;
     }
+    account::repeat(overlay, store, context, &again)
+}
+
+/// What this store paid later, in cash, for the return that an entry is about: the first word of it counts, whichever came first.
+fn cash_paid(overlay: &Overlay, context: &Context<'_>, fact: &Fact) -> Result<Option<CashRefund>, StoreError> {
+    let Fact::ReturnGrant(said) = fact else { return Ok(None) };
+    // A hub's copy for the seller is no second payment.
+    let is_own = matches!(context.scope, Scope::StoreOrders(store) if *store == said.id.store);
+    if !is_own || said.verdict != Verdict::PaidCash {
+        return Ok(None);
+    }
+    let told = returns::told_at(overlay, said.id.store, said.id)?;
+    Ok(told.first(Verdict::PaidCash).and_then(CashRefund::of_grant))
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.

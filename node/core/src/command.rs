@@ -7,6 +7,7 @@ pub mod admin;
 pub mod catalog;
 pub mod count;
 pub mod day;
+pub mod exchange;
 pub mod fulfil;
 pub mod goods;
 pub mod order;
@@ -112,6 +113,7 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::ReadContact(order) => order::contact(replica, order),
         Command::Pay(retry, request) => once(replica, retry, |replica| order::pay(replica, request)),
         Command::ReturnGoods(retry, request) => once(replica, retry, |replica| returns::take(replica, retry, *request)),
+        Command::Exchange(retry, request) => exchange::exchange(replica, retry, *request),
         Command::PayReturn(retry, request) => once(replica, retry, |replica| returns::pay(replica, request)),
         Command::SignReceipt(number) => returns::sign(replica, number),
         Command::Redress(retry, request) => once(replica, retry, |replica| order::redress(replica, request)),
@@ -143,6 +145,7 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::ReadContact(..)
         | Command::Fulfil(..)
         | Command::ReturnGoods(..)
+        | Command::Exchange(..)
         | Command::SignReceipt(_)
         | Command::Fence { .. } => true,
         Command::Products(..) | Command::Prices(..) | Command::Template(..) => space == DiskSpace::Ample,

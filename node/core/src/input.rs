@@ -181,6 +181,8 @@ pub enum Command {
     Redress(RetryKey, orders::RedressRequest),
     /// Take goods back that a customer brings (at a store).
     ReturnGoods(RetryKey, Box<returns::ReturnRequest>),
+    /// Take goods back and sell others for them (at a store).
+    Exchange(RetryKey, Box<returns::ExchangeRequest>),
     /// Take that the refund of a return was given (at the store that took the goods, or at a hub).
     PayReturn(RetryKey, returns::PayReturnRequest),
     /// Sign a receipt of this store, for returns elsewhere.
@@ -436,6 +438,15 @@ pub enum Answer {
         plan: Box<Plan>,
         /// Stores for whose goods rights were asked for: another try in a moment may succeed.
         asked: Vec<StoreId>,
+    },
+    /// Goods came back and others were sold.
+    Exchanged {
+        /// Where the return stands.
+        returned: Place,
+        /// Where the sale stands.
+        sale: Place,
+        /// True when this was a retry.
+        replayed: bool,
     },
     /// A receipt with a signature.
     SignedReceipt {

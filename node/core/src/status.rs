@@ -8,7 +8,7 @@ use stockroom_crdt::ids::{Epoch, NodeId, StoreId, TenantId};
 use stockroom_crdt::scope::Scope;
 
 use crate::input::{CoreError, DiskSpace};
-use crate::journal::{FeedRow, entry_at, feed_rows, fixed};
+use crate::journal::{FeedRow, LogNumber, entry_at, feed_rows, fixed};
 use crate::plant::{Plant, planted};
 use crate::replica::Replica;
 use crate::replica::counters::Counters;
@@ -141,20 +141,29 @@ fn backlog(replica: &Replica) -> Result<Backlog, StoreError> {
     for scope in [Scope::StoreRights(store), Scope::StoreStock(store)] {
         let Some(feed) = replica.journal.feed(&scope) else { continue };
         let acked = handshake::acked(replica, hub, &scope)?;
-        for (_, row) in feed_rows(&replica.overlay, feed.number, acked + 1, LOOK_AHEAD)? {
-            let FeedRow::Entries { log, first, .. } = row else { continue };
-            let Some(entries) = replica.journal.log(log) else { continue };
-            if entries.id.actor.node != replica.actor().node {
-                continue;
-            }
-            out.entries += entries.head.seq - first + 1;
-            let place = crate::journal::Place { log, seq: first };
-            let written = entry_at(&replica.overlay, place)?.map_or(0, |item| item.entry.hlc.ms());
-            out.oldest_ms = if out.oldest_ms == 0 { written } else { out.oldest_ms.min(written) };
-            break;
-        }
+        let Some((log, first)) = first_own(replica, feed.number, acked + 1)? else { continue };
+        let Some(entries) = replica.journal.log(log) else { continue };
+        out.entries += entries.head.seq - first + 1;
+        let place = crate::journal::Place { log, seq: first };
+        let written = entry_at(&replica.overlay, place)?.map_or(0, |item| item.entry.hlc.ms());
+        out.oldest_ms = if out.oldest_ms == 0 { written } else { out.oldest_ms.min(written) };
     }
     Ok(out)
+}
+
+/// The first own entries in a feed from a position on. What others wrote may stand before them in any number.
+fn first_own(replica: &Replica, feed: u32, mut position: u64) -> Result<Option<(LogNumber, u64)>, StoreError> {
+    loop {
+        let rows = feed_rows(&replica.overlay, feed, position, PAGE_ROWS)?;
+        let Some((last, _)) = rows.last() else { return Ok(None) };
+        position = last + 1;
+        for (_, row) in rows {
+            let FeedRow::Entries { log, first, .. } = row else { continue };
+            if replica.journal.log(log).is_some_and(|own| own.id.actor.node == replica.actor().node) {
+                return Ok(Some((log, first)));
+            }
+        }
+    }
 }
 
 fn stores(replica: &Replica, sync: &Sync) -> Result<Vec<StoreStatus>, StoreError> {
@@ -174,5 +183,5 @@ fn stores(replica: &Replica, sync: &Sync) -> Result<Vec<StoreStatus>, StoreError
     Ok(out)
 }
 
-/// Rows of other writers that may stand before our first missing one.
-const LOOK_AHEAD: usize = 64;
+/// Rows of a feed that are read at once.
+const PAGE_ROWS: usize = 64;

@@ -351,6 +351,7 @@ impl Sync {
             return Err(PeerFault::Interest.into());
         }
         let sender = link.peer.node;
+        let newest_ms = runs.iter().flat_map(|run| &run.items).map(|item| item.entry.hlc.ms()).max();
         for run in runs {
             let log = run.log.clone();
             let held_there = run.first.saturating_sub(1).saturating_add(run.items.len() as u64);
@@ -375,9 +376,11 @@ impl Sync {
         }
         handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));
         link.acknowledge(replica.now.mono_ms, scope.clone(), to);
+        // A parcel may have lain with a neighbour for hours: it proves that all is here up to its newest entry, and nothing later.
+        let known_ms = if link.path == Path::Direct { Some(replica.now.wall_ms) } else { newest_ms };
         if let Some(store) = scope.store().filter(|&store| complete && link.peer.store == store) {
             if scope == Scope::StoreStock(store) {
-                self.note_fresh(replica, store);
+                known_ms.into_iter().for_each(|at_ms| self.note_fresh(replica, store, at_ms));
             } else if scope == Scope::StoreRights(store) {
                 replica.store_was_heard(store);
             }
@@ -394,7 +397,7 @@ impl Sync {
                 continue;
             }
             match scope {
-                Scope::StoreStock(store) => self.note_fresh(replica, store),
+                Scope::StoreStock(store) => self.note_fresh(replica, store, replica.now.wall_ms),
                 Scope::StoreRights(store) => replica.store_was_heard(store),
                 _ => {}
             }
@@ -402,9 +405,13 @@ impl Sync {
         Ok(())
     }
 
-    fn note_fresh(&mut self, replica: &mut Replica, store: StoreId) {
-        self.fresh.insert(store, replica.now.wall_ms);
-        replica.lazy.insert((Table::Meta, fresh_key(store)), replica.now.wall_ms.to_be_bytes().to_vec());
+    /// Everything that a store had at a time is here. By what was carried that is earlier than what may be known already.
+    fn note_fresh(&mut self, replica: &mut Replica, store: StoreId, at_ms: u64) {
+        let now_ms = replica.now.wall_ms;
+        let before_ms = self.fresh.get(&store).copied().filter(|before_ms| *before_ms <= now_ms).unwrap_or(0);
+        let at_ms = at_ms.min(now_ms).max(before_ms);
+        self.fresh.insert(store, at_ms);
+        replica.lazy.insert((Table::Meta, fresh_key(store)), at_ms.to_be_bytes().to_vec());
     }
 }
 

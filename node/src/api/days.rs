@@ -48,8 +48,12 @@ pub struct DayAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     currency: Option<Text<Currency>>,
-    /// Minor units per way to pay.
+    /// Minor units per way to pay. Together they are the total.
     tenders: TenderTotals,
+    /// Returns that were paid in cash, beside those on receipts of a till.
+    refunds: u64,
+    /// Minor units that went out of the drawer for them; they are off the total and off the cash.
+    refunded: i64,
 }
 
 /// Minor units per way to pay.
@@ -182,6 +186,8 @@ impl DayAnswer {
             total: day.total,
             currency: currency.map(Text),
             tenders: TenderTotals { cash, card, voucher, other },
+            refunds: day.refunds,
+            refunded: day.refunded,
         }
     }
 }

@@ -29,6 +29,9 @@ use crate::handle::Handle;
 use crate::info::{Links, NodeInfo};
 use crate::webhooks::service::Webhooks;
 
+/// How well orders were served, and when that was read; nothing before the first scrape.
+type Served = Arc<Mutex<Option<(Instant, Arc<Seen>)>>>;
+
 /// What the API counts, and where it is read.
 pub struct Metrics {
     registry: Registry,
@@ -36,7 +39,7 @@ pub struct Metrics {
     sales: Counter,
     reservations: Family<Outcome, Counter>,
     /// How well orders were served of late, and when that was read. Reading it for each scrape would cost what anybody likes to ask.
-    served: Arc<Mutex<Option<(Instant, Arc<Seen>)>>>,
+    served: Served,
 }
 
 /// What came of a reservation: `hard`, `soft` or `no`.
@@ -121,7 +124,7 @@ fn held<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Shows the figures about orders that were read last.
 struct Orders {
-    served: Arc<Mutex<Option<(Instant, Arc<Seen>)>>>,
+    served: Served,
 }
 
 impl fmt::Debug for Orders {

@@ -100,41 +100,41 @@ pub struct SaleAnswer {
 #[schema(as = SaleLine)]
 pub struct SaleLineAnswer {
     /// Its number, from 1.
-    line: usize,
+    pub line: usize,
     /// What.
     #[schema(value_type = String)]
-    sku: Text<Sku>,
+    pub sku: Text<Sku>,
     /// The SKU was not in the catalogue when the line was rung up.
-    unknown_sku: bool,
+    pub unknown_sku: bool,
     /// Its unit.
     #[schema(value_type = String)]
-    unit: Text<Unit>,
+    pub unit: Text<Unit>,
     /// Pieces or grams; negative for a return.
-    quantity: i64,
+    pub quantity: i64,
     /// Minor units per piece or per kilogram.
-    unit_price: i64,
+    pub unit_price: i64,
     /// Minor units off.
-    discount: i64,
+    pub discount: i64,
     /// Why.
     #[schema(value_type = String)]
-    discount_reason: Text<Code>,
+    pub discount_reason: Text<Code>,
     /// What the line costs.
-    amount: i64,
+    pub amount: i64,
     /// The tax, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tax: Option<TaxBody>,
+    pub tax: Option<TaxBody>,
     /// A recall was overridden by the approver.
-    overridden: bool,
+    pub overridden: bool,
     /// Lot; empty if unknown.
     #[schema(value_type = String)]
-    lot: Text<Code>,
+    pub lot: Text<Code>,
     /// Where returned goods were bought.
     #[serde(skip_serializing_if = "Option::is_none")]
-    original: Option<OriginalBody>,
+    pub original: Option<OriginalBody>,
     /// What becomes of goods that came back; only then.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
-    disposition: Option<Text<Disposition>>,
+    pub disposition: Option<Text<Disposition>>,
 }
 
 /// Takes a whole receipt back.
@@ -313,6 +313,7 @@ impl SaleLineAnswer {
     }
 }
 
-fn no_receipt(id: ReceiptId) -> Problem {
+/// A receipt that is not known here.
+pub fn no_receipt(id: ReceiptId) -> Problem {
     Problem::not_found(format!("receipt {} is not known here", id.write()))
 }

@@ -234,11 +234,14 @@ pub async fn sign_receipt(
         return Err(Problem::not_found(format!("no such receipt: {}", receipt.write())));
     }
     match api.ask(Command::SignReceipt(receipt.number)).await? {
-        Answer::SignedReceipt { bytes } => {
-            Ok(Json(ReceiptQr { receipt: Text(receipt), signed: URL_SAFE_NO_PAD.encode(bytes) }))
-        }
+        Answer::SignedReceipt { bytes } => Ok(Json(ReceiptQr { receipt: Text(receipt), signed: code_of(&bytes) })),
         answer => unexpected(&answer),
     }
+}
+
+/// A signed receipt as its code says it.
+pub fn code_of(signed: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(signed)
 }
 
 impl Word for ReturnId {
@@ -252,7 +255,8 @@ impl Word for ReturnId {
 }
 
 impl ReturnBody {
-    fn read(self) -> Answered<ReturnRequest> {
+    /// The request that it means.
+    pub fn read(self) -> Answered<ReturnRequest> {
         let origin = match (self.receipt, self.order) {
             (Some(_), Some(_)) => {
                 return Err(Problem::invalid("order", "stands beside receipt; one of them is enough"));
@@ -299,7 +303,7 @@ impl ReturnLineBody {
 }
 
 /// A return as this node knows it.
-fn find(api: &Api, id: ReturnId) -> Answered<ReturnAnswer> {
+pub fn find(api: &Api, id: ReturnId) -> Answered<ReturnAnswer> {
     let own = Some(StoreId(api.info.store)).filter(|store| store.0 != 0);
     let found = api.read(|books| Ok(books.return_outcome(own, id)?))?;
     let (returned, outcome) = found.ok_or_else(|| Problem::not_found(format!("no such return: {id}")))?;

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::couriers::PositionBody;
+use super::papers;
 use super::problem::{Answered, Kind, Problem};
 use super::request::{Body, Segment};
 use super::values::{Moment, Text, now_ms};
@@ -30,7 +31,6 @@ use crate::courier::riders::{Duty, Rider, RiderError};
 use crate::paper::page::Sheet;
 use crate::paper::sheets::{RouteSheet, RouteStop, Stamp};
 use crate::paper::spool::Submitted;
-use crate::paper::words::Language;
 
 /// A rider.
 #[derive(Serialize, ToSchema)]
@@ -213,8 +213,7 @@ pub async fn print_sheet(
     State(api): State<Arc<Api>>,
     Segment(id): Segment<String>,
 ) -> Answered<Json<serde_json::Value>> {
-    let printer = api.config.printer.clone();
-    let printer = printer.ok_or_else(|| Problem::new(Kind::Conflict, "no printer is set up at this node"))?;
+    let printer = papers::printer(&api)?;
     let rider = api.config.desk.riders().riders().into_iter().find(|rider| rider.id == id);
     let rider = rider.ok_or_else(|| Problem::not_found("there is no such rider"))?;
     let (now, carried) = (now_ms(), api.config.desk.carried(&id, now_ms())?);
@@ -236,7 +235,7 @@ pub async fn print_sheet(
     let sheet = RouteSheet { store, rider: rider.person.name, leaves: stamp(now), stops: stops.collect(), code: None };
     let ids: Vec<_> = carried.iter().map(|stop| stop.id.to_string()).collect();
     let key = format!("route/{id}/{}", ids.join("/"));
-    let page = sheet.page(Language::default());
+    let page = sheet.page(printer.language());
     let printed = tokio::task::spawn_blocking(move || printer.submit(&key, &page)).await;
     let printed = printed.map_err(|_| Problem::new(Kind::Storage, "the node failed while it printed"))?;
     let word = match printed.map_err(|error| Problem::new(Kind::Conflict, error.to_string()))? {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use stockroom_core::input::{Command, SellLine, SellRequest};
 use stockroom_core::view::{ScanError, Scanned};
 use stockroom_crdt::entry::Fact;
-use stockroom_crdt::ids::{Code, Sku, StoreId, TillId};
+use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::limits::{AMOUNT_MAX, FISCAL_BYTES_MAX, LINES_MAX, TENDERS_MAX};
 use stockroom_crdt::money::{Currency, Unit, extend};
 use stockroom_crdt::receiving::Disposition;
@@ -152,16 +152,7 @@ pub struct TenderBody {
     (status = 201, body = SaleAnswer), (status = 200, body = SaleAnswer, description = "An earlier try had rung it up")))]
 pub async fn create_sale(State(api): State<Arc<Api>>, Body { value, digest }: Body<SaleBody>) -> Answered {
     let store = api.own_store()?;
-    let request = api.read(|books| {
-        // The lines of a sale that is rung up already stand in the log; what its codes mean today must not stop the answer.
-        let known = books.sale_by_till(store, TillId(value.till), value.till_seq)?.is_some();
-        let mut request = value.to_request(store)?;
-        request.body = digest;
-        if !known {
-            request.lines = lines(books, store, value.lines, value.rung_at)?;
-        }
-        Ok(request)
-    })?;
+    let request = api.read(|books| value.read(books, store, digest))?;
     let written = api.write(Command::Sell(request)).await?;
     let Fact::Sale(sale) = written.entry.fact else { return unexpected_entry() };
     if !written.replayed {
@@ -187,6 +178,18 @@ pub async fn show_sale(
 }
 
 impl SaleBody {
+    /// The request that it means; `digest` tells it from another one.
+    pub fn read(self, books: &Books<'_>, store: StoreId, digest: Digest) -> Answered<SellRequest> {
+        // The lines of a sale that is rung up already stand in the log; what its codes mean today must not stop the answer.
+        let known = books.sale_by_till(store, TillId(self.till), self.till_seq)?.is_some();
+        let mut request = self.to_request(store)?;
+        request.body = digest;
+        if !known {
+            request.lines = lines(books, store, self.lines, self.rung_at)?;
+        }
+        Ok(request)
+    }
+
     /// All but the lines.
     fn to_request(&self, store: StoreId) -> Answered<SellRequest> {
         if !(1..=LINES_MAX).contains(&self.lines.len()) {
@@ -207,7 +210,7 @@ impl SaleBody {
         Ok(SellRequest {
             till: TillId(self.till),
             till_seq: self.till_seq,
-            body: stockroom_crdt::ids::Digest([0; 32]),
+            body: Digest([0; 32]),
             rung_ms: self.rung_at.as_ref().map(|at| at.0.0),
             currency: self.currency.as_ref().map(|currency| currency.0),
             cashier: self.cashier.0.clone(),

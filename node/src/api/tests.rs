@@ -1,6 +1,8 @@
 //! The whole API over real cores in memory: a hub and a store with a link between them.
 
+mod couriers;
 mod description;
+mod exchanges;
 mod figures;
 mod goods;
 mod hooks;
@@ -8,7 +10,9 @@ mod listeners;
 mod orders;
 mod orders_refused;
 mod pair;
+mod papers;
 mod problems;
 mod reservations;
 mod returns;
+mod rules_by_hand;
 mod work;

@@ -1,12 +1,14 @@
 //! Commands about orders as the channel and head office give them, at the order's home. What a store does stands in [`work`].
 
+mod place;
+mod rules;
+mod say;
 mod work;
 
-use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use clap::{Args, Subcommand};
+use serde_json::Value;
 
-use super::ask::{Line, escaped, money, parse_line, rows, word};
-use super::promise::{Place, fresh_key, parse_place};
+use super::ask::{escaped, money, rows, word};
 use super::{Failure, table};
 use crate::client::{Client, Target};
 
@@ -14,7 +16,7 @@ use crate::client::{Client, Target};
 #[derive(Subcommand, Debug)]
 pub enum OrdersCommand {
     /// Place an order (at a hub); prints its number and the pickup code. Exits with 1 when nothing could be promised
-    Place(Box<PlaceArgs>),
+    Place(Box<place::PlaceArgs>),
     /// List orders: the open ones, the first due first
     List(ListArgs),
     /// Show an order: lines, parts, reasons, what is owed
@@ -22,92 +24,30 @@ pub enum OrdersCommand {
     /// Show an order as its customer may see it
     Track(OneArgs),
     /// Ask to cancel an order; whoever holds the goods decides
-    Cancel(SayArgs),
+    Cancel(say::SayArgs),
     /// Say what the customer wants instead: another store, or cancel, partial, substitute, wait, delivery
-    Choose(ChooseArgs),
+    Choose(say::ChooseArgs),
     /// Let an order wait
-    Hold(SayArgs),
+    Hold(say::SayArgs),
     /// Let it go on
-    Resume(SayArgs),
+    Resume(say::SayArgs),
     /// Say that the customer is at the store; the note says where
-    Arrived(SayArgs),
+    Arrived(say::SayArgs),
     /// Pay back before the store has confirmed; the note names who bears it if the goods were handed over
-    RiskRefund(SayArgs),
+    RiskRefund(say::SayArgs),
     /// Give up what no store has
-    GiveUp(SayArgs),
+    GiveUp(say::SayArgs),
     /// Take what the payment gateway says, in sums over the order's life
-    Pay(PayArgs),
+    Pay(say::PayArgs),
     /// Say that a compensation was given, or could not be
-    Compensate(CompensateArgs),
+    Compensate(say::CompensateArgs),
     /// Give a customer's phone a pass
-    Pass(PassArgs),
+    Pass(say::PassArgs),
+    /// How orders are routed, how long things may take, when stores are open
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     #[command(flatten)]
     Work(work::WorkCommand),
-}
-
-/// Arguments of `orders place`.
-#[derive(Args, Debug)]
-pub struct PlaceArgs {
-    /// What: SKU[:QUANTITY[@UNIT_PRICE]], pieces or grams, prices in minor units, e.g. milk-1l:2@129
-    #[arg(required = true, value_name = "SKU[:QTY[@PRICE]]", value_parser = parse_line)]
-    lines: Vec<Line>,
-    /// Where the customer collects it; may be given several times, the best first
-    #[arg(long = "store", value_name = "ID")]
-    stores: Vec<u32>,
-    /// To be delivered, not collected
-    #[arg(long)]
-    delivery: bool,
-    /// Where it is delivered to, or where the customer is
-    #[arg(long, value_name = "LAT,LON", value_parser = parse_place, allow_hyphen_values = true)]
-    place: Option<Place>,
-    /// What to call the customer; sealed, in no log
-    #[arg(long)]
-    name: Option<String>,
-    /// The customer's phone; sealed, found again by its last four digits
-    #[arg(long)]
-    phone: Option<String>,
-    /// The customer's address; sealed
-    #[arg(long)]
-    address: Option<String>,
-    /// Where it was placed
-    #[arg(long, default_value = "cli")]
-    source: String,
-    /// Its number there
-    #[arg(long, value_name = "NUMBER")]
-    reference: Option<String>,
-    /// When it is to be ready, or there; e.g. 2025-12-31T18:00:00Z [default: as the time limits say]
-    #[arg(long, value_name = "TIME")]
-    due: Option<String>,
-    /// Currency of the amounts [default: the first store's]
-    #[arg(long)]
-    currency: Option<String>,
-    /// What was captured already, minor units
-    #[arg(long, value_name = "AMOUNT", default_value_t = 0)]
-    captured: i64,
-    /// What the customer wants when goods are not there
-    #[arg(long, default_value = "ask")]
-    preference: Preference,
-    /// A part is better than nothing
-    #[arg(long)]
-    partial: bool,
-    /// How long to wait for rights from elsewhere, at most 5s
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = super::node::parse_span)]
-    wait: std::time::Duration,
-    #[command(flatten)]
-    ask: AskArgs,
-}
-
-/// What the customer wants when goods are not there.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Preference {
-    /// To be asked
-    Ask,
-    /// Something similar that does not cost more
-    Substitute,
-    /// What is there, and the money back for the rest
-    Partial,
-    /// The whole line or nothing of it
-    Whole,
 }
 
 /// Whom to ask, and how to print it.
@@ -148,112 +88,24 @@ pub struct OneArgs {
     ask: AskArgs,
 }
 
-/// Arguments of commands that say something of an order.
-#[derive(Args, Debug)]
-pub struct SayArgs {
-    /// The order's number
-    order: String,
-    /// Why, or where
-    #[arg(long)]
-    note: Option<String>,
-    /// Only this line, from 1, and so many units of it; may be given several times
-    #[arg(long = "line", value_name = "LINE:UNITS", value_parser = parse_units)]
-    lines: Vec<(u16, i64)>,
-    /// By whom [default: customer]
-    #[arg(long)]
-    by: Option<String>,
-    #[command(flatten)]
-    ask: AskArgs,
-}
-
-/// Arguments of `orders choose`.
-#[derive(Args, Debug)]
-pub struct ChooseArgs {
-    /// The order's number
-    order: String,
-    /// cancel, partial, substitute, wait or delivery; or name a store
-    #[arg(required_unless_present = "store", conflicts_with = "store")]
-    choice: Option<String>,
-    /// Another store
-    #[arg(long, value_name = "ID")]
-    store: Option<u32>,
-    #[command(flatten)]
-    ask: AskArgs,
-}
-
-/// Arguments of `orders pay`.
-#[derive(Args, Debug)]
-pub struct PayArgs {
-    /// The order's number
-    order: String,
-    /// What may be captured at most, minor units
-    #[arg(long, value_name = "AMOUNT")]
-    authorised: i64,
-    /// What was captured
-    #[arg(long, value_name = "AMOUNT")]
-    captured: i64,
-    /// What was refunded
-    #[arg(long, value_name = "AMOUNT", default_value_t = 0)]
-    refunded: i64,
-    /// The gateway's number
-    #[arg(long, value_name = "NUMBER")]
-    reference: Option<String>,
-    #[command(flatten)]
-    ask: AskArgs,
-}
-
-/// Arguments of `orders compensate`.
-#[derive(Args, Debug)]
-pub struct CompensateArgs {
-    /// The order's number
-    order: String,
-    /// The compensation's id, as `orders show` prints it
-    id: String,
-    /// It could not be given
-    #[arg(long)]
-    failed: bool,
-    /// The gateway's number, or why it could not be given
-    #[arg(long)]
-    reference: Option<String>,
-    /// Who did it
-    #[arg(long)]
-    staff: Option<String>,
-    #[command(flatten)]
-    ask: AskArgs,
-}
-
-/// Arguments of `orders pass`.
-#[derive(Args, Debug)]
-pub struct PassArgs {
-    /// The order's number
-    order: String,
-    /// At this store, if parts of the order are at several
-    #[arg(long, value_name = "ID")]
-    store: Option<u32>,
-    /// Whom the customer sends, in a word
-    #[arg(long)]
-    delegate: Option<String>,
-    #[command(flatten)]
-    ask: AskArgs,
-}
-
 /// `orders`.
 pub fn orders(command: &OrdersCommand) -> Result<(), Failure> {
     match command {
-        OrdersCommand::Place(args) => place(args),
+        OrdersCommand::Place(args) => place::place(args),
         OrdersCommand::List(args) => list(args),
         OrdersCommand::Show(args) => show(args),
         OrdersCommand::Track(args) => track(args),
-        OrdersCommand::Cancel(args) => say(args, "cancel"),
-        OrdersCommand::Choose(args) => choose(args),
-        OrdersCommand::Hold(args) => say(args, "hold"),
-        OrdersCommand::Resume(args) => say(args, "resume"),
-        OrdersCommand::Arrived(args) => say(args, "arrived"),
-        OrdersCommand::RiskRefund(args) => say(args, "risk-refund"),
-        OrdersCommand::GiveUp(args) => say(args, "give-up"),
-        OrdersCommand::Pay(args) => pay(args),
-        OrdersCommand::Compensate(args) => compensate(args),
-        OrdersCommand::Pass(args) => pass(args),
+        OrdersCommand::Cancel(args) => say::say(args, "cancel"),
+        OrdersCommand::Choose(args) => say::choose(args),
+        OrdersCommand::Hold(args) => say::say(args, "hold"),
+        OrdersCommand::Resume(args) => say::say(args, "resume"),
+        OrdersCommand::Arrived(args) => say::say(args, "arrived"),
+        OrdersCommand::RiskRefund(args) => say::say(args, "risk-refund"),
+        OrdersCommand::GiveUp(args) => say::say(args, "give-up"),
+        OrdersCommand::Pay(args) => say::pay(args),
+        OrdersCommand::Compensate(args) => say::compensate(args),
+        OrdersCommand::Pass(args) => say::pass(args),
+        OrdersCommand::Rules(command) => rules::rules(command),
         OrdersCommand::Work(command) => work::work(command),
     }
 }
@@ -270,56 +122,6 @@ impl AskArgs {
         }
         Ok(self.json)
     }
-}
-
-fn place(args: &PlaceArgs) -> Result<(), Failure> {
-    let preference = args.preference.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    let lines: Vec<Value> = args
-        .lines
-        .iter()
-        .map(|line| {
-            let mut line = line.json();
-            line["preference"] = json!(preference);
-            line
-        })
-        .collect();
-    let mut body = json!({
-        "channel": if args.delivery { "delivery" } else { "pickup" },
-        "source": args.source,
-        "reference": args.reference.as_deref().unwrap_or(""),
-        "stores": args.stores,
-        "partial": args.partial,
-        "payment": { "captured": args.captured },
-        "lines": lines,
-        "wait_ms": u64::try_from(args.wait.as_millis()).unwrap_or(u64::MAX),
-    });
-    if [&args.name, &args.phone, &args.address].iter().any(|text| text.is_some()) {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        body["contact"] =
-            json!({ "name": text(&args.name), "phone": text(&args.phone), "address": text(&args.address) });
-    }
-    if let Some(place) = args.place {
-        body["place"] = place.json();
-    }
-    for (field, text) in [("due", &args.due), ("currency", &args.currency)] {
-        if let Some(text) = text {
-            body[field] = json!(text);
-        }
-    }
-    let answer = args.ask.client().write("/v1/orders", Some(&fresh_key()?), &body)?;
-    let is_placed = answer["outcome"] == "placed";
-    if !args.ask.printed(&answer)? {
-        let seen = rows(&answer["plan"]["candidates"]).map(|seen| {
-            let way = seen["distance_km"].as_f64().map_or_else(|| "-".into(), |km| format!("{km:.1} km"));
-            [word(&seen["store"]), word(&seen["verdict"]), way, word(&seen["why"])]
-        });
-        table::print(["store", "", "distance", "why"], seen);
-        if is_placed {
-            let (order, code) = (word(&answer["order"]), word(&answer["code"]));
-            out!("Order {order} stands; the customer's code is {code}.");
-        }
-    }
-    if is_placed { Ok(()) } else { Err(format!("the order is not placed: {}", word(&answer["why"])).into()) }
 }
 
 fn list(args: &ListArgs) -> Result<(), Failure> {
@@ -427,68 +229,6 @@ fn track(args: &OneArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn say(args: &SayArgs, action: &str) -> Result<(), Failure> {
-    let lines: Vec<Value> = args.lines.iter().map(|(line, units)| json!({ "line": line, "quantity": units })).collect();
-    let mut body = json!({ "note": args.note.as_deref().unwrap_or(""), "lines": lines });
-    if let Some(by) = &args.by {
-        body["by"] = json!(by);
-    }
-    said(&args.ask, (&args.order, action), &body)
-}
-
-fn choose(args: &ChooseArgs) -> Result<(), Failure> {
-    let stores: Vec<u32> = args.store.into_iter().collect();
-    let body = json!({ "note": args.choice.as_deref().unwrap_or(""), "stores": stores });
-    said(&args.ask, (&args.order, "choice"), &body)
-}
-
-fn said(ask: &AskArgs, (order, action): (&str, &str), body: &Value) -> Result<(), Failure> {
-    let path = format!("/v1/orders/{}/{action}", escaped(order));
-    let answer = ask.client().write(&path, Some(&fresh_key()?), body)?;
-    if !ask.printed(&answer)? {
-        out!("{order}: {} is said; {}.", action.replace('-', " "), word(&answer["why"]));
-    }
-    Ok(())
-}
-
-fn pay(args: &PayArgs) -> Result<(), Failure> {
-    let body = json!({
-        "authorised": args.authorised, "captured": args.captured, "refunded": args.refunded,
-        "reference": args.reference.as_deref().unwrap_or(""),
-    });
-    whole(&args.ask, &format!("/v1/orders/{}/payments", escaped(&args.order)), &body)
-}
-
-fn compensate(args: &CompensateArgs) -> Result<(), Failure> {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let body = json!({ "done": !args.failed, "reference": text(&args.reference), "staff": text(&args.staff) });
-    let path = format!("/v1/orders/{}/compensations/{}", escaped(&args.order), escaped(&args.id));
-    whole(&args.ask, &path, &body)
-}
-
-/// A write that answers the whole order.
-fn whole(ask: &AskArgs, path: &str, body: &Value) -> Result<(), Failure> {
-    let answer = ask.client().write(path, Some(&fresh_key()?), body)?;
-    if !ask.printed(&answer)? {
-        print_order(&answer);
-    }
-    Ok(())
-}
-
-fn pass(args: &PassArgs) -> Result<(), Failure> {
-    let mut body = json!({ "delegate": args.delegate.as_deref().unwrap_or("") });
-    if let Some(store) = args.store {
-        body["store"] = json!(store);
-    }
-    let path = format!("/v1/orders/{}/pass", escaped(&args.order));
-    let answer = args.ask.client().write(&path, Some(&fresh_key()?), &body)?;
-    if !args.ask.printed(&answer)? {
-        out!("{}", word(&answer["pass"]));
-        eprintln!("For store {}, good until {}.", word(&answer["store"]), word(&answer["until"]));
-    }
-    Ok(())
-}
-
 /// Reads `LINE:UNITS`.
 fn parse_units(text: &str) -> Result<(u16, i64), String> {
     let parts = text.split_once(':').and_then(|(line, units)| Some((line.parse().ok()?, units.parse().ok()?)));
@@ -505,6 +245,7 @@ fn span(seconds: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
+    use serde_json::json;
 
     use super::*;
     use crate::cli::Cli;
@@ -527,6 +268,10 @@ mod tests {
             "check-age 1-0123456789 --document id-card --failed",
             "hand-over 1-0123456789 --code 123456 --staff ben",
             "pick-list 1-0123456789 1-0123456790",
+            "rules show",
+            "rules show service --json",
+            "rules set limits limits.json",
+            "rules set routing -",
         ] {
             let words = ["stockroom", "orders"].into_iter().chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");
@@ -537,6 +282,8 @@ mod tests {
             "choose 1-1 partial --store 2",
             "pick 1-1 --scan 1 --line 1:1",
             "hand-over 1-1 --code 1 --pass x",
+            "rules set",
+            "rules show hours",
         ] {
             let words = ["stockroom", "orders"].into_iter().chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_err(), "{line}");

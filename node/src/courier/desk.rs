@@ -92,6 +92,7 @@ struct Shared {
     /// Places for calls to courier services.
     calls: Arc<Semaphore>,
     told: Mutex<Option<broadcast::Sender<ApiEvent>>>,
+    saving: Mutex<()>,
 }
 
 struct Inner {
@@ -153,6 +154,7 @@ impl Desk {
             wake: Notify::new(),
             calls: Arc::new(Semaphore::new(CALLS_MAX)),
             told: Mutex::default(),
+            saving: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -174,11 +176,16 @@ impl Desk {
 
     /// Writes down what must outlive a restart, if it changed. Holds no customer; couriers' names are forgotten with the delivery.
     pub fn save(&self) {
+        // Two at a time might leave the older one's words in the file.
+        let _alone = lock(&self.shared.saving);
         let bytes = {
             let mut inner = self.inner();
             if !std::mem::take(&mut inner.changed) {
                 return;
             }
+            // A late callback names the courier again.
+            let closed: Vec<_> = inner.book.closed().cloned().collect();
+            closed.iter().for_each(|id| inner.dispatcher.forget_people(id));
             #[derive(Serialize)]
             struct Saving<'a> {
                 dispatcher: String,

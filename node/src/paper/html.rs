@@ -17,7 +17,28 @@ pub enum Marking {
 
 /// The whole page. Everything that others wrote is escaped.
 pub fn html(page: &Page, marking: Marking) -> String {
+    document(page, sheet(page, marking))
+}
+
+/// Several sheets of one kind, each on paper of its own; the first says what they are.
+pub fn html_of_all(first: &Page, others: &[Page], marking: Marking) -> String {
+    let sheets = html! {
+        (sheet(first, marking))
+        @for page in others { div style="break-before:page" { (sheet(page, marking)) } }
+    };
+    document(first, sheets)
+}
+
+fn sheet(page: &Page, marking: Marking) -> Markup {
     let copy = (marking == Marking::Copy).then(|| Word::Copy.said_in(page.language));
+    html! {
+        @if let Some(copy) = copy { p.copy { (copy) } }
+        @for block in &page.blocks { (drawn(block)) }
+        @if let Some(copy) = copy { p.copy { (copy) } }
+    }
+}
+
+fn document(page: &Page, body: Markup) -> String {
     let document = html! {
         (DOCTYPE)
         html lang=(page.language.tag()) {
@@ -28,11 +49,7 @@ pub fn html(page: &Page, marking: Marking) -> String {
                 title { (page.title) }
                 style { (PreEscaped(style(page.size))) }
             }
-            body class=(class(page.size)) {
-                @if let Some(copy) = copy { p.copy { (copy) } }
-                @for block in &page.blocks { (drawn(block)) }
-                @if let Some(copy) = copy { p.copy { (copy) } }
-            }
+            body class=(class(page.size)) { (body) }
         }
     };
     document.into_string()
@@ -83,7 +100,7 @@ fn style(size: Size) -> String {
 }
 
 /// Nothing is loaded and nothing runs.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 const STYLE: &str = "body{margin:0;color:#000;background:#fff;font:11pt/1.35 system-ui,'Noto Sans CJK SC',sans-serif;\
 overflow-wrap:anywhere}h1{font-size:15pt;margin:0}p{margin:0}.large{font-size:30pt;font-weight:700;line-height:1.1}\

@@ -99,7 +99,22 @@ pub struct BagTag {
     pub first_name: Option<String>,
 }
 
-/// On the goods of one order that wait for their customer.
+/// How an order's goods get to their customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The customer comes.
+    Collected {
+        /// Until when they are kept; nothing while they are not ready.
+        until: Option<Stamp>,
+    },
+    /// Somebody brings them.
+    Brought {
+        /// When they have to be there.
+        due: Stamp,
+    },
+}
+
+/// On the goods of one order that wait for their customer, or for whoever brings them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PickupLabel {
     /// The order's number.
@@ -110,8 +125,8 @@ pub struct PickupLabel {
     pub bay: String,
     /// How many bags.
     pub bags: u32,
-    /// Until when they are kept.
-    pub hold_until: Stamp,
+    /// Whether they are collected or brought, and when.
+    pub way: Way,
     /// The age that the buyer must have.
     pub age: Option<u8>,
     /// What a handheld scans to find the order. Not what the customer shows: whoever sees the label could use that.
@@ -121,6 +136,8 @@ pub struct PickupLabel {
 /// For the customer, after goods were handed over. Made of the committed record only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PickupReceipt {
+    /// They were brought, not collected.
+    pub brought: bool,
     /// The store's name.
     pub store: String,
     /// The order's number.
@@ -278,25 +295,30 @@ impl Sheet for BagTag {
 
 impl Sheet for PickupLabel {
     fn page(&self, language: Language) -> Page {
+        let (title, name, until) = match &self.way {
+            Way::Collected { until } => (Word::Pickup, Word::HoldUntil, until.as_ref()),
+            Way::Brought { due } => (Word::Delivery, Word::Due, Some(due)),
+        };
         let mut to = Writer::new(language);
-        to.put(Block::Heading(to.word(Word::Pickup).to_owned()));
+        to.put(Block::Heading(to.word(title).to_owned()));
         to.put(Block::Large(clean(&self.order, NUMBER_CHARS_MAX)));
         to.field(Word::Bay, &self.bay);
         to.field(Word::Bags, &self.bags.to_string());
         to.field(Word::Name, self.first_name.as_deref().unwrap_or_default());
-        to.field(Word::HoldUntil, &self.hold_until.text());
+        to.field(name, &until.map(Stamp::text).unwrap_or_default());
         for warning in age_warning(&to, self.age) {
             to.put(Block::Text(warning));
         }
         to.code(self.code.as_deref());
-        to.done(Size::Label, Word::Pickup)
+        to.done(Size::Label, title)
     }
 }
 
 impl Sheet for PickupReceipt {
     fn page(&self, language: Language) -> Page {
+        let title = if self.brought { Word::DeliveryReceipt } else { Word::PickupReceipt };
         let mut to = Writer::new(language);
-        to.put(Block::Heading(to.word(Word::PickupReceipt).to_owned()));
+        to.put(Block::Heading(to.word(title).to_owned()));
         to.field(Word::Store, &self.store);
         to.field(Word::Order, &self.order);
         to.field(Word::Time, &self.handed.text());
@@ -311,7 +333,7 @@ impl Sheet for PickupReceipt {
         if let Some(refund) = self.refund_due {
             to.field(Word::RefundDue, &refund.text());
         }
-        to.done(Size::Roll, Word::PickupReceipt)
+        to.done(Size::Roll, title)
     }
 }
 
@@ -391,7 +413,7 @@ fn decimal(value: i64, decimals: u32) -> String {
 }
 
 /// Characters of an order's number, printed at twice the size.
-const NUMBER_CHARS_MAX: usize = 24;
+pub(super) const NUMBER_CHARS_MAX: usize = 24;
 
 /// Currencies without a minor unit (ISO 4217).
 const WITHOUT_MINOR: [&str; 16] =

@@ -15,6 +15,7 @@ use super::html::Marking;
 use super::page::Page;
 use super::printer::{PrintError, Settings};
 use super::ticket::{TicketError, ticket};
+use super::words::Language;
 use crate::files::{FilesError, io_at, read_if_there, remove, write_whole};
 
 /// The queue of one printer.
@@ -51,7 +52,7 @@ pub enum Submitted {
     Queued,
     /// A job of this key waits already.
     Waits,
-    /// A job of this key was printed. [`Spool::reprint`] prints it again, as a copy.
+    /// A job of this key was printed. [`Spool::reprint`] prints a sheet again, as a copy.
     Printed,
 }
 
@@ -135,10 +136,20 @@ impl Spool {
         self.take(key_of(key), page, Marking::Original)
     }
 
-    /// Takes a sheet to be printed although it was printed before. It says that it is a copy. A reprint that waits is not queued
-    /// again.
-    pub fn reprint(&self, key: &str, page: &Page) -> Result<Submitted, SpoolError> {
-        self.take(format!("{}+", key_of(key)), page, Marking::Copy)
+    /// Takes a sheet to be printed although it was printed before. It says that it is a copy. `wish` names who wanted it when: the
+    /// same wish is printed once, however often it is sent.
+    pub fn reprint(&self, key: &str, wish: &str, page: &Page) -> Result<Submitted, SpoolError> {
+        self.take(format!("{}+{}", key_of(key), key_of(wish)), page, Marking::Copy)
+    }
+
+    /// Whether the configuration names a printer. Without one jobs wait.
+    pub fn has_printer(&self) -> bool {
+        self.settings.target.is_some()
+    }
+
+    /// The language of what it prints.
+    pub fn language(&self) -> Language {
+        self.settings.language
     }
 
     fn take(&self, key: String, page: &Page, marking: Marking) -> Result<Submitted, SpoolError> {
@@ -146,7 +157,7 @@ impl Spool {
         if inner.waiting.iter().any(|waiting| waiting.key == key) {
             return Ok(Submitted::Waits);
         }
-        if marking == Marking::Original && inner.printed.contains(&key) {
+        if inner.printed.contains(&key) {
             return Ok(Submitted::Printed);
         }
         if inner.waiting.len() >= JOBS_MAX {

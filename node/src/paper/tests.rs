@@ -11,9 +11,10 @@ use stockroom_crdt::money::{Currency, Unit};
 use super::html::{Marking, html};
 use super::page::Sheet;
 use super::printer::{CodePage, PrintError, Settings, Target, Width};
+use super::receipt::{SaleReceipt, SoldLine, Standing, Tendered};
 use super::sheets::{
     BagTag, HandedLine, Money, PickLine, PickList, PickupLabel, PickupReceipt, Quantity, RouteSheet, RouteStop, Stamp,
-    Substitution,
+    Substitution, Way,
 };
 use super::spool::{JOBS_MAX, Spool, SpoolError, Submitted};
 use super::ticket::ticket;
@@ -73,7 +74,7 @@ fn label() -> PickupLabel {
         first_name: Some("Ming".into()),
         bay: "C4".into(),
         bags: 3,
-        hold_until: at(7 * 1_440),
+        way: Way::Collected { until: Some(at(7 * 1_440)) },
         age: Some(18),
         code: Some("7-1234567890".into()),
     }
@@ -88,6 +89,7 @@ fn receipt() -> PickupReceipt {
         instead_of: instead_of.map(Into::into),
     };
     PickupReceipt {
+        brought: false,
         store: "Main Street".into(),
         order: "7-1234567890".into(),
         record: "12.1/204".into(),
@@ -116,6 +118,33 @@ fn route() -> RouteSheet {
     }
 }
 
+fn sale_receipt() -> SaleReceipt {
+    let money = |minor| Money { minor, currency: Currency::parse("EUR").unwrap() };
+    let line = |name: &str, quantity, amount, discount: Option<i64>| SoldLine {
+        name: name.into(),
+        sku: "milk-1l".into(),
+        quantity,
+        unit_price: money(129),
+        discount: discount.map(money),
+        amount: money(amount),
+    };
+    let beef = Quantity { amount: 1_250, unit: Unit::Gram };
+    SaleReceipt {
+        state: Standing::Voided,
+        store: "Main Street".into(),
+        number: "12-3-1-4711".into(),
+        rung: at(3),
+        till: 3,
+        staff: "0042".into(),
+        lines: vec![line("Oat milk 全脂", pieces(2), 208, Some(50)), line("Beef", beef, 161, None)],
+        rounding: Some(money(1)),
+        total: money(370),
+        taxes: vec![("A 7.00 %".into(), money(24))],
+        tenders: vec![(Tendered::Cash, money(500)), (Tendered::Cash, money(-130))],
+        code: Some("signed".into()),
+    }
+}
+
 fn sheets() -> Vec<(&'static str, Box<dyn Sheet>)> {
     vec![
         ("pick_list", Box::new(pick_list())),
@@ -123,6 +152,7 @@ fn sheets() -> Vec<(&'static str, Box<dyn Sheet>)> {
         ("pickup_label", Box::new(label())),
         ("pickup_receipt", Box::new(receipt())),
         ("route_sheet", Box::new(route())),
+        ("sale_receipt", Box::new(sale_receipt())),
     ]
 }
 
@@ -206,6 +236,7 @@ fn hostile_sheets() -> Vec<Box<dyn Sheet>> {
         instead_of: Some(evil.clone()),
         ..receipt().lines.remove(0)
     };
+    let sold = SoldLine { name: evil.clone(), sku: evil.clone(), ..sale_receipt().lines.remove(0) };
     let stop = RouteStop {
         order: evil.clone(),
         area: evil.clone(),
@@ -217,6 +248,12 @@ fn hostile_sheets() -> Vec<Box<dyn Sheet>> {
         Box::new(BagTag { order: evil.clone(), bay: evil.clone(), first_name: Some(evil.clone()), ..bag_tag() }),
         Box::new(PickupLabel { order: evil.clone(), bay: evil.clone(), code: Some(evil[..30].into()), ..label() }),
         Box::new(PickupReceipt { staff: evil.clone(), record: evil.clone(), lines: vec![handed], ..receipt() }),
+        Box::new(SaleReceipt {
+            number: evil.clone(),
+            lines: vec![sold],
+            state: Standing::Voids(evil.clone()),
+            ..sale_receipt()
+        }),
         Box::new(RouteSheet { rider: evil.clone(), store: evil, stops: vec![stop], ..route() }),
     ]
 }
@@ -315,9 +352,11 @@ fn a_job_is_printed_once_however_often_it_is_asked_for() {
     drop(spool);
     let spool = Spool::open(&dir.path().join("spool"), to_file(dir.path())).unwrap();
     assert_eq!(spool.submit("tag/1", &page).unwrap(), Submitted::Printed, "a restart forgets nothing");
-    assert_eq!(spool.reprint("tag/1", &page).unwrap(), Submitted::Queued);
+    assert_eq!(spool.reprint("tag/1", "monday", &page).unwrap(), Submitted::Queued);
+    assert_eq!(spool.reprint("tag/1", "monday", &page).unwrap(), Submitted::Waits);
     assert!(spool.print_next().unwrap());
-    assert_eq!(spool.reprint("tag/1", &page).unwrap(), Submitted::Queued, "as often as it is wanted");
+    assert_eq!(spool.reprint("tag/1", "monday", &page).unwrap(), Submitted::Printed, "the same wish came again");
+    assert_eq!(spool.reprint("tag/1", "tuesday", &page).unwrap(), Submitted::Queued, "as often as it is wanted");
     let paper = std::fs::read(dir.path().join("paper.bin")).unwrap();
     let printed = readable(&paper);
     assert_eq!((printed.matches("7-1234567890").count(), printed.matches("COPY").count()), (2, 2));

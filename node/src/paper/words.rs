@@ -91,10 +91,38 @@ pub enum Word {
     Lines,
     /// Over every sheet that may have been printed before.
     Copy,
+    /// Heading of a label for goods that are brought to their customer.
+    Delivery,
+    /// Heading of the receipt for goods that were brought.
+    DeliveryReceipt,
+    /// Heading of a till's receipt.
+    Receipt,
+    /// Which till.
+    Till,
+    /// What it costs in all.
+    Total,
+    /// Taken off a price.
+    Discount,
+    /// Added so that cash can pay.
+    Rounding,
+    /// Tax that the total holds.
+    Tax,
+    /// Paid with notes and coins.
+    Cash,
+    /// Paid by card.
+    Card,
+    /// Paid with a voucher.
+    Voucher,
+    /// Paid in another way.
+    OtherTender,
+    /// The receipt was taken back as a whole.
+    Voided,
+    /// Before the number of the receipt that this one takes back.
+    Voids,
 }
 
 /// Word, English, Chinese; in the order of the words.
-const TABLE: [(Word, &str, &str); 37] = [
+const TABLE: [(Word, &str, &str); 51] = [
     (Word::PickList, "Pick list", "拣货单"),
     (Word::Pickup, "Pickup", "自提"),
     (Word::PickupReceipt, "Pickup receipt", "自提凭证"),
@@ -132,6 +160,20 @@ const TABLE: [(Word, &str, &str); 37] = [
     (Word::Area, "Area", "区域"),
     (Word::Lines, "Lines", "行数"),
     (Word::Copy, "COPY", "副本 COPY"),
+    (Word::Delivery, "Delivery", "配送"),
+    (Word::DeliveryReceipt, "Delivery receipt", "配送凭证"),
+    (Word::Receipt, "Receipt", "购物小票"),
+    (Word::Till, "Till", "收银台"),
+    (Word::Total, "Total", "合计"),
+    (Word::Discount, "discount", "优惠"),
+    (Word::Rounding, "Rounding", "抹零"),
+    (Word::Tax, "Tax", "税"),
+    (Word::Cash, "Cash", "现金"),
+    (Word::Card, "Card", "银行卡"),
+    (Word::Voucher, "Voucher", "代金券"),
+    (Word::OtherTender, "Other", "其他"),
+    (Word::Voided, "VOIDED", "已作废"),
+    (Word::Voids, "Takes back", "冲销"),
 ];
 
 impl Word {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use stockroom_core::sync::parcel::seal_key;
+use stockroom_core::sealed::public_key;
 use stockroom_crdt::capability::{Capability, Role, Signer, verify_chain};
 use stockroom_crdt::ids::TenantId;
 use stockroom_transport::enrol::{EnrolError, Enrolled, request};
@@ -47,7 +47,7 @@ pub async fn join(order: &Join) -> Result<Record, SetupError> {
     let asked = EnrolRequest {
         secret: token.secret,
         log_key: Signer::from_seed(&keys.log_seed).public(),
-        seal_key: seal_key(&keys.seal_secret),
+        seal_key: public_key(&keys.seal_secret),
         csr,
         names: order.names.clone(),
     };

@@ -97,6 +97,15 @@ pub fn outcome(page: Page, outcome: &Outcome) {
             ),
         ));
         rows.push(row(
+            "prompt",
+            format!(
+                "{} ready as soon after the customer first asked, hub or no hub; at most {} by any plan that needs no hub: {:.1} %",
+                count(orders.prompt),
+                count(orders.hubless),
+                orders.prompt_ppm as f64 / 10_000.0
+            ),
+        ));
+        rows.push(row(
             "promises",
             format!("{} lines oversold, {} handed over twice", count(orders.oversold), count(orders.handed_twice)),
         ));

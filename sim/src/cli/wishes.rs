@@ -11,6 +11,7 @@ use stockroom_sim::data::DataError;
 use stockroom_sim::data::baskets::Baskets;
 use stockroom_sim::data::hours::read_hours;
 use stockroom_sim::data::links::read_links;
+use stockroom_sim::data::places::{Places, read_asked, read_shops};
 use stockroom_sim::plan::{DiskKind, Plan};
 use stockroom_sim::scenario::{SCENARIOS, Wishes, draw};
 use stockroom_sim::shrink::{Cut, parse_steps};
@@ -54,6 +55,9 @@ pub struct WorldArgs {
     /// Recorded links, given to stores in turn; a fixed line otherwise
     #[arg(long, value_name = "FILE")]
     links: Option<PathBuf>,
+    /// Folder of recorded data: real places and times for the orders of `pickup-rush`; drawn otherwise
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, require_equals = true, default_missing_value = "../shared/data")]
+    real: Option<PathBuf>,
     #[command(flatten)]
     keep: KeepArgs,
 }
@@ -130,8 +134,31 @@ impl WorldArgs {
             sources.push(format!("links: {number} in {}: {}", shown(links), first.format().says()));
             wishes.links = read.into_iter().map(Arc::new).collect();
         }
+        if let Some(folder) = &self.real {
+            let (words, places) = self.places(folder)?;
+            sources.push(words);
+            wishes.places = places.map(Arc::new);
+        }
         let plan = draw(&self.scenario, self.seed, &wishes).ok_or("there is no such scenario")?;
         Ok(Drawn { plan: self.cut(&plan)?, sources })
+    }
+
+    /// Real places and times of orders. A folder that is not there is no failure: this is said, and they are drawn.
+    fn places(&self, folder: &Path) -> Result<(String, Option<Places>), Failure> {
+        if self.scenario != "pickup-rush" {
+            return Err("--real is for pickup-rush: no other scenario takes places and times of orders".into());
+        }
+        let (shops, asked) = (folder.join(SHOPS), folder.join(ASKED));
+        if let Some(missing) = [&shops, &asked].into_iter().find(|path| !path.exists()) {
+            let words = format!("SKIPPED: there is no {}, so places and times of orders are DRAWN", shown(missing));
+            return Ok((words, None));
+        }
+        let read = Places {
+            shops: read_shops(open(&shops)?, &shown(&shops)).map_err(faulty)?,
+            asked: read_asked(open(&asked)?, &shown(&asked)).map_err(faulty)?,
+        };
+        let (stores, orders) = (count(read.shops.len() as u64), count(read.asked.len() as u64));
+        Ok((format!("places: {stores} shops in {}, {orders} orders in {}", shown(&shops), shown(&asked)), Some(read)))
     }
 
     /// The arguments that name this world again.
@@ -152,6 +179,7 @@ impl WorldArgs {
             path("lines", &self.lines),
             path("hours", &self.hours),
             path("links", &self.links),
+            self.real.as_ref().map(|folder| format!("--real={}", quoted(folder))),
         ];
         let cut = Some(self.keep.cut().to_string()).filter(|cut| !cut.is_empty());
         let parts: Vec<_> = parts.into_iter().chain([cut]).flatten().map(|part| format!(" {part}")).collect();
@@ -192,6 +220,12 @@ impl KeepArgs {
         }
     }
 }
+
+/// Where the folder of recorded data has shops.
+const SHOPS: &str = "stores/konbini_japan.csv.zst";
+
+/// Where it has orders of a city.
+const ASKED: &str = "online_orders/sendy_orders.csv.zst";
 
 /// The names of all scenarios: clap lists them, and knows the nearest one, when another is asked for.
 pub fn scenarios() -> PossibleValuesParser {

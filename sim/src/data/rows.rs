@@ -177,6 +177,18 @@ impl<'a> Row<'a> {
         number(text, places, most).map(Some).map_err(|reason| self.field_fault(column, &reason))
     }
 
+    /// A number with or without a sign, otherwise as [`Row::scaled`].
+    ///
+    /// # Errors
+    /// The field is empty, no number, or further from 0 than `most` after scaling.
+    pub fn signed(&self, column: Column, places: u32, most: u64) -> Result<i64, DataError> {
+        let text = self.name(column)?;
+        let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+        let value = number(digits, places, most.min(i64::MAX as u64));
+        let value = value.map_err(|reason| self.field_fault(column, &reason))?;
+        Ok(sign * i64::try_from(value).expect("bounded above"))
+    }
+
     /// A fault of this row.
     pub fn fault(&self, message: impl Into<String>) -> DataError {
         self.rows.fault(message)

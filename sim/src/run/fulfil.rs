@@ -1,8 +1,9 @@
 //! Customers who order on line, the counter where they collect, and the gateway that pays back.
 //!
 //! Whoever gets no answer asks the same again until there is one. What people take and give is what really happens to the goods; the
-//! books hear of it by what they say. [`staff`] knows who picks, [`couriers`] who drives, [`closing`] how the day ends, [`figures`] what came of it.
+//! books hear of it by what they say. [`staff`] knows who picks, [`couriers`] who drives, [`closing`] how the day ends, [`figures`] what came of it, [`bound`] what could have come of it at best.
 
+pub mod bound;
 pub mod closing;
 pub mod couriers;
 pub mod figures;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use stockroom_core::input::orders::{FulfilRequest, PassRequest, PlaceLine, PlaceRequest, Proof, SayRequest};
 use stockroom_core::input::{Answer, Command, RetryKey};
 use stockroom_core::journal::Place;
+use stockroom_core::storage::{Snapshot, StoreError};
 use stockroom_core::view::View;
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId};
 use stockroom_crdt::money::Currency;
@@ -77,6 +79,8 @@ pub(crate) struct Placed {
     code: String,
     pub(crate) home: u32,
     pub(crate) at_ms: u64,
+    /// Where the customer was told to collect it, if the home could choose.
+    told: Option<u32>,
 }
 
 /// Something that is said of a fulfillment, until there is an answer.
@@ -132,7 +136,9 @@ impl Play<'_> {
         match answer {
             Some(Ok(Answer::Placed { order, place, code, replayed, .. })) => {
                 if buyer.placed.is_none() {
-                    buyer.placed = Some(Placed { id: order, code, home: node, at_ms: now_ms });
+                    let told = self.told(node, order, &wanted);
+                    let buyer = self.fulfil.buyers.get_mut(&number).expect("looked up above");
+                    buyer.placed = Some(Placed { id: order, code, home: node, at_ms: now_ms, told });
                 }
                 let paid = wanted.lines.iter().map(|(_, units)| units * PRICE).sum();
                 self.said(
@@ -155,6 +161,15 @@ impl Play<'_> {
                 self.at(now_ms + wait, Todo::Place(number));
             }
         }
+    }
+
+    /// Where the goods will be, when that was for the home to choose.
+    fn told(&self, home: u32, order: OrderId, wanted: &Purchase) -> Option<u32> {
+        if wanted.delivery || wanted.stores.len() < 2 || !self.world.is_up(home) {
+            return None;
+        }
+        let parts = self.outcome_at(home, order)?.fulfillments;
+        parts.iter().max_by_key(|part| part.generation).map(|part| part.store.0)
     }
 
     /// Something is done about an order.
@@ -231,6 +246,8 @@ impl Play<'_> {
     fn collect(&mut self, number: u32, (store, shows): (u32, Shows), key: u64) {
         let Some(buyer) = self.fulfil.buyers.get(&number) else { return };
         let Some(placed) = buyer.placed.clone() else { return };
+        let first = buyer.wanted.stores.first() == Some(&store);
+        let store = placed.told.filter(|_| first).unwrap_or(store);
         let Some(&node) = self.cast.stores.get(&store) else { return };
         let (order, now_ms) = (placed.id, self.world.now_ms);
         let pass = buyer.pass.clone();
@@ -446,15 +463,27 @@ impl Play<'_> {
 
     /// The newest fulfillment of an order at a store that is open there, or else the newest.
     pub(crate) fn newest_part(&self, node: u32, store: u32, order: OrderId) -> Option<(Known, Fulfillment)> {
-        let known = View::new(&*self.world.snapshot(node)).order_at(StoreId(store), order).ok()?;
+        let known = self.read_at(node, |view| view.order_at(StoreId(store), order));
         let parts = known.fulfillments();
         let part = parts.into_iter().max_by_key(|part| (part.state.is_open(), part.to_put_back, part.generation))?;
         Some((known, part))
     }
 
+    /// What somebody sees at a node; nothing when it is down, which it may be since the last thing that was done there.
+    pub(crate) fn read_at<T: Default>(
+        &self,
+        node: u32,
+        read: impl FnOnce(&View<'_, dyn Snapshot>) -> Result<T, StoreError>,
+    ) -> T {
+        if !self.world.is_up(node) {
+            return T::default();
+        }
+        read(&View::new(&*self.world.snapshot(node))).unwrap_or_default()
+    }
+
     /// What an order adds up to at a running node.
     pub(crate) fn outcome_at(&self, node: u32, order: OrderId) -> Option<Outcome> {
-        View::new(&*self.world.snapshot(node)).outcome(order).ok()?
+        self.read_at(node, |view| view.outcome(order))
     }
 
     /// Somebody does not know yet whether goods of this product left or came back.

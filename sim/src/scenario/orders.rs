@@ -6,6 +6,7 @@ use stockroom_crdt::order::header::Preference;
 use stockroom_crdt::order::rules::limits::OrderLimits;
 use stockroom_crdt::stock::policy::{Allocation, PolicyRule, Target};
 
+use super::ward::Ward;
 use super::weather::{Family, hub_of};
 use super::work::Load;
 use super::{Draw, HOUR_MS};
@@ -15,6 +16,11 @@ use crate::plan::{Action, Fault, Plan, Step, Who};
 /// Ten times the orders for six hours of seven, and the hub away for two of them.
 pub(super) fn pickup_rush(draw: &mut Draw<'_>) -> Plan {
     let mut plan = shop(draw, (8, 1), 7);
+    if draw.wishes.small && draw.wishes.days.is_none() {
+        // Each order is costly to play, and an hour of ten times as many says it all.
+        plan.safety_ms = HOUR_MS;
+        plan.steps.retain(|step| step.at_ms < HOUR_MS);
+    }
     let seventh = plan.safety_ms / 7;
     let limits = OrderLimits { ready_within_ms: 2 * seventh, ..OrderLimits::default() };
     decide(&mut plan, limits);
@@ -23,8 +29,17 @@ pub(super) fn pickup_rush(draw: &mut Draw<'_>) -> Plan {
     // An ordinary hour brings six orders to each store.
     let rushed = 6 * 10 * u64::from(plan.fleet.stores) * (plan.safety_ms * 6 / 7) / HOUR_MS;
     let wanted: Vec<Purchase> = (0..rushed).map(|_| draw.pickup(&plan)).collect();
-    for wanted in wanted {
-        let at_ms = FIRST_MS + draw.from(0, 6 * seventh);
+    let places = draw.wishes.places.clone();
+    let mut ward = places.and_then(|places| Ward::draw(draw, &places, plan.fleet.stores, 6 * seventh));
+    for mut wanted in wanted {
+        let at_ms = match &mut ward {
+            Some(ward) => {
+                let laid = ward.next(draw);
+                (wanted.home, wanted.stores) = (hub_of(&plan.fleet, laid.stores[0]), laid.stores);
+                FIRST_MS + laid.at_ms
+            }
+            None => FIRST_MS + draw.from(0, 6 * seventh),
+        };
         let store = wanted.stores[0];
         let order = draw.buy(&mut plan, at_ms, wanted);
         // Customers come when it is ready, or somewhat later.
@@ -41,6 +56,8 @@ pub(super) fn pickup_rush(draw: &mut Draw<'_>) -> Plan {
     }
     let (hub, at) = (Who::Hub(draw.from(1, plan.fleet.hubs.into()) as u32), draw.from(seventh, 3 * seventh));
     Draw::fault(&mut plan, at, Fault::Blackout(vec![hub], 2 * seventh));
+    let words = ward.as_mut().map_or_else(|| DRAWN.to_owned(), Ward::words);
+    plan.scaling.push_str(&words);
     plan
 }
 
@@ -295,3 +312,6 @@ fn collect(plan: &mut Plan, at: (u32, u64), (store, shows): (u32, Shows)) {
 
 /// The first order: goods have come in, and rights were made.
 const FIRST_MS: u64 = 60_000;
+
+/// Without a record.
+const DRAWN: &str = "; orders: drawn: at any time of the rush, each for a store that is any of them";

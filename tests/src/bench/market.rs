@@ -10,9 +10,9 @@ use stockroom_core::core::{Config, Core, Identity};
 use stockroom_core::input::{
     Answer, Command, EnrolRequest, Input, LinkId, Output, Peer, Refusal, RequestId, RetryKey, TokenRequest,
 };
+use stockroom_core::sealed::public_key;
 use stockroom_core::storage::Snapshot;
 use stockroom_core::storage::redb::RedbStore;
-use stockroom_core::sync::parcel::seal_key;
 use stockroom_core::time::Now;
 use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::{Capability, Role, Signer};
@@ -56,7 +56,7 @@ impl Market {
         let mut hub = Node::open(&folder.join("hub.redb"), vec![hub()], (1, None), clock);
         let token = Digest([7; 32]);
         let log_key = signer(2).public();
-        let enrol = EnrolRequest { token, log_key, seal_key: seal_key(&[2; 32]) };
+        let enrol = EnrolRequest { token, log_key, seal_key: public_key(&[2; 32]) };
         hub.must(Command::IssueToken(order(token)));
         let Answer::Enrolled { chain, .. } = hub.must(Command::Enrol(enrol)) else {
             panic!("an enrolment is answered by one")
@@ -288,7 +288,7 @@ fn hub() -> Capability {
         role: Role::Hub,
         store: StoreId(0),
         log_key: signer(1).public(),
-        seal_key: seal_key(&[1; 32]),
+        seal_key: public_key(&[1; 32]),
         range_first: 2,
         range_last: 99,
         issued_ms: 0,

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use stockroom_core::continuity::Evidence;
 use stockroom_core::core::{Config, Core, Identity};
 use stockroom_core::input::{Answer, Command, Event, Input, LinkId, Output, Peer, Refusal, RequestId};
+use stockroom_core::sealed::public_key;
 use stockroom_core::storage::redb::RedbStore;
 use stockroom_core::storage::{Reader, Snapshot};
-use stockroom_core::sync::parcel::seal_key;
 use stockroom_core::time::Now;
 use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::{Capability, Role, Signer};
@@ -241,7 +241,7 @@ fn capability(node: u32, role: Role, issuer: u32) -> Capability {
         role,
         store: StoreId(u32::from(role == Role::Store)),
         log_key: signer(node).public(),
-        seal_key: seal_key(&[node as u8; 32]),
+        seal_key: public_key(&[node as u8; 32]),
         range_first: 2,
         range_last: 99,
         issued_ms: 0,

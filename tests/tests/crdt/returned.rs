@@ -18,13 +18,15 @@ use super::arbitrary::{code, currency, quantity, sku, u32s, u64s, unit};
 pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
     match number {
         kind::GOODS_RETURN => goods_return().prop_map(Fact::GoodsReturn).boxed(),
-        kind::RETURN_GRANT => (id(), verdict(), u64s(), vec(0..=QUANTITY_MAX, 0..4), 0..=AMOUNT_MAX, (code(), code()))
-            .prop_map(|(id, verdict, at_ms, units, amount, (note, staff))| {
-                let of = |(at, quantity)| LineUnits { line: at as u16, quantity };
-                let lines = units.into_iter().enumerate().map(of).collect();
-                Fact::ReturnGrant(ReturnGrant { id, verdict, at_ms, lines, amount, note, staff })
-            })
-            .boxed(),
+        kind::RETURN_GRANT => {
+            (id(), verdict(), u64s(), vec(0..=QUANTITY_MAX, 0..4), 0..=AMOUNT_MAX, (u32s(), code(), code()))
+                .prop_map(|(id, verdict, at_ms, units, amount, (day, note, staff))| {
+                    let of = |(at, quantity)| LineUnits { line: at as u16, quantity };
+                    let lines = units.into_iter().enumerate().map(of).collect();
+                    Fact::ReturnGrant(ReturnGrant { id, verdict, at_ms, lines, amount, day, note, staff })
+                })
+                .boxed()
+        }
         other => panic!("no generator for facts of kind {other}"),
     }
 }
@@ -49,6 +51,7 @@ pub fn examples() -> Vec<(&'static str, Fact)> {
         at_ms: 1_750_000_000_000,
         currency: Currency::parse("EUR").unwrap(),
         refund: Refund::Cash,
+        day: 0,
         reason: word("damp"),
         reference: word("exchange-1"),
         staff: word("anna"),
@@ -61,10 +64,18 @@ pub fn examples() -> Vec<(&'static str, Fact)> {
         at_ms: 1_750_000_000_500,
         lines: vec![LineUnits { line: 2, quantity: 250 }],
         amount: 499,
+        day: 0,
         note: word("g-3"),
         staff: word("anna"),
     };
-    vec![("goods_return", Fact::GoodsReturn(returned)), ("return_grant", Fact::ReturnGrant(grant))]
+    // Without a day they are as they were written before days stood in them.
+    let (paid, paid_later) = (GoodsReturn { day: 41, ..returned.clone() }, ReturnGrant { day: 42, ..grant.clone() });
+    vec![
+        ("goods_return", Fact::GoodsReturn(returned)),
+        ("goods_return_of_a_day", Fact::GoodsReturn(paid)),
+        ("return_grant", Fact::ReturnGrant(grant)),
+        ("return_grant_of_a_day", Fact::ReturnGrant(paid_later)),
+    ]
 }
 
 fn id() -> impl Strategy<Value = ReturnId> {
@@ -87,11 +98,11 @@ fn goods_return() -> impl Strategy<Value = GoodsReturn> {
         |(sku, unit, quantity, amount, disposition)| ReturnLine { line: 0, sku, unit, quantity, amount, disposition },
     );
     let words = (code(), code(), code(), code());
-    (id(), origin, (any::<bool>(), any::<bool>(), u64s(), currency()), words, vec(line, 1..4)).prop_map(
-        |(id, origin, (signed, cash, at_ms, currency), (reason, reference, staff, approver), mut lines)| {
+    (id(), origin, (any::<bool>(), any::<bool>(), u64s(), (currency(), u32s())), words, vec(line, 1..4)).prop_map(
+        |(id, origin, (signed, cash, at_ms, (currency, day)), (reason, reference, staff, approver), mut lines)| {
             lines.iter_mut().enumerate().for_each(|(at, line)| line.line = at as u16 * 3);
             let refund = if cash { Refund::Cash } else { Refund::Pending };
-            GoodsReturn { id, origin, signed, at_ms, currency, refund, reason, reference, staff, approver, lines }
+            GoodsReturn { id, origin, signed, at_ms, currency, refund, day, reason, reference, staff, approver, lines }
         },
     )
 }

@@ -82,6 +82,9 @@ pub struct PartLine {
     pub failed: i64,
 }
 
+/// A later handover, with the units of each line that exceed the fulfillment.
+pub type Again = (Event<FulfillmentStep>, Vec<(u16, i64)>);
+
 /// A fulfillment as it stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fulfillment {
@@ -103,8 +106,8 @@ pub struct Fulfillment {
     pub wrong_codes: u32,
     /// When steps were taken first, by step.
     pub at: BTreeMap<Step, Hlc>,
-    /// It was handed over more than once: where and by whom later ones were, with the units of each line that exceed it.
-    pub handed_again: Vec<(Event<FulfillmentStep>, Vec<(u16, i64)>)>,
+    /// It was handed over more than once: where and by whom later ones were.
+    pub handed_again: Vec<Again>,
     /// The home withdrew it; the store has not answered.
     pub withdrawn: bool,
 }

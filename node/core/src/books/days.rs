@@ -4,6 +4,7 @@
 use stockroom_crdt::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
 use stockroom_crdt::day::{DayClose, DayOpen};
 use stockroom_crdt::ids::StoreId;
+use stockroom_crdt::order::returns::{GoodsReturn, Refund, ReturnGrant, Verdict};
 use stockroom_crdt::sale::{Sale, TenderKind};
 
 use crate::journal::{damaged, fixed};
@@ -32,6 +33,33 @@ pub struct Day {
     pub total: i64,
     /// Minor units per way to pay, in the order of [`TenderKind::ALL`].
     pub tenders: [i64; 4],
+    /// Returns that were paid in cash without a receipt of the till.
+    pub refunds: u64,
+    /// Minor units that went out for them; they are off the total and off the cash.
+    pub refunded: i64,
+}
+
+/// Cash that went out of the drawer for a return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CashRefund {
+    /// On which day.
+    pub day: u32,
+    /// Minor units.
+    pub amount: i64,
+}
+
+impl CashRefund {
+    /// What was given when the goods came.
+    pub fn of_return(returned: &GoodsReturn) -> Option<Self> {
+        let refund = Self { day: returned.day, amount: returned.amount() };
+        (returned.refund == Refund::Cash && refund.day != 0).then_some(refund)
+    }
+
+    /// What was given later.
+    pub fn of_grant(said: &ReturnGrant) -> Option<Self> {
+        let refund = Self { day: said.day, amount: said.amount };
+        (said.verdict == Verdict::PaidCash && refund.day != 0).then_some(refund)
+    }
 }
 
 /// Adds a sale to its day.
@@ -63,13 +91,41 @@ pub fn take_back(overlay: &mut Overlay, store: StoreId, sale: &Sale) -> Result<(
         let sum = &mut day.tenders[tender.kind as usize];
         *sum = sum.saturating_sub(tender.amount);
     }
-    if day == (Day { number: day.number, ..Day::default() }) {
-        // As if the sale had never been posted there: replicas that saw the other entry first have no such day.
+    save_or_forget(overlay, store, &day);
+    Ok(())
+}
+
+/// Takes cash that was paid for a return off its day.
+pub fn pay_out(overlay: &mut Overlay, store: StoreId, refund: CashRefund) -> Result<(), StoreError> {
+    let mut day = load(overlay, store, refund.day)?;
+    day.refunds += 1;
+    day.refunded = day.refunded.saturating_add(refund.amount);
+    day.total = day.total.saturating_sub(refund.amount);
+    let cash = &mut day.tenders[TenderKind::Cash as usize];
+    *cash = cash.saturating_sub(refund.amount);
+    save(overlay, store, &day);
+    Ok(())
+}
+
+/// Undoes [`pay_out`], for a refund that another entry stands for now.
+pub fn pay_in(overlay: &mut Overlay, store: StoreId, refund: CashRefund) -> Result<(), StoreError> {
+    let mut day = load(overlay, store, refund.day)?;
+    day.refunds = day.refunds.saturating_sub(1);
+    day.refunded = day.refunded.saturating_sub(refund.amount);
+    day.total = day.total.saturating_add(refund.amount);
+    let cash = &mut day.tenders[TenderKind::Cash as usize];
+    *cash = cash.saturating_add(refund.amount);
+    save_or_forget(overlay, store, &day);
+    Ok(())
+}
+
+fn save_or_forget(overlay: &mut Overlay, store: StoreId, day: &Day) {
+    if *day == (Day { number: day.number, ..Day::default() }) {
+        // As if nothing had ever been posted there: replicas that saw the other entry first have no such day.
         overlay.remove(Table::Days, key(store, day.number));
     } else {
-        save(overlay, store, &day);
+        save(overlay, store, day);
     }
-    Ok(())
 }
 
 /// Opens a day. Two openings of one number (by two epochs of a node) keep the earlier time, and of one time the earlier date.
@@ -119,6 +175,10 @@ fn save(overlay: &mut Overlay, store: StoreId, day: &Day) {
         }
         sink.int(col::AMOUNT, day.total);
         day.tenders.iter().for_each(|&amount| sink.int(col::AMOUNT, amount));
+        if day.refunds > 0 {
+            sink.uint(col::A, day.refunds);
+            sink.int(col::AMOUNT, day.refunded);
+        }
     });
     overlay.put(Table::Days, key(store, day.number), value);
 }
@@ -136,6 +196,9 @@ fn decode(key: &[u8], value: &[u8]) -> Result<Day, StoreError> {
             lines: reader.uint(col::A)?,
             total: reader.int(col::AMOUNT)?,
             tenders: read_tenders(reader)?,
+            // Rows of days without a refund end here.
+            refunds: if reader.rest().is_empty() { 0 } else { reader.uint(col::A)? },
+            refunded: if reader.rest().is_empty() { 0 } else { reader.int(col::AMOUNT)? },
         })
     };
     read(&mut RowReader::new(value)).map_err(damaged)

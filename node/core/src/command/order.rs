@@ -25,7 +25,7 @@ use crate::orders::routing::{self, Needs, Task};
 use crate::orders::store::contact_about;
 use crate::plant::{Plant, planted};
 use crate::replica::Replica;
-use crate::sealed;
+use crate::sealed::{self, Purpose};
 use crate::view::View;
 
 /// Places an order: routes it by the rights that are held here now, promises the goods, and offers each part to its store, in one commit.
@@ -368,7 +368,8 @@ pub fn contact(replica: &Replica, order: OrderId) -> Result<Answer, Failed> {
         return Err(Refusal::Unknown { field: "order".into(), what: "order" }.into());
     }
     let (tenant, about) = (replica.me.tenant, contact_about(order));
-    let bytes = sealed.find_map(|sealed| sealed::open(&replica.me.seal_secret, (tenant, &about), sealed));
+    let bytes =
+        sealed.find_map(|sealed| sealed::open(&replica.me.seal_secret, (Purpose::Contact, tenant, &about), sealed));
     let none = || Refusal::State(format!("no contact of order {order} is known to this node"));
     Ok(Answer::Contact { bytes: bytes.ok_or_else(none)? })
 }
@@ -420,8 +421,9 @@ fn header(replica: &mut Replica, retry: RetryKey, request: &PlaceRequest) -> Res
     let contact = if request.contact.is_empty() {
         Vec::new()
     } else {
-        let key = crate::sync::parcel::seal_key(&replica.me.seal_secret);
-        let sealed = sealed::seal(&key, (tenant, &contact_about(id)), &request.contact, &mut replica.rng);
+        let key = sealed::public_key(&replica.me.seal_secret);
+        let sealed =
+            sealed::seal(&key, (Purpose::Contact, tenant, &contact_about(id)), &request.contact, &mut replica.rng);
         sealed.ok_or_else(|| Refusal::State("this node has no key to seal a contact to".into()))?
     };
     if contact.len() > SEALED_BYTES_MAX {

@@ -14,7 +14,7 @@ use stockroom_crdt::order::returns::{GoodsReturn, Origin, Refund, ReturnGrant, R
 use stockroom_crdt::sale::ReceiptNumber;
 use stockroom_crdt::scope::Scope;
 
-use super::{Failed, check_fact, check_known, check_quantity, own_store};
+use super::{Failed, check_fact, check_known, check_quantity, day, own_store};
 use crate::books;
 use crate::books::{orders, returns as book};
 use crate::input::returns::{PayReturnRequest, ReturnRequest, ReturnRequestLine};
@@ -35,6 +35,20 @@ struct Bought {
 /// Takes goods back.
 pub fn take(replica: &mut Replica, retry: RetryKey, request: ReturnRequest) -> Result<Place, Failed> {
     let own = own_store(replica)?;
+    let mut returned = drafted(replica, own, retry, request)?;
+    if returned.refund == Refund::Cash {
+        (returned.day, _) = day::of_sale(replica, own, replica.now.wall_ms)?;
+    }
+    Ok(replica.write(&Scope::StoreStock(own), vec![Fact::GoodsReturn(returned)])?[0])
+}
+
+/// A return that may be written. Nothing is written yet, and its day is not known.
+pub fn drafted(
+    replica: &mut Replica,
+    own: StoreId,
+    retry: RetryKey,
+    request: ReturnRequest,
+) -> Result<GoodsReturn, Failed> {
     let id = ReturnId::of_request(own, retry.key);
     if request.lines.is_empty() || request.lines.len() > ORDER_LINES_MAX {
         return Err(Refusal::invalid("lines", format!("a return has 1 to {ORDER_LINES_MAX} lines")).into());
@@ -57,6 +71,7 @@ pub fn take(replica: &mut Replica, retry: RetryKey, request: ReturnRequest) -> R
         at_ms: replica.now.wall_ms,
         currency,
         refund: Refund::Pending,
+        day: 0,
         reason: request.reason.clone(),
         reference: request.reference.clone(),
         staff: request.staff.clone(),
@@ -66,9 +81,8 @@ pub fn take(replica: &mut Replica, retry: RetryKey, request: ReturnRequest) -> R
     if request.cash && bought.as_ref().is_none_or(|bought| bought.may_pay) && may_pay(replica, own, &returned)? {
         returned.refund = Refund::Cash;
     }
-    let fact = Fact::GoodsReturn(returned);
-    check_fact(&fact, "lines")?;
-    Ok(replica.write(&Scope::StoreStock(own), vec![fact])?[0])
+    check_fact(&Fact::GoodsReturn(returned.clone()), "lines")?;
+    Ok(returned)
 }
 
 /// The money for a return was given: in cash by the store that took the goods, else by a hub.
@@ -79,23 +93,35 @@ pub fn pay(replica: &mut Replica, request: PayReturnRequest) -> Result<Place, Fa
         return Err(Refusal::NotHere(format!("store {} took these goods: it or the hub pays", id.store.0)).into());
     }
     let view = View::new(&replica.overlay);
-    let outcome = view.return_outcome(own, id)?.map(|(_, outcome)| outcome);
-    let outcome = outcome.ok_or(Refusal::Unknown { field: "id".into(), what: "return" })?;
+    let known = view.return_outcome(own, id)?;
+    let (returned, outcome) = known.ok_or(Refusal::Unknown { field: "id".into(), what: "return" })?;
     if outcome.state != State::Granted {
         return Err(Refusal::State(format!("it is {}: {}", outcome.state.as_str(), outcome.why)).into());
     }
-    let said = ReturnGrant {
+    if let Some(own) = own
+        && !holds(replica, own, returned.currency)?
+    {
+        let message = format!(
+            "it was paid in {}, which this store's drawer does not hold: the hub pays it back",
+            returned.currency
+        );
+        return Err(Refusal::State(message).into());
+    }
+    let mut said = ReturnGrant {
         id,
         verdict: if own.is_some() { Verdict::PaidCash } else { Verdict::PaidBack },
         at_ms: replica.now.wall_ms,
         lines: Vec::new(),
         amount: outcome.refund - outcome.paid,
+        day: 0,
         note: reference,
         staff,
     };
-    let fact = Fact::ReturnGrant(said);
-    check_fact(&fact, "reference")?;
-    Ok(replica.write(&Scope::StoreOrders(id.store), vec![fact])?[0])
+    check_fact(&Fact::ReturnGrant(said.clone()), "reference")?;
+    if let Some(own) = own {
+        (said.day, _) = day::of_sale(replica, own, replica.now.wall_ms)?;
+    }
+    Ok(replica.write(&Scope::StoreOrders(id.store), vec![Fact::ReturnGrant(said)])?[0])
 }
 
 /// A receipt of this store with a signature, for the code on the slip.
@@ -179,6 +205,9 @@ fn of_receipt(
 
 /// Whether money goes out before anybody else has said so.
 fn may_pay(replica: &mut Replica, own: StoreId, returned: &GoodsReturn) -> Result<bool, Failed> {
+    if !holds(replica, own, returned.currency)? {
+        return Ok(false);
+    }
     Ok(match returned.origin {
         Origin::Nothing => true,
         // An order is paid back by its home, which knows what was captured.
@@ -192,6 +221,12 @@ fn may_pay(replica: &mut Replica, own: StoreId, returned: &GoodsReturn) -> Resul
             returned.amount() <= most
         }
     })
+}
+
+/// A drawer holds the currency of its store.
+fn holds(replica: &Replica, own: StoreId, currency: Currency) -> Result<bool, Failed> {
+    let record = View::new(&replica.overlay).store(own)?;
+    Ok(record.is_none_or(|record| record.currency == currency))
 }
 
 fn checked(

@@ -26,6 +26,19 @@ pub fn sell(replica: &mut Replica, request: SellRequest) -> Result<Answer, Faile
         replica.reached("a retry was answered from an earlier write");
         return Ok(answer);
     }
+    let body = request.body;
+    let sale = drafted(replica, store, request)?;
+    let (total, paid) = (sale.total(), sale.paid());
+    if total != paid {
+        let message = format!("the tenders add up to {paid}, the lines and the rounding to {total}");
+        return Err(Refusal::invalid("tenders", message).into());
+    }
+    let place = post(replica, store, (sale, body), Vec::new())?;
+    Ok(Answer::Written { place, replayed: false })
+}
+
+/// A sale that may be written if its tenders pay for it. Nothing is written yet: neither receipt number nor day is known.
+pub fn drafted(replica: &Replica, store: StoreId, request: SellRequest) -> Result<Sale, Failed> {
     let rung_ms = check_time(replica, request.rung_ms)?;
     if request.lines.is_empty() || request.lines.len() > LINES_MAX {
         return Err(Refusal::invalid("lines", format!("a sale has 1 to {LINES_MAX} lines")).into());
@@ -49,7 +62,7 @@ pub fn sell(replica: &mut Replica, request: SellRequest) -> Result<Answer, Faile
     }
     check_amount("cash_rounding", request.cash_rounding)?;
     check_tenders(&request.tenders)?;
-    let sale = Sale {
+    Ok(Sale {
         till_seq: request.till_seq,
         receipt: ReceiptNumber { till: request.till, series: 0, sequence: 0 },
         day: 0,
@@ -65,13 +78,7 @@ pub fn sell(replica: &mut Replica, request: SellRequest) -> Result<Answer, Faile
         lines,
         cash_rounding: request.cash_rounding,
         tenders: request.tenders,
-    };
-    let (total, paid) = (sale.total(), sale.paid());
-    if total != paid {
-        let message = format!("the tenders add up to {paid}, the lines and the rounding to {total}");
-        return Err(Refusal::invalid("tenders", message).into());
-    }
-    post(replica, store, sale, request.body)
+    })
 }
 
 /// Takes a whole receipt back: the same lines and tenders with the opposite sign.
@@ -110,11 +117,17 @@ pub fn void(replica: &mut Replica, request: VoidRequest) -> Result<Answer, Faile
     (sale.till_seq, sale.receipt.till) = (request.till_seq, request.till);
     (sale.cashier, sale.approver) = (request.cashier, request.approver);
     (sale.rung_ms, sale.fiscal) = (replica.now.wall_ms, Vec::new());
-    post(replica, store, sale, request.body)
+    let place = post(replica, store, (sale, request.body), Vec::new())?;
+    Ok(Answer::Written { place, replayed: false })
 }
 
-/// Allots receipt number and day, and writes the sale.
-fn post(replica: &mut Replica, store: StoreId, mut sale: Sale, body: Digest) -> Result<Answer, Failed> {
+/// Allots receipt number and day, and writes the sale, with other facts of its store before it; gives the sale's place.
+pub fn post(
+    replica: &mut Replica,
+    store: StoreId,
+    (mut sale, body): (Sale, Digest),
+    before: Vec<Fact>,
+) -> Result<Place, Failed> {
     let (day, late) = day::of_sale(replica, store, sale.rung_ms)?;
     let series = replica.epoch.0;
     let till = sale.receipt.till;
@@ -130,9 +143,11 @@ fn post(replica: &mut Replica, store: StoreId, mut sale: Sale, body: Digest) -> 
     let key = body_key((store, till.0, sale.till_seq));
     let fact = Fact::Sale(sale);
     check_fact(&fact, "lines")?;
-    let places = replica.write(&Scope::StoreStock(store), vec![fact])?;
-    replica.overlay.put(Table::Keys, key, [body.0.as_slice(), &sales::encode(places[0])].concat());
-    Ok(Answer::Written { place: places[0], replayed: false })
+    let facts: Vec<Fact> = before.into_iter().chain([fact]).collect();
+    let last = facts.len() - 1;
+    let place = replica.write(&Scope::StoreStock(store), facts)?[last];
+    replica.overlay.put(Table::Keys, key, [body.0.as_slice(), &sales::encode(place)].concat());
+    Ok(place)
 }
 
 fn replayed(replica: &Replica, store: StoreId, request: &SellRequest) -> Result<Option<Answer>, Failed> {

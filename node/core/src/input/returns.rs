@@ -5,6 +5,8 @@ use stockroom_crdt::money::Unit;
 use stockroom_crdt::order::returns::{Origin, ReturnId};
 use stockroom_crdt::receiving::Disposition;
 
+use super::SellRequest;
+
 /// A customer brings goods back to this store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnRequest {
@@ -41,6 +43,15 @@ pub struct ReturnRequestLine {
     pub amount: Option<i64>,
     /// What becomes of the goods.
     pub disposition: Disposition,
+}
+
+/// A customer brings goods back and takes others for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExchangeRequest {
+    /// What comes back. Its worth is paid out and in again at once.
+    pub returned: ReturnRequest,
+    /// What goes out. Its tenders pay the difference; they are negative where the customer gets something back.
+    pub sale: SellRequest,
 }
 
 /// The refund of a return was given.

@@ -80,6 +80,7 @@ fn decided(replica: &mut Replica, returned: &GoodsReturn, seller: StoreId) -> Re
         at_ms: replica.now.wall_ms,
         lines,
         amount,
+        day: 0,
         note: Code::parse(note).unwrap_or_default(),
         staff: Code::default(),
     };

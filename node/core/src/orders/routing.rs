@@ -21,7 +21,7 @@ use crate::policy::route::place::Place;
 use crate::policy::route::plan::{Goods, Part, Plan};
 use crate::policy::route::{self, Candidate, Stock, Terms};
 use crate::replica::Replica;
-use crate::sealed;
+use crate::sealed::{self, Purpose};
 use crate::storage::{Snapshot, StoreError, Table};
 use crate::sync::fresh_key;
 use crate::view::View;
@@ -176,7 +176,8 @@ fn offer(
         let mut held = held;
         if held.use_up(me, units).is_err() {
             // The plan gives nobody more than is held; a known bug does.
-            assert!(crate::plant::CAN_BE_PLANTED, "what is offered was planned from what is held");
+            let planted = crate::plant::CAN_BE_PLANTED;
+            assert!(planted, "what is offered was planned from what is held");
             let mut row = held.row(me);
             row.used += units;
             held.merge(me, &row);
@@ -271,12 +272,12 @@ fn forwarded(replica: &mut Replica, order: &Order, store: StoreId) -> Result<Vec
     }
     let about = store::contact_about(order.id);
     let tenant = replica.me.tenant;
-    let Some(plain) = sealed::open(&replica.me.seal_secret, (tenant, &about), &order.contact) else {
+    let Some(plain) = sealed::open(&replica.me.seal_secret, (Purpose::Contact, tenant, &about), &order.contact) else {
         return Ok(Vec::new());
     };
     let Some(record) = View::new(&replica.overlay).store(store)? else { return Ok(Vec::new()) };
     let Some(node) = books::node(&replica.overlay, record.home)? else { return Ok(Vec::new()) };
-    Ok(sealed::seal(&node.seal_key, (tenant, &about), &plain, &mut replica.rng).unwrap_or_default())
+    Ok(sealed::seal(&node.seal_key, (Purpose::Contact, tenant, &about), &plain, &mut replica.rng).unwrap_or_default())
 }
 
 /// Open fulfillments of one store are counted so far: more is more than any store does in a day.

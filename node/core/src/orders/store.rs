@@ -53,11 +53,11 @@ fn of_part(replica: &Replica, known: &Known, part: &Fulfillment) -> Result<Vec<(
         return Ok(says(Step::StandDown, Vec::new(), "withdrawn"));
     }
     if let Some(asked) = newest(known, part, Saying::AskCancel) {
-        if has_left {
-            let answered = steps(known, part, Step::DenyCancel).any(|event| event.hlc > asked.hlc);
-            return Ok(if answered { Vec::new() } else { says(Step::DenyCancel, Vec::new(), "on its way") });
-        }
         let lines = cancelled(part, asked);
+        if has_left {
+            let unanswered = !lines.is_empty() && answers(known, part) < asks(known, part);
+            return Ok(if unanswered { says(Step::DenyCancel, Vec::new(), "on its way") } else { Vec::new() });
+        }
         if !lines.is_empty() {
             return Ok(says(Step::ConfirmCancel, lines, asked.says.note.as_str()));
         }
@@ -131,6 +131,17 @@ fn closed(replica: &Replica, known: &Known, part: &Fulfillment) -> Result<Vec<(S
 fn newest<'a>(known: &'a Known, part: &Fulfillment, saying: Saying) -> Option<&'a Event<OrderStep>> {
     let of = known.sayings.iter().filter(|event| event.says.saying == saying && event.store == part.store);
     of.filter(|event| event.says.generation == part.generation).max_by_key(|event| (event.hlc, event.at))
+}
+
+/// How often somebody asked to cancel it, and how often the store answered. Which answer is to which asking no clock can say: that of the
+/// asker may run hours ahead of the store's.
+fn asks(known: &Known, part: &Fulfillment) -> usize {
+    let about = |event: &&Event<OrderStep>| event.store == part.store && event.says.generation == part.generation;
+    known.sayings.iter().filter(about).filter(|event| event.says.saying == Saying::AskCancel).count()
+}
+
+fn answers(known: &Known, part: &Fulfillment) -> usize {
+    steps(known, part, Step::DenyCancel).chain(steps(known, part, Step::ConfirmCancel)).count()
 }
 
 fn steps<'a>(

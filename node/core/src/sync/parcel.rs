@@ -2,14 +2,9 @@
 //!
 //! A parcel is a link without a connection: the frames inside are those of a direct link, gathered until the parcel is full.
 //! A carrier checks the outer signature if it knows the sender, keeps a bounded number, and reads nothing.
-//! Sealing is HPKE (RFC 9180) base mode: X25519, HKDF-SHA256, ChaCha20-Poly1305.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use hpke::aead::ChaCha20Poly1305;
-use hpke::kdf::HkdfSha256;
-use hpke::kem::X25519HkdfSha256;
-use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use rand_chacha::ChaCha8Rng;
 use stockroom_crdt::capability::{Signer, verify};
 use stockroom_crdt::codec::{RowReader, Rows, Sink, Source, col};
@@ -20,6 +15,7 @@ use crate::books;
 use crate::ingest::PeerFault;
 use crate::limits::{FRAME_BYTES_MAX, PARCEL_BYTES_MAX, PARCELS_CARRIED_MAX, PARCELS_HELD_MAX};
 use crate::replica::Replica;
+use crate::sealed::{self, Purpose};
 use crate::storage::StoreError;
 
 /// Parcels on their way through this node.
@@ -75,18 +71,8 @@ pub fn seal_to(
     frames: &[Vec<u8>],
     rng: &mut ChaCha8Rng,
 ) -> Option<Parcel> {
-    let key = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(key).ok()?;
     let plain = Rows::of(|sink| frames.iter().for_each(|frame| sink.blob(col::RAW, frame)));
-    let (encapsulated, cipher) = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
-        &OpModeS::Base,
-        &key,
-        &info(tenant),
-        &plain,
-        &aad(from, to, number),
-        rng,
-    )
-    .ok()?;
-    let sealed = [encapsulated.to_bytes().as_slice(), &cipher].concat();
+    let sealed = sealed::seal(key, (Purpose::Parcel, tenant, &aad(from, to, number)), &plain, rng)?;
     let mut parcel = Parcel { to, from, number, sealed, signature: [0; 64] };
     parcel.signature = signer.sign(&parcel.message(tenant));
     Some(parcel)
@@ -95,21 +81,12 @@ pub fn seal_to(
 /// Opens a parcel that is addressed to this node, and gives the frames inside.
 pub fn open(replica: &Replica, parcel: &Parcel) -> Result<Vec<Frame>, PeerFault> {
     let bad = |what: &str| PeerFault::Frame(format!("parcel: {what}"));
-    if parcel.sealed.len() < KEY_BYTES || parcel.sealed.len() > PARCEL_BYTES_MAX {
+    if parcel.sealed.len() > PARCEL_BYTES_MAX {
         return Err(bad("size"));
     }
-    let (encapsulated, cipher) = parcel.sealed.split_at(KEY_BYTES);
-    let encapsulated = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(encapsulated).map_err(|_| bad("key"))?;
-    let (secret, _) = seal_keys(&replica.me.seal_secret);
-    let plain = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
-        &OpModeR::Base,
-        &secret,
-        &encapsulated,
-        &info(replica.me.tenant),
-        cipher,
-        &aad(parcel.from, parcel.to, parcel.number),
-    )
-    .map_err(|_| bad("seal"))?;
+    let about = aad(parcel.from, parcel.to, parcel.number);
+    let plain = sealed::open(&replica.me.seal_secret, (Purpose::Parcel, replica.me.tenant, &about), &parcel.sealed);
+    let plain = plain.ok_or_else(|| bad("seal"))?;
     let mut reader = RowReader::new(&plain);
     let mut frames = Vec::new();
     while !reader.rest().is_empty() {
@@ -125,27 +102,6 @@ pub fn is_signed(replica: &Replica, parcel: &Parcel) -> Result<Option<bool>, Sto
     Ok(sender.map(|sender| verify(&sender.log_key, &parcel.message(replica.me.tenant), &parcel.signature)))
 }
 
-/// The X25519 public key that belongs to a node's secret for parcels.
-pub fn seal_key(secret: &[u8; 32]) -> [u8; 32] {
-    let (_, public) = seal_keys(secret);
-    let mut out = [0; 32];
-    out.copy_from_slice(&public.to_bytes());
-    out
-}
-
-type Keys = (<X25519HkdfSha256 as Kem>::PrivateKey, <X25519HkdfSha256 as Kem>::PublicKey);
-
-pub(crate) fn seal_keys(secret: &[u8; 32]) -> Keys {
-    X25519HkdfSha256::derive_keypair(secret)
-}
-
-fn info(tenant: TenantId) -> Vec<u8> {
-    [b"stockroom/parcel/1".as_slice(), &tenant.0].concat()
-}
-
 fn aad(from: NodeId, to: NodeId, number: u64) -> Vec<u8> {
     [from.0.to_be_bytes().as_slice(), &to.0.to_be_bytes(), &number.to_be_bytes()].concat()
 }
-
-/// Length of an encapsulated X25519 key.
-const KEY_BYTES: usize = 32;

@@ -12,6 +12,9 @@ use crate::books::orders::{self as book, Work};
 use crate::orders;
 use crate::storage::{Snapshot, StoreError};
 
+/// How orders are routed, how long things may take, and when stores are open.
+pub type OrderRules = (Vec<RoutingRules>, Vec<OrderLimits>, Vec<StoreService>);
+
 impl<S: Snapshot + ?Sized> View<'_, S> {
     /// Everything that is known here of an order.
     pub fn order(&self, order: OrderId) -> Result<Known, StoreError> {
@@ -55,7 +58,7 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
     }
 
     /// Routing rules, time limits and opening hours as they were put down.
-    pub fn order_rules(&self) -> Result<(Vec<RoutingRules>, Vec<OrderLimits>, Vec<StoreService>), StoreError> {
+    pub fn order_rules(&self) -> Result<OrderRules, StoreError> {
         Ok((orders::rules(self.snapshot)?, orders::limits(self.snapshot)?, orders::services(self.snapshot)?))
     }
 }

@@ -22,137 +22,137 @@ use crate::api::values::{Moment, Text, moment};
 pub struct FulfillmentAnswer {
     /// Of which order.
     #[schema(value_type = String, example = "1-0123456789")]
-    order: Text<OrderId>,
+    pub order: Text<OrderId>,
     /// Which decision about its route, from 1.
-    generation: u16,
+    pub generation: u16,
     /// At which store.
-    store: u32,
+    pub store: u32,
     /// `offered`, `accepted`, `picking`, `picked`, `packed`, `ready`, `courier-assigned`, `out-for-delivery`, `returning`, `handed-over`,
     /// `delivered`, `refused`, `stood-down`, `cancelled`, `declined`, `uncollected`, `returned` or `lost`.
     #[schema(example = "ready")]
-    state: &'static str,
+    pub state: &'static str,
     /// `pickup` or `delivery`.
     #[schema(value_type = String)]
-    channel: Text<Channel>,
+    pub channel: Text<Channel>,
     /// When it is to be ready, or delivered.
     #[schema(value_type = String, format = DateTime)]
-    due: Text<Moment>,
+    pub due: Text<Moment>,
     /// Seconds until then; negative when it is late.
-    due_in_s: i64,
+    pub due_in_s: i64,
     /// Nobody picks it before.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    release: Option<Text<Moment>>,
+    pub release: Option<Text<Moment>>,
     /// Since when it is known at the store's side.
     #[schema(value_type = String, format = DateTime)]
-    offered_at: Text<Moment>,
+    pub offered_at: Text<Moment>,
     /// How long that is, in seconds.
-    age_s: u64,
+    pub age_s: u64,
     /// Seconds that are left to accept it; negative when that is over, absent once it was answered.
     #[serde(skip_serializing_if = "Option::is_none")]
-    accept_in_s: Option<i64>,
+    pub accept_in_s: Option<i64>,
     /// Why it waits; absent when it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    hold: Option<String>,
+    pub hold: Option<String>,
     /// The customer, or head office, asked to cancel it, and the store has not answered.
-    cancel_asked: bool,
+    pub cancel_asked: bool,
     /// Its home took the offer back.
-    withdrawn: bool,
+    pub withdrawn: bool,
     /// Another store that was silent may still hold the same lines.
-    speculative: bool,
+    pub speculative: bool,
     /// Known from the pass that the customer showed; the offer has not arrived.
-    by_pass: bool,
+    pub by_pass: bool,
     /// Picked goods that nobody comes for any more have to go back to the shelf.
-    to_put_back: bool,
+    pub to_put_back: bool,
     /// Where it lies; empty if nobody said so.
     #[schema(value_type = String)]
-    bay: Text<Code>,
+    pub bay: Text<Code>,
     /// How many bags, as whoever packed them said.
     #[schema(value_type = String)]
-    bags: Text<Code>,
+    pub bags: Text<Code>,
     /// Since when the customer, or the courier, is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    arrived_at: Option<Text<Moment>>,
+    pub arrived_at: Option<Text<Moment>>,
     /// Where the customer waits.
     #[schema(value_type = String)]
-    arrived_where: Text<Code>,
+    pub arrived_where: Text<Code>,
     /// Since when it is ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    ready_at: Option<Text<Moment>>,
+    pub ready_at: Option<Text<Moment>>,
     /// Until when it is kept for the customer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    hold_until: Option<Text<Moment>>,
+    pub hold_until: Option<Text<Moment>>,
     /// When the customer got it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    handed_at: Option<Text<Moment>>,
+    pub handed_at: Option<Text<Moment>>,
     /// Wrong codes so far.
-    wrong_codes: u32,
+    pub wrong_codes: u32,
     /// Age that whoever takes it must have reached; 0 for none.
-    age_min: u8,
+    pub age_min: u8,
     /// Somebody checked the age.
-    age_checked: bool,
+    pub age_checked: bool,
     /// The legal entity that sold; empty for the store's own.
     #[schema(value_type = String)]
-    entity: Text<Code>,
+    pub entity: Text<Code>,
     /// Of all amounts.
     #[schema(value_type = String)]
-    currency: Text<Currency>,
+    pub currency: Text<Currency>,
     /// Name, phone and address are there to be read.
-    has_contact: bool,
+    pub has_contact: bool,
     /// Its lines.
-    lines: Vec<PartLineAnswer>,
+    pub lines: Vec<PartLineAnswer>,
     /// What was said about it, oldest first; absent in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    steps: Option<Vec<StepAnswer>>,
+    pub steps: Option<Vec<StepAnswer>>,
 }
 
 /// One line of a fulfillment. Quantities are pieces or grams.
 #[derive(Serialize, ToSchema)]
 pub struct PartLineAnswer {
     /// Which line of the order, from 1.
-    line: u16,
+    pub line: u16,
     /// What.
     #[schema(value_type = String)]
-    sku: Text<Sku>,
+    pub sku: Text<Sku>,
     /// Its name, if the product is known here.
-    name: String,
+    pub name: String,
     /// Its unit.
     #[schema(value_type = String)]
-    unit: Text<Unit>,
+    pub unit: Text<Unit>,
     /// What the store was asked for.
-    quantity: i64,
+    pub quantity: i64,
     /// The most that may be picked: weighed goods may be heavier.
-    quantity_max: i64,
+    pub quantity_max: i64,
     /// What was picked; absent while nobody looked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    picked: Option<i64>,
+    pub picked: Option<i64>,
     /// Units that may still get to the customer.
-    open: i64,
+    pub open: i64,
     /// What the customer has.
-    handed: i64,
+    pub handed: i64,
     /// What was cancelled.
-    cancelled: i64,
+    pub cancelled: i64,
     /// What the customer did not take, did not come for, or what did not arrive.
-    failed: i64,
+    pub failed: i64,
     /// What nobody found.
-    short: i64,
+    pub short: i64,
     /// Why fewer were picked.
     #[schema(value_type = String)]
-    reason: Text<Code>,
+    pub reason: Text<Code>,
     /// What was picked instead.
     #[serde(skip_serializing_if = "Option::is_none")]
-    substitute: Option<SubstituteAnswer>,
+    pub substitute: Option<SubstituteAnswer>,
     /// Minor units per piece or per kilogram.
-    unit_price: i64,
+    pub unit_price: i64,
     /// Age that whoever takes it must have reached; 0 for none.
-    age_min: u8,
+    pub age_min: u8,
     /// What the customer wants when it is not there.
     #[schema(value_type = String)]
-    preference: Text<Preference>,
+    pub preference: Text<Preference>,
 }
 
 /// Other goods in place of what was ordered.
@@ -160,34 +160,34 @@ pub struct PartLineAnswer {
 pub struct SubstituteAnswer {
     /// What.
     #[schema(value_type = String)]
-    sku: Text<Sku>,
+    pub sku: Text<Sku>,
     /// Minor units per piece or per kilogram.
-    unit_price: i64,
+    pub unit_price: i64,
 }
 
 /// Something that was said about a fulfillment.
 #[derive(Serialize, ToSchema)]
 pub struct StepAnswer {
     /// What, as the action is called.
-    step: &'static str,
+    pub step: &'static str,
     /// When.
     #[schema(value_type = String, format = DateTime)]
-    at: Text<Moment>,
+    pub at: Text<Moment>,
     /// By which node and epoch.
     #[schema(value_type = String)]
-    by: Text<Actor>,
+    pub by: Text<Actor>,
     /// Where it stands in that node's log.
-    seq: u64,
+    pub seq: u64,
     /// By whom; empty when the node did it by itself.
     #[schema(value_type = String)]
-    staff: Text<Code>,
+    pub staff: Text<Code>,
     /// At which till or handheld, 0 for none.
-    device: u32,
+    pub device: u32,
     /// Why, where, or on what proof.
     #[schema(value_type = String)]
-    note: Text<Code>,
+    pub note: Text<Code>,
     /// About which lines, from 1; empty for all.
-    lines: Vec<StepLineAnswer>,
+    pub lines: Vec<StepLineAnswer>,
 }
 
 /// One line of a step.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use stockroom_crdt::gtin::Gtin;
 use stockroom_crdt::ids::{Code, Sku, StoreId};
@@ -16,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answer::newest;
 use super::not_here;
+use crate::api::papers::{self, Format};
 use crate::api::problem::{Answered, Kind, Problem};
 use crate::api::request::Params;
 use crate::api::values::{Moment, Text, now_ms};
@@ -25,44 +27,44 @@ use crate::api::{Api, Books};
 #[derive(Serialize, ToSchema)]
 pub struct PickListAnswer {
     /// At which store.
-    store: u32,
+    pub store: u32,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
-    made_at: Text<Moment>,
+    pub made_at: Text<Moment>,
     /// One tote for each order, the first due first.
-    totes: Vec<ToteAnswer>,
+    pub totes: Vec<ToteAnswer>,
     /// In the order in which to walk: by department, then by SKU.
-    departments: Vec<DepartmentAnswer>,
+    pub departments: Vec<DepartmentAnswer>,
     /// What the list cannot know.
-    notes: Vec<&'static str>,
+    pub notes: Vec<&'static str>,
 }
 
 /// What one order's goods go into.
 #[derive(Serialize, ToSchema)]
 pub struct ToteAnswer {
     /// Its number on this list, from 1.
-    tote: usize,
+    pub tote: usize,
     /// The order.
     #[schema(value_type = String)]
-    order: Text<OrderId>,
+    pub order: Text<OrderId>,
     /// Which offer of it.
-    generation: u16,
+    pub generation: u16,
     /// Where it stands.
-    state: &'static str,
+    pub state: &'static str,
     /// When it is due.
     #[schema(value_type = String, format = DateTime)]
-    due: Text<Moment>,
+    pub due: Text<Moment>,
     /// Lines that go into it.
-    lines: usize,
+    pub lines: usize,
 }
 
 /// One stop of the walk.
 #[derive(Serialize, ToSchema)]
 pub struct DepartmentAnswer {
     /// Which department; empty for products that are in none.
-    department: String,
+    pub department: String,
     /// What is fetched there.
-    lines: Vec<PickLineAnswer>,
+    pub lines: Vec<PickLineAnswer>,
 }
 
 /// One product.
@@ -70,38 +72,38 @@ pub struct DepartmentAnswer {
 pub struct PickLineAnswer {
     /// What.
     #[schema(value_type = String)]
-    sku: Text<Sku>,
+    pub sku: Text<Sku>,
     /// Its name.
-    name: String,
+    pub name: String,
     /// Its barcode, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
-    barcode: Option<Text<Gtin>>,
+    pub barcode: Option<Text<Gtin>>,
     /// Its unit.
     #[schema(value_type = String)]
-    unit: Text<Unit>,
+    pub unit: Text<Unit>,
     /// Pieces or grams, for all totes.
-    quantity: i64,
+    pub quantity: i64,
     /// Age that whoever takes it must have reached; 0 for none.
-    age_min: u8,
+    pub age_min: u8,
     /// How many go into which tote.
-    into: Vec<IntoAnswer>,
+    pub into: Vec<IntoAnswer>,
 }
 
 /// What goes into one tote.
 #[derive(Serialize, ToSchema)]
 pub struct IntoAnswer {
     /// Which tote.
-    tote: usize,
+    pub tote: usize,
     /// Which line of its order, from 1.
-    line: u16,
+    pub line: u16,
     /// Pieces or grams.
-    quantity: i64,
+    pub quantity: i64,
     /// The most, for weighed goods.
-    quantity_max: i64,
+    pub quantity_max: i64,
     /// What the customer wants when it is not there.
     #[schema(value_type = String)]
-    preference: Text<Preference>,
+    pub preference: Text<Preference>,
 }
 
 /// Which orders.
@@ -116,6 +118,9 @@ pub struct PickListParams {
     count: Option<usize>,
     /// At this store; this node's own if absent, needed at a hub.
     store: Option<u32>,
+    /// `html` for a page to print from a browser; JSON if absent.
+    #[param(value_type = Option<String>)]
+    format: Option<Text<Format>>,
 }
 
 /// A product on the walk: department, then SKU, then unit.
@@ -125,22 +130,24 @@ type Stop = (Code, Sku, Unit);
 /// or not to be picked yet is not on it.
 #[utoipa::path(get, path = "/v1/pick-lists", tag = "fulfillments", params(PickListParams),
     responses((status = 200, body = PickListAnswer)))]
-pub async fn show_pick_list(
-    State(api): State<Arc<Api>>,
-    Params(params): Params<PickListParams>,
-) -> Answered<Json<PickListAnswer>> {
+pub async fn show_pick_list(State(api): State<Arc<Api>>, Params(params): Params<PickListParams>) -> Answered {
     let store = api.store_or_own(params.store)?;
     let named = params.named()?;
     let count = params.count.unwrap_or(COUNT_USUAL);
     if !(1..=COUNT_MAX).contains(&count) {
         return Err(Problem::invalid("count", format_args!("is not 1 to {COUNT_MAX}")));
     }
+    let (as_page, language) = (params.format.is_some(), papers::language(&api));
     let read = move |books: &Books<'_>| {
         let parts = match named {
             Some(orders) => asked_for(books, store, &orders)?,
             None => first_due(books, store, count)?,
         };
-        list(books, store, &parts).map(Json)
+        let list = list(books, store, &parts)?;
+        match as_page {
+            true => papers::shown(&[papers::made::pick_list(books, store, &list, language)?]),
+            false => Ok(Json(list).into_response()),
+        }
     };
     api.read_much(read).await
 }
@@ -159,6 +166,11 @@ impl PickListParams {
         }
         Ok(Some(orders))
     }
+}
+
+/// The list of these orders.
+pub fn of(books: &Books<'_>, store: StoreId, orders: &[OrderId]) -> Answered<PickListAnswer> {
+    list(books, store, &asked_for(books, store, orders)?)
 }
 
 /// A fulfillment with its order and when it is due.
@@ -259,7 +271,7 @@ const NOTES: [&str; 2] = [
 ];
 
 /// Totes on a cart.
-const COUNT_MAX: usize = 24;
+pub const COUNT_MAX: usize = 24;
 
 /// Totes that somebody pushes without trouble.
 const COUNT_USUAL: usize = 6;

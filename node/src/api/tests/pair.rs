@@ -15,9 +15,9 @@ use stockroom_core::core::{Config, Core, Identity};
 use stockroom_core::input::{
     Answer, Command, DiskSpace, EnrolRequest, Input, LinkId, Output, Peer, Refusal, RequestId, TokenRequest,
 };
+use stockroom_core::sealed::public_key;
 use stockroom_core::status::Status;
 use stockroom_core::storage::memory::MemoryStore;
-use stockroom_core::sync::parcel::seal_key;
 use stockroom_core::time::Now;
 use stockroom_core::tuning::Tuning;
 use stockroom_crdt::capability::{Capability, Role, Signer};
@@ -35,6 +35,8 @@ use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
 use crate::handle::{Handle, NumberedEvent, Request as Ask};
 use crate::info::{ApiConfig, Links, NodeInfo};
+use crate::paper::printer::{Settings as Printer, Target};
+use crate::paper::spool::Spool;
 use crate::webhooks::endpoint::Settings;
 use crate::webhooks::service::Webhooks;
 
@@ -304,7 +306,10 @@ fn node(core: &Core, role: &'static str, id: u32, store: u32) -> (Ends, Node) {
     let places = BTreeMap::from([("1".to_owned(), [52_500_000, 13_400_000])]);
     let desk = Desk::open(CourierSettings { places, ..CourierSettings::default() }, setup, handle.clone());
     let test_aids = store != 0;
-    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids, webhooks, printer: None, desk };
+    let target = (store != 0).then(|| Target::File(folder.path().join("paper.bin")));
+    let printer = Spool::open(&folder.path().join("spool"), Printer { target, ..Printer::default() }).unwrap();
+    let printer = Some(Arc::new(printer));
+    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids, webhooks, printer, desk };
     let (stop, stopping) = watch::channel(false);
     let parts = (handle.clone(), info.clone(), config.clone());
     let api = Api::new(handle, info, config, stopping);
@@ -344,7 +349,7 @@ fn enrol(hub: &mut Core) -> Vec<Capability> {
         valid_ms: 60_000,
     };
     let log_key = Signer::from_seed(&[2; 32]).public();
-    let request = EnrolRequest { token, log_key, seal_key: seal_key(&[2; 32]) };
+    let request = EnrolRequest { token, log_key, seal_key: public_key(&[2; 32]) };
     for (id, command) in [(1, Command::IssueToken(order)), (2, Command::Enrol(request))] {
         hub.handle(at(0), Input::Command(RequestId(id), Box::new(command))).unwrap();
     }
@@ -364,7 +369,7 @@ fn hub_capability(root: &Signer) -> Capability {
         role: Role::Hub,
         store: StoreId(0),
         log_key: Signer::from_seed(&[1; 32]).public(),
-        seal_key: seal_key(&[1; 32]),
+        seal_key: public_key(&[1; 32]),
         range_first: 2,
         range_last: 99,
         issued_ms: 0,

@@ -102,7 +102,7 @@ impl Book {
 
     /// The newest delivery of a fulfillment.
     pub fn current(&self, name: PartName) -> Option<DeliveryId> {
-        let rounds = self.of(name).filter_map(|id| PartName::of(id)).map(|(_, round)| round);
+        let rounds = self.of(name).filter_map(PartName::of).map(|(_, round)| round);
         rounds.max().map(|round| name.delivery(round))
     }
 
@@ -124,6 +124,11 @@ impl Book {
     /// All deliveries, by id.
     pub fn ids(&self) -> impl Iterator<Item = &DeliveryId> {
         self.files.keys()
+    }
+
+    /// Deliveries that are over.
+    pub fn closed(&self) -> impl Iterator<Item = &DeliveryId> {
+        self.files.iter().filter(|(_, file)| file.closed_ms.is_some()).map(|(id, _)| id)
     }
 
     /// Deliveries with steps that are not in the log yet.
@@ -158,7 +163,7 @@ impl Book {
 
     /// Forgets what was over long ago.
     pub fn forget(&mut self, now_ms: u64) {
-        self.files.retain(|_, file| !file.closed_ms.is_some_and(|at_ms| at_ms.saturating_add(REMEMBER_MS) < now_ms));
+        self.files.retain(|_, file| file.closed_ms.is_none_or(|at_ms| at_ms.saturating_add(REMEMBER_MS) >= now_ms));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use stockroom_core::orders::store::contact_about;
-use stockroom_core::sealed;
+use stockroom_core::sealed::{self, Purpose};
 use stockroom_core::storage::{Snapshot, StoreError};
 use stockroom_core::view::View;
 use stockroom_crdt::control::Coordinates;
@@ -155,7 +155,7 @@ impl Reader<'_> {
         let sealed =
             known.order.as_ref().map(|order| &order.contact).into_iter().chain(offer.map(|offer| &offer.contact));
         let about = contact_about(name.order);
-        let open = |bytes: &Vec<u8>| sealed::open(self.seal_secret, (self.tenant, &about), bytes);
+        let open = |bytes: &Vec<u8>| sealed::open(self.seal_secret, (Purpose::Contact, self.tenant, &about), bytes);
         let plain = sealed.filter(|bytes| !bytes.is_empty()).find_map(open)?;
         let Sealed { name, phone, address, note } = serde_json::from_slice(&plain).ok()?;
         Some(Contact { name, phone, address, note })

@@ -74,7 +74,7 @@ impl Play<'_> {
     /// Orders that are not settled at their homes.
     fn open_orders(&self) -> BTreeSet<OrderId> {
         let healthy = self.cast.all().filter(|id| !self.written_off.contains(id) && self.world.is_up(*id));
-        let open = |id: u32| View::new(&*self.world.snapshot(id)).open_orders(None, usize::MAX).unwrap_or_default();
+        let open = |id: u32| self.read_at(id, |view| view.open_orders(None, usize::MAX));
         healthy
             .flat_map(|id| open(id).into_iter().filter(move |work| work.order.home.0 == id))
             .map(|work| work.order)

@@ -1,7 +1,6 @@
 //! Who drives: couriers are asked at the order's home, refuse, get lost, and report late, twice and in any order. A store that
 //! nobody sends one to uses its own rider, who reports to the store.
 
-use stockroom_core::view::View;
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::resolve::{Fulfillment, Known, State};
 use stockroom_crdt::order::step::Step;
@@ -35,7 +34,7 @@ impl Play<'_> {
         if !self.world.is_up(node) || self.world.nodes[&node].suspended {
             return;
         }
-        let open = View::new(&*self.world.snapshot(node)).open_orders(None, usize::MAX).unwrap_or_default();
+        let open = self.read_at(node, |view| view.open_orders(None, usize::MAX));
         for work in open.into_iter().filter(|work| work.order.home.0 == node) {
             if !self.world.is_up(node) {
                 return;
@@ -53,7 +52,7 @@ impl Play<'_> {
     /// Asks for a courier, unless one is on the way.
     fn send_for(&mut self, node: u32, (order, part): (OrderId, &Fulfillment), floor: &Shopfloor) {
         let key = (order, part.generation, part.store.0);
-        let known = View::new(&*self.world.snapshot(node)).order(order).unwrap_or_default();
+        let known = self.read_at(node, |view| view.order(order));
         if known.order.as_ref().is_none_or(|order| order.channel != Channel::Delivery) || known.held().is_some() {
             return;
         }

@@ -4,14 +4,20 @@
 //! and goods where the run found them; nothing is cut, nobody is silent, and a picker begins with an order the moment it is placed. Each
 //! store's orders are taken by due time, and when that plan cannot be kept, the longest order so far is left out (Moore and Hodgson's
 //! rule; with several pickers and orders that come later it is near the optimum and not always it).
+//!
+//! That plan cannot begin before the hub has placed an order. A second figure has no such excuse: orders begin when the customer first
+//! asks, with or without a hub, and must be ready as long after that; [`bound`](super::bound) says how many of them any plan could have.
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::redress::Rule;
 use stockroom_crdt::order::resolve::{OrderState, Outcome, State};
+use stockroom_crdt::order::rules::limits::OrderLimits;
 
+use super::bound::most;
 use crate::outcome::OrderFigures;
+use crate::plan::Action;
 use crate::plan::orders::Shopfloor;
 use crate::run::Play;
 
@@ -33,9 +39,17 @@ impl Play<'_> {
         let mut sum = OrderFigures { wanted: self.fulfil.buyers.len() as u64, ..OrderFigures::default() };
         let mut works: BTreeMap<u32, Vec<(OrderId, Work)>> = BTreeMap::new();
         let mut on_time: BTreeSet<OrderId> = BTreeSet::new();
+        let mut hubless: BTreeMap<u32, Vec<Work>> = BTreeMap::new();
+        let is_one_crew = self.fulfil.buyers.values().any(|buyer| buyer.wanted.stores.len() != 1);
+        let usual_ms = self.ready_within_ms();
         for buyer in self.fulfil.buyers.values() {
             let Some(placed) = &buyer.placed else {
                 sum.turned_away += 1;
+                let units: i64 = buyer.wanted.lines.iter().map(|(_, units)| units).sum();
+                let takes_ms = floor.takes_ms(buyer.wanted.lines.len() as u64, units.unsigned_abs());
+                let work = Work { from_ms: buyer.asked_ms, due_ms: buyer.asked_ms + usual_ms, takes_ms };
+                let crew = if is_one_crew { 0 } else { buyer.wanted.stores[0] };
+                hubless.entry(crew).or_default().push(work);
                 continue;
             };
             sum.placed += 1;
@@ -50,14 +64,22 @@ impl Play<'_> {
             sum.counted += 1;
             let due_ms = self.due_of(placed.home, placed.id);
             let (ordered, store) = (outcome.lines.iter().map(|line| line.ordered).sum::<i64>(), place_of(&outcome));
-            if self.ready_ms(placed.id, ordered).is_some_and(|ready_ms| ready_ms <= due_ms) {
+            let ready_ms = self.ready_ms(placed.id, ordered);
+            if ready_ms.is_some_and(|ready_ms| ready_ms <= due_ms) {
                 sum.on_time += 1;
                 on_time.insert(placed.id);
             }
+            let asked_due_ms = buyer.asked_ms + due_ms.saturating_sub(placed.at_ms);
+            sum.prompt += u64::from(ready_ms.is_some_and(|ready_ms| ready_ms <= asked_due_ms));
             let takes_ms = floor.takes_ms(outcome.lines.len() as u64, ordered.unsigned_abs());
             let work = Work { from_ms: placed.at_ms, due_ms, takes_ms };
             works.entry(store).or_default().push((placed.id, work));
+            let crew = if is_one_crew { 0 } else { buyer.wanted.stores[0] };
+            hubless.entry(crew).or_default().push(Work { from_ms: buyer.asked_ms, due_ms: asked_due_ms, takes_ms });
         }
+        let crews = if is_one_crew { self.plan.fleet.stores } else { 1 };
+        sum.hubless = hubless.values().map(|works| most(works, u64::from(floor.pickers * crews))).sum();
+        sum.prompt_ppm = (sum.prompt * 1_000_000).checked_div(sum.hubless).unwrap_or(1_000_000);
         for works in works.values() {
             let kept = best(&works.iter().map(|(_, work)| *work).collect::<Vec<_>>(), floor);
             sum.clairvoyant += kept.len() as u64;
@@ -68,8 +90,16 @@ impl Play<'_> {
         Some(sum)
     }
 
+    fn ready_within_ms(&self) -> u64 {
+        let limits = self.plan.steps.iter().filter_map(|step| match &step.action {
+            Action::Limits(limits) => Some(limits.ready_within_ms),
+            _ => None,
+        });
+        limits.max().unwrap_or(OrderLimits::default().ready_within_ms)
+    }
+
     fn due_of(&self, home: u32, order: OrderId) -> u64 {
-        let known = stockroom_core::view::View::new(&*self.world.snapshot(home)).order(order).unwrap_or_default();
+        let known = self.read_at(home, |view| view.order(order));
         known.order.map_or(0, |order| order.due_ms)
     }
 

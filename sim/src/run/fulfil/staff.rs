@@ -3,7 +3,6 @@
 //! A picker takes what is on the shelf, whatever the book says, and what is taken lies apart from then on.
 
 use stockroom_core::input::orders::FulfilRequest;
-use stockroom_core::view::View;
 use stockroom_crdt::ids::{Code, StoreId};
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::resolve::{Fulfillment, Known, State};
@@ -50,7 +49,7 @@ impl Play<'_> {
         for job in over {
             self.pick((node, store), job, &floor);
         }
-        let works = View::new(&*self.world.snapshot(node)).works(StoreId(store), None, usize::MAX).unwrap_or_default();
+        let works = self.read_at(node, |view| view.works(StoreId(store), None, usize::MAX));
         for work in works {
             if !self.busy(work.order, store) && self.world.is_up(node) {
                 self.work((node, store), (work.order, work.generation), &floor);
@@ -59,7 +58,7 @@ impl Play<'_> {
     }
 
     fn work(&mut self, (node, store): (u32, u32), (order, generation): (OrderId, u16), floor: &Shopfloor) {
-        let known = View::new(&*self.world.snapshot(node)).order_at(StoreId(store), order).unwrap_or_default();
+        let known = self.read_at(node, |view| view.order_at(StoreId(store), order));
         let Some(part) = known.fulfillments().into_iter().find(|part| part.generation == generation) else { return };
         let offer = known.parts.get(&(generation, part.store)).and_then(|part| part.offer.as_ref());
         let is_pickup = offer.is_some_and(|offer| offer.channel == Channel::Pickup);
@@ -132,7 +131,7 @@ impl Play<'_> {
 
     /// A picker is through: what is there lies in a bag, and the node is told.
     fn pick(&mut self, (node, store): (u32, u32), job: Job, floor: &Shopfloor) {
-        let known = View::new(&*self.world.snapshot(node)).order_at(StoreId(store), job.order).unwrap_or_default();
+        let known = self.read_at(node, |view| view.order_at(StoreId(store), job.order));
         let part = known.fulfillments().into_iter().find(|part| part.generation == job.generation);
         let Some(part) = part.filter(|part| matches!(part.state, State::Accepted | State::Picking)) else { return };
         if self.busy(job.order, store) || part.held.is_some() || known.held().is_some() {

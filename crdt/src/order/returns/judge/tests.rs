@@ -36,6 +36,7 @@ fn returned(store: u32, at_ms: u64, (units, amount): (i64, i64), refund: Refund)
         at_ms,
         currency: Currency::parse("EUR").unwrap(),
         refund,
+        day: 0,
         reason: Code::default(),
         reference: Code::default(),
         staff: Code::parse("anna").unwrap(),
@@ -52,6 +53,7 @@ fn said(store: u32, verdict: Verdict, at_ms: u64, (units, amount): (i64, i64)) -
         at_ms,
         lines,
         amount,
+        day: 0,
         note: Code::default(),
         staff: Code::default(),
     })
@@ -97,7 +99,7 @@ fn a_return_at_the_seller_is_granted_at_once() {
 #[test]
 fn elsewhere_the_refund_waits_for_the_seller_and_is_paid_once() {
     let asked = returned(2, 10, (2, 0), Refund::Pending);
-    let outcome = in_every_order(&[asked.clone()]);
+    let outcome = in_every_order(std::slice::from_ref(&asked));
     assert_eq!(state(&outcome, 2), (State::Pending, 0, 0, 0));
     let granted = said(2, Verdict::Grant, 20, (2, 199));
     let outcome = in_every_order(&[asked.clone(), granted.clone()]);

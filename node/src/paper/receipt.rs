@@ -1,0 +1,139 @@
+//! A till's receipt. Made of the posted sale only: what a till shows on its own screen is not asked.
+
+use super::page::{Block, Item, LINES_MAX, Page, Sheet, Size, TEXT_CHARS_MAX, Writer};
+use super::sheets::{Money, NUMBER_CHARS_MAX, Quantity, Stamp};
+use super::text::clean;
+use super::words::{Language, Word};
+
+/// What a customer takes along from a till.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaleReceipt {
+    /// Whether it counts.
+    pub state: Standing,
+    /// The store's name.
+    pub store: String,
+    /// The receipt's number.
+    pub number: String,
+    /// When it was rung up.
+    pub rung: Stamp,
+    /// At which till.
+    pub till: u32,
+    /// Who sold.
+    pub staff: String,
+    /// What was sold, in the order of the till.
+    pub lines: Vec<SoldLine>,
+    /// Added so that cash can pay; none if nothing.
+    pub rounding: Option<Money>,
+    /// What it costs.
+    pub total: Money,
+    /// Tax by code and rate, as the till reckoned it.
+    pub taxes: Vec<(String, Money)>,
+    /// How it was paid.
+    pub tenders: Vec<(Tendered, Money)>,
+    /// With which another store takes the goods back: the signed receipt.
+    pub code: Option<String>,
+}
+
+/// Whether a receipt counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It does.
+    Good,
+    /// It was taken back as a whole.
+    Voided,
+    /// It takes the one of this number back.
+    Voids(String),
+}
+
+/// How something was paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tendered {
+    /// Notes and coins; less than nothing is change.
+    Cash,
+    /// A card.
+    Card,
+    /// A voucher.
+    Voucher,
+    /// Anything else.
+    Other,
+}
+
+/// One line of a receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SoldLine {
+    /// The product's name.
+    pub name: String,
+    /// Its number.
+    pub sku: String,
+    /// How many; negative for what came back.
+    pub quantity: Quantity,
+    /// For a piece or a kilogram.
+    pub unit_price: Money,
+    /// What was taken off; none if nothing.
+    pub discount: Option<Money>,
+    /// What the line costs.
+    pub amount: Money,
+}
+
+impl Sheet for SaleReceipt {
+    fn page(&self, language: Language) -> Page {
+        let mut to = Writer::new(language);
+        to.put(Block::Heading(to.word(Word::Receipt).to_owned()));
+        to.put(Block::Large(clean(&self.number, NUMBER_CHARS_MAX)));
+        match &self.state {
+            Standing::Good => {}
+            Standing::Voided => to.put(Block::Text(to.word(Word::Voided).to_owned())),
+            Standing::Voids(number) => to.field(Word::Voids, number),
+        }
+        to.field(Word::Store, &self.store);
+        to.field(Word::Time, &self.rung.text());
+        to.field(Word::Till, &self.till.to_string());
+        to.field(Word::Staff, &self.staff);
+        to.put(Block::Rule);
+        for line in self.lines.iter().take(LINES_MAX) {
+            let item = line.item(&to);
+            to.put(Block::Item(item));
+        }
+        to.put(Block::Rule);
+        if let Some(rounding) = self.rounding {
+            to.field(Word::Rounding, &rounding.text());
+        }
+        to.put(Block::Heading(format!("{} {}", to.word(Word::Total), self.total.text())));
+        for (tender, amount) in &self.tenders {
+            to.field(tender.word(), &amount.text());
+        }
+        for (code, amount) in &self.taxes {
+            to.field(Word::Tax, &format!("{code}: {}", amount.text()));
+        }
+        to.code(self.code.as_deref());
+        to.done(Size::Roll, Word::Receipt)
+    }
+}
+
+impl Tendered {
+    fn word(self) -> Word {
+        match self {
+            Self::Cash => Word::Cash,
+            Self::Card => Word::Card,
+            Self::Voucher => Word::Voucher,
+            Self::Other => Word::OtherTender,
+        }
+    }
+}
+
+impl SoldLine {
+    fn item(&self, to: &Writer) -> Item {
+        let mut details = vec![
+            format!("{} x {}", self.quantity.text(), self.unit_price.text()),
+            format!("{} {}", to.word(Word::Sku), clean(&self.sku, TEXT_CHARS_MAX)),
+        ];
+        details.extend(self.discount.map(|off| format!("{} {}", to.word(Word::Discount), off.text())));
+        Item {
+            place: String::new(),
+            name: clean(&self.name, TEXT_CHARS_MAX),
+            quantity: self.amount.text(),
+            details,
+            warnings: Vec::new(),
+        }
+    }
+}
