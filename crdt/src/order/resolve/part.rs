@@ -391,9 +391,13 @@ impl Fulfillment {
 
     fn finish(&mut self) {
         let put_back = self.at.get(&Step::PutBack).copied();
-        let is_over = !self.state.is_open() && !matches!(self.state, State::Delivered | State::Lost);
-        let left = self.lines.iter().any(|line| line.picked.unwrap_or(0) > line.handed);
-        self.to_put_back = is_over && left && put_back.is_none();
+        // Of what has left the store only what was cancelled before lies there still.
+        let has_left = matches!(self.state, State::Delivered | State::Lost);
+        let left = self.lines.iter().any(|line| {
+            let gone = line.handed + if has_left { line.failed } else { 0 };
+            line.picked.unwrap_or(0) > gone && (!has_left || line.cancelled > 0)
+        });
+        self.to_put_back = !self.state.is_open() && left && put_back.is_none();
     }
 }
 

@@ -124,14 +124,31 @@ impl Play<'_> {
         }
         let goods = goods_of(known, part);
         let errand = self.errand(at, step((order, store), part.generation, Step::Dispatch), goods.clone());
-        if !self.go(errand) {
-            return;
+        if self.go(errand) {
+            self.ride(key, goods, floor);
         }
+    }
+
+    /// The parcel has left, whether or not the store's node was heard to say so: it may have fallen in that moment and been asked again.
+    pub(crate) fn has_left(&mut self, store: u32, (known, part): (&Known, &Fulfillment), floor: &Shopfloor) {
+        let offer = known.parts.get(&(part.generation, part.store)).and_then(|part| part.offer.as_ref());
+        let Some(order) = offer.map(|offer| offer.order) else { return };
+        let key = (order, part.generation, store);
+        if self.fulfil.rides.get(&key).is_some_and(|ride| !ride.out) {
+            self.ride(key, goods_of(known, part), floor);
+        }
+    }
+
+    /// A rider is on the way, and something becomes of it.
+    fn ride(&mut self, key: (OrderId, u16, u32), goods: Goods, floor: &Shopfloor) {
+        let (order, generation, store) = key;
+        let now_ms = self.world.now_ms;
+        let roll = |what: u64| floor.roll(&[order.number, u64::from(generation), u64::from(store), what]);
         let travel = 300_000 + roll(41) * 9_000;
         let fails = roll(42) < floor.courier_fails;
         let back = (fails && roll(43) < 50).then(|| (now_ms + 2 * travel, goods));
         let is_lost = fails && back.is_none();
-        let ride = self.fulfil.rides.get_mut(&key).expect("looked up above");
+        let Some(ride) = self.fulfil.rides.get_mut(&key) else { return };
         (ride.out, ride.back) = (true, back);
         let what = if is_lost {
             Step::Lose

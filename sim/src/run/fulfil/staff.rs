@@ -103,7 +103,10 @@ impl Play<'_> {
                 }
             }
             State::Ready | State::Awaited => self.send_out(place.0, (&known, &part), floor),
-            State::Out | State::Returning => self.take_back(place.0, place.1),
+            State::Out | State::Returning => {
+                self.has_left(place.0.1, (&known, &part), floor);
+                self.take_back(place.0, place.1);
+            }
             State::HandedOver
             | State::Delivered
             | State::Refused
