@@ -40,6 +40,11 @@ fn a_backlog_is_seen_behind_many_entries_of_others() {
     holds("hub-failover", 58);
 }
 
+#[test]
+fn what_was_cancelled_before_the_rest_was_delivered_is_put_back() {
+    [228, 270].into_iter().for_each(|seed| holds("cancel-race", seed));
+}
+
 fn holds(scenario: &str, seed: u64) {
     println!("{scenario}, seed {seed}");
     let plan = draw(scenario, seed, &small()).expect("a scenario");

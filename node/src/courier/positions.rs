@@ -1,4 +1,4 @@
-//! Where each delivery was last: a board in memory, fed every few seconds by datagrams and riders' pages. Nothing of it is logged.
+//! Where each delivery was last: a board in memory, fed every few seconds by riders' pages. Nothing of it is logged.
 //!
 //! A position that is lost is followed by the next one. What stays of a delivery's way is a summary: since when, how far, how often.
 
