@@ -4,6 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::pair::{Node, Pair};
+use super::papers::printed;
 use super::work::{sale, stocked};
 
 /// A drawer with 100.00 at till 3, and two sales of 5.00 together.
@@ -83,8 +84,12 @@ async fn a_z_report_is_put_on_paper_when_the_shift_is_closed() {
     assert!(chinese.text().contains("班结单"));
     assert_eq!(pair.store.get("/v1/shifts/3/1/report?format=pdf").await.expect(422)["field"], "format");
     assert_eq!(pair.store.get("/v1/shifts/3/9/report").await.status.as_u16(), 404);
-    let nowhere = pair.store.send(Method::POST, "/v1/shifts/3/1/report", None, json!({})).await.expect(409);
-    assert!(nowhere["detail"].as_str().unwrap().contains("no printer"), "{nowhere}");
+    let print = async || pair.store.send(Method::POST, "/v1/shifts/3/1/report", None, json!({})).await.expect(200);
+    assert_eq!(print().await["printer"], "queued");
+    let paper = printed(&pair);
+    assert!(paper.contains("Counted: 105.00 EUR") && !paper.contains("COPY"), "{paper}");
+    assert_eq!(print().await["printer"], "printed");
+    assert_eq!(printed(&pair), "", "once");
 }
 
 #[tokio::test]
