@@ -40,6 +40,7 @@ pub struct Index {
     tags(
         (name = "catalogue", description = "Products, prices, recalls: written at the hub"),
         (name = "sales", description = "Tills: a sale is its own retry key"),
+        (name = "checkout", description = "Baskets that the node prices: quoted, paid, suspended, slips of counters, payment terminals"),
         (name = "goods", description = "Goods that come in, corrections, quarantine"),
         (name = "transfers", description = "Goods on their way between stores"),
         (name = "counts", description = "Stock counts"),
@@ -51,6 +52,7 @@ pub struct Index {
         (name = "deliveries", description = "Who brings orders to customers: courier services and own riders"),
         (name = "fulfillments", description = "What a store has to do for orders: accept, pick, pack, hand over, deliver"),
         (name = "order rules", description = "How orders are routed, how long things may take, when stores are open"),
+        (name = "till rules", description = "Taxes, promotions, hours of sale, and what else tills follow"),
         (name = "staff", description = "Who works here, signing in with a PIN, approvals by a manager"),
         (name = "stores", description = "Other stores, with the age of what is known of them"),
         (name = "nodes", description = "Running the tenant's nodes"),

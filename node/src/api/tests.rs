@@ -1,5 +1,6 @@
 //! The whole API over real cores in memory: a hub and a store with a link between them.
 
+mod checkout;
 mod couriers;
 mod description;
 mod exchanges;
