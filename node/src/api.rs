@@ -23,6 +23,8 @@
 //! | [`fulfillments`] | what a store has to do for orders: queue, picking, handing over |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
 //! | [`papers`] | labels, tags, pick lists and receipts, for a browser or the shop's printer |
+//! | [`labels`] | labels on shelves that show another price |
+//! | [`settlement`] | what was sold for whom, and whether an acquirer agrees |
 //! | [`staff`], [`who`] | who works here, signing in, approvals; who asks, and what she may do |
 //! | [`till_rules`] | taxes, promotions, hours of sale, and what else tills follow |
 //! | [`figures`] | how well orders are served |
@@ -77,7 +79,10 @@ pub mod tasks;
 pub mod fulfillments;
 pub mod orders;
 
+pub mod labels;
 pub mod papers;
+
+pub mod settlement;
 
 pub mod couriers;
 pub mod riders;
@@ -249,6 +254,7 @@ fn unexpected_entry<T>() -> Answered<T> {
 pub fn routes() -> OpenApiRouter<Arc<Api>> {
     let import = OpenApiRouter::new()
         .routes(routes!(import::import_products))
+        .routes(routes!(settlement::match_settlement))
         .layer(DefaultBodyLimit::max(limits::IMPORT_BYTES_MAX));
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(products::list_products, products::create_product))
@@ -337,6 +343,10 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(papers::print_pick_list))
         .routes(routes!(papers::show_receipt_sheet))
         .routes(routes!(papers::print_receipt))
+        .routes(routes!(labels::labels_done))
+        .routes(routes!(labels::show_labels))
+        .routes(routes!(labels::print_labels))
+        .routes(routes!(settlement::show_settlement))
         .routes(routes!(rights::show_rights))
         .routes(routes!(policies::list_policies, policies::set_policy, policies::remove_policy))
         .routes(routes!(decrees::create_consent))

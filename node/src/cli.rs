@@ -13,6 +13,7 @@ mod keep;
 mod node;
 mod orders;
 mod promise;
+mod shelves;
 mod shifts;
 mod staff;
 mod table;
@@ -67,6 +68,12 @@ enum Command {
     /// Drawers of tills: take one, move cash, count it blind, and the X and Z reports
     #[command(subcommand)]
     Shift(shifts::ShiftCommand),
+    /// Labels on shelves that show another price than they have to
+    #[command(subcommand)]
+    Label(shelves::LabelCommand),
+    /// What was sold for whom, and whether an acquirer agrees
+    #[command(subcommand)]
+    Settlement(shelves::SettlementCommand),
     /// Show who may promise how many of a product
     Rights(promise::RightsArgs),
     /// Rules about promising
@@ -290,6 +297,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Reservation(args) => promise::reservation(&args),
         Command::Orders(command) => orders::orders(&command),
         Command::Shift(command) => shifts::shift(&command),
+        Command::Label(command) => shelves::label(&command),
+        Command::Settlement(command) => shelves::settlement(&command),
         Command::Rights(args) => promise::rights(&args),
         Command::Policy(command) => promise::policy(&command),
         Command::TillRules(command) => till_rules::till_rules(&command),

@@ -28,7 +28,6 @@ use super::idempotency::done;
 use super::limits::{TERMINAL_WAIT_S, TERMINAL_WAIT_S_MAX};
 use super::problem::{Answered, Problem};
 use super::request::Body;
-use super::sales::OriginalBody;
 use super::values::{Day, Moment, Text, Word, now_ms};
 use super::who::{SessionHeader, Shown, Who};
 use super::{Api, Books, unexpected};
@@ -107,7 +106,8 @@ pub struct BasketLineBody {
     sku: Option<Text<Sku>>,
     /// A scanned code; may stand for a pack, or carry a weight or a price.
     code: Option<String>,
-    /// Pieces or grams; scans of a `code`, then 1 if absent. Negative for goods that come back, which needs an approver.
+    /// Pieces or grams; scans of a `code`, then 1 if absent. Negative for goods that come back without their receipt, at today's price, which
+    /// needs an approver; what was paid on a receipt is given back by `/v1/returns` and `/v1/exchanges`.
     quantity: Option<i64>,
     /// `each` or `gram`; the product's if absent.
     #[schema(value_type = Option<String>)]
@@ -129,8 +129,6 @@ pub struct BasketLineBody {
     /// Best before, where the code told it.
     #[schema(value_type = Option<String>, format = Date)]
     expires: Option<Text<Day>>,
-    /// Where goods that come back were bought.
-    original: Option<OriginalBody>,
     /// What becomes of goods that come back: `resale`, `quarantine` or `scrap`.
     #[serde(default)]
     #[schema(value_type = String, example = "resale")]
@@ -279,10 +277,6 @@ impl BasketLineBody {
     /// The line that is asked for, after its code was looked up.
     fn asked(self, place: (&Books<'_>, StoreId, u64), index: usize) -> Answered<AskedLine> {
         let (sku, quantity, code_price) = self.goods(place, &|name| format!("lines[{index}].{name}"))?;
-        if self.original.as_ref().is_some_and(|original| original.receipt.0.store != place.1) {
-            let field = format!("lines[{index}].original.receipt");
-            return Err(Problem::invalid(field, "is another store's: use /v1/returns"));
-        }
         Ok(AskedLine {
             sku,
             unit: self.unit.map(|unit| unit.0),
@@ -293,7 +287,7 @@ impl BasketLineBody {
             discount_reason: self.discount_reason.0,
             lot: self.lot.0,
             expires: self.expires.map(|day| day.0.0),
-            original: self.original.map(|original| (original.receipt.0.number, original.line)),
+            original: None,
             disposition: self.disposition.0,
         })
     }

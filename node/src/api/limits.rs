@@ -80,6 +80,9 @@ pub const TERMINAL_WAIT_S: u64 = 10;
 /// How long it may wait: less than [`REQUEST_TIMEOUT`], so that who asks hears where the basket stands.
 pub const TERMINAL_WAIT_S_MAX: u64 = 12;
 
+/// Lines of an acquirer's file: a large store's day, several times.
+pub const SETTLEMENT_LINES_MAX: usize = 50_000;
+
 /// Tasks of one kind in one answer: more than a shift can do.
 pub const TASKS_MAX: usize = 1_000;
 

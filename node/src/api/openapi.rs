@@ -45,6 +45,8 @@ pub struct Index {
         (name = "transfers", description = "Goods on their way between stores"),
         (name = "counts", description = "Stock counts"),
         (name = "days", description = "Business days"),
+        (name = "labels", description = "Labels on shelves that have to be changed"),
+        (name = "settlement", description = "What was sold for whom, and whether an acquirer's file agrees"),
         (name = "shifts", description = "Drawers of tills: taken, counted blind, given back"),
         (name = "stock", description = "Stock on hand, and why; lots, and what expires"),
         (name = "reservations", description = "Goods kept for customers: promised once, from rights that a node holds"),

@@ -16,6 +16,7 @@ mod problems;
 mod reservations;
 mod returns;
 mod rules_by_hand;
+mod shelves;
 mod shifts;
 mod staff;
 mod work;

@@ -17,6 +17,7 @@ use super::sheets::{
     BagTag, HandedLine, Money, PickLine, PickList, PickupLabel, PickupReceipt, Quantity, RouteSheet, RouteStop, Stamp,
     Substitution, Way,
 };
+use super::shelf::PriceLabel;
 use super::spool::{JOBS_MAX, Spool, SpoolError, Submitted};
 use super::ticket::ticket;
 use super::words::Language;
@@ -157,6 +158,17 @@ fn sale_receipt() -> SaleReceipt {
     }
 }
 
+fn price_label() -> PriceLabel {
+    PriceLabel {
+        name: "Oat milk 全脂".into(),
+        sku: "milk-1l".into(),
+        price: Money { minor: 129, currency: Currency::parse("EUR").unwrap() },
+        unit: Unit::Gram,
+        from: at(0),
+        barcode: Some("4006381333931".into()),
+    }
+}
+
 fn report(store: &str, code: &str) -> DrawerReport {
     let money = |minor| Money { minor, currency: Currency::parse("EUR").unwrap() };
     DrawerReport {
@@ -189,6 +201,7 @@ fn sheets() -> Vec<(&'static str, Box<dyn Sheet>)> {
         ("pickup_receipt", Box::new(receipt())),
         ("route_sheet", Box::new(route())),
         ("sale_receipt", Box::new(sale_receipt())),
+        ("price_label", Box::new(price_label())),
         ("drawer_report", Box::new(report("Main Street", "food"))),
     ]
 }
@@ -296,6 +309,7 @@ fn hostile_sheets() -> Vec<Box<dyn Sheet>> {
             state: Standing::Voids(evil.clone()),
             ..sale_receipt()
         }),
+        Box::new(PriceLabel { name: evil.clone(), sku: evil.clone(), barcode: Some(evil.clone()), ..price_label() }),
         Box::new(DrawerReport { last: Some(evil.clone()), ..report(&evil, &evil) }),
         Box::new(RouteSheet { rider: evil.clone(), store: evil, stops: vec![stop], ..route() }),
     ]

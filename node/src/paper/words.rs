@@ -161,10 +161,18 @@ pub enum Word {
     BorneBy,
     /// Somebody looked at a display or a paper.
     SeenByStaff,
+    /// Heading of a label on a shelf.
+    PriceLabel,
+    /// For one of them.
+    PerPiece,
+    /// For a kilogram.
+    PerKilogram,
+    /// From when on something holds.
+    Since,
 }
 
 /// Word, English, Chinese; in the order of the words.
-const TABLE: [(Word, &str, &str); 72] = [
+const TABLE: [(Word, &str, &str); 76] = [
     (Word::PickList, "Pick list", "拣货单"),
     (Word::Pickup, "Pickup", "自提"),
     (Word::PickupReceipt, "Pickup receipt", "自提凭证"),
@@ -237,6 +245,10 @@ const TABLE: [(Word, &str, &str); 72] = [
     (Word::OfflineApproved, "approved offline", "离线授权"),
     (Word::BorneBy, "at the risk of", "风险承担方"),
     (Word::SeenByStaff, "seen by staff", "员工核对"),
+    (Word::PriceLabel, "Price label", "价签"),
+    (Word::PerPiece, "each", "/件"),
+    (Word::PerKilogram, "a kilogram", "/千克"),
+    (Word::Since, "From", "生效时间"),
 ];
 
 impl Word {

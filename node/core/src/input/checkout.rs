@@ -4,7 +4,7 @@ use stockroom_crdt::checkout::basket::BasketId;
 use stockroom_crdt::checkout::quote::{AskedLine, Quote};
 use stockroom_crdt::checkout::shift::Cash;
 use stockroom_crdt::checkout::tender::{Assurance, TenderState};
-use stockroom_crdt::ids::{Code, Digest, TillId};
+use stockroom_crdt::ids::{Code, Digest, Sku, TillId};
 use stockroom_crdt::money::Currency;
 use stockroom_crdt::sale::{ReceiptNumber, Tender, TenderKind};
 
@@ -227,4 +227,13 @@ pub struct Need {
     pub line: usize,
     /// Why, and what can be done.
     pub why: String,
+}
+
+/// Labels that were put up on shelves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelsRequest {
+    /// By whom.
+    pub staff: Code,
+    /// For each product the price that its label shows; `None` where it was taken off.
+    pub labels: Vec<(Sku, Option<i64>)>,
 }

@@ -324,7 +324,7 @@ fn named(sheet: Paper, part: &FulfillmentAnswer) -> String {
 
 impl Printout {
     /// `said` is what makes the sheet another one.
-    fn new(key: &str, page: Page, said: &Page) -> Self {
+    pub fn new(key: &str, page: Page, said: &Page) -> Self {
         let said = Digest::of(&[format!("{said:?}").as_bytes()]);
         Self { key: format!("{key}/{}", hex(&said.0[..16])), page }
     }
