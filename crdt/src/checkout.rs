@@ -8,12 +8,14 @@
 //! | [`quote`] | what a basket costs, and why |
 //! | [`basket`] | baskets that wait: suspended, a counter's slip, or while a terminal is asked |
 //! | [`tender`] | what was asked of a payment terminal, and what it said |
+//! | [`label`] | labels on shelves, and which have to be changed |
 //! | [`shift`] | who has a drawer, from when to when, and what was in it |
 //! | [`staff`] | people, and what they may do |
 //!
 //! A sale itself is [`crate::sale::Sale`], whoever priced it. [`Checkout`] stands beside one that this node priced, in the same commit, and explains it.
 
 pub mod basket;
+pub mod label;
 pub mod promotion;
 pub mod quote;
 pub mod rounding;

@@ -8,6 +8,7 @@ mod standing;
 
 use crate::checkout::Checkout;
 use crate::checkout::basket::{Basket, BasketStep};
+use crate::checkout::label::LabelDone;
 use crate::checkout::promotion::Promotion;
 use crate::checkout::rules::{SaleHours, TaxRate, TillRules};
 use crate::checkout::shift::{CashMove, ShiftClose, ShiftOpen};
@@ -104,6 +105,7 @@ pub enum Fact {
     CashMove(CashMove),
     ShiftClose(ShiftClose),
     TenderStep(TenderStep),
+    LabelDone(LabelDone),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -189,6 +191,7 @@ impl Fact {
             Self::CashMove(_) => kind::CASH_MOVE,
             Self::ShiftClose(_) => kind::SHIFT_CLOSE,
             Self::TenderStep(_) => kind::TENDER_STEP,
+            Self::LabelDone(_) => kind::LABEL_DONE,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -260,6 +263,7 @@ impl Fact {
             Self::CashMove(fact) => fact.encode(sink),
             Self::ShiftClose(fact) => fact.encode(sink),
             Self::TenderStep(fact) => fact.encode(sink),
+            Self::LabelDone(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -323,6 +327,7 @@ impl Fact {
             kind::CASH_MOVE => Self::CashMove(CashMove::decode(source)?),
             kind::SHIFT_CLOSE => Self::ShiftClose(ShiftClose::decode(source)?),
             kind::TENDER_STEP => Self::TenderStep(TenderStep::decode(source)?),
+            kind::LABEL_DONE => Self::LabelDone(LabelDone::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }

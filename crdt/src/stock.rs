@@ -275,6 +275,7 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
         | Fact::CashMove(_)
         | Fact::ShiftClose(_)
         | Fact::TenderStep(_)
+        | Fact::LabelDone(_)
         | Fact::Opaque(_) => Vec::new(),
     }
 }

@@ -13,6 +13,7 @@
 //! | [`products`], [`codes`], [`import`], [`prices`] | the catalogue |
 //! | [`goods`], [`quarantine`], [`sales`], [`receipts`], [`days`] | what a store does all day |
 //! | [`returns`], [`exchanges`] | goods that come back, to whichever store, and others for them |
+//! | [`checkout`], [`baskets`] | baskets that this node prices, and what becomes of those that wait |
 //! | [`shifts`], [`closing`] | drawers, Z reports, and whether a day is complete |
 //! | [`sheets`], [`counts`] | counting: what is to be counted, scans, the reset |
 //! | [`transfers`], [`transit`] | goods between stores, and how they are shown |
@@ -22,7 +23,10 @@
 //! | [`fulfillments`] | what a store has to do for orders: queue, picking, handing over |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
 //! | [`papers`] | labels, tags, pick lists and receipts, for a browser or the shop's printer |
+//! | [`labels`] | labels on shelves that show another price |
+//! | [`settlement`] | what was sold for whom, and whether an acquirer agrees |
 //! | [`staff`], [`who`] | who works here, signing in, approvals; who asks, and what she may do |
+//! | [`till_rules`] | taxes, promotions, hours of sale, and what else tills follow |
 //! | [`figures`] | how well orders are served |
 //! | [`couriers`], [`riders`] | who brings orders to customers |
 //! | [`near`] | where stores are |
@@ -48,6 +52,8 @@ pub mod import;
 pub mod prices;
 pub mod products;
 
+pub mod baskets;
+pub mod checkout;
 pub mod closing;
 pub mod days;
 pub mod exchanges;
@@ -73,10 +79,15 @@ pub mod tasks;
 pub mod fulfillments;
 pub mod orders;
 
+pub mod labels;
 pub mod papers;
+
+pub mod settlement;
 
 pub mod couriers;
 pub mod riders;
+
+pub mod till_rules;
 
 pub mod decrees;
 pub mod policies;
@@ -243,6 +254,7 @@ fn unexpected_entry<T>() -> Answered<T> {
 pub fn routes() -> OpenApiRouter<Arc<Api>> {
     let import = OpenApiRouter::new()
         .routes(routes!(import::import_products))
+        .routes(routes!(settlement::match_settlement))
         .layer(DefaultBodyLimit::max(limits::IMPORT_BYTES_MAX));
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(products::list_products, products::create_product))
@@ -255,6 +267,11 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(goods::create_adjustment))
         .routes(routes!(sales::create_sale))
         .routes(routes!(sales::show_sale))
+        .routes(routes!(checkout::checkout))
+        .routes(routes!(baskets::list_baskets))
+        .routes(routes!(baskets::show_basket))
+        .routes(routes!(baskets::act_on_basket))
+        .routes(routes!(baskets::say_of_tender))
         .routes(routes!(receipts::show_receipt))
         .routes(routes!(receipts::void_receipt))
         .routes(routes!(returns::create_return))
@@ -301,6 +318,10 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(orders::rules::list_routing, orders::rules::set_routing))
         .routes(routes!(orders::rules::list_limits, orders::rules::set_limits))
         .routes(routes!(orders::rules::list_service, orders::rules::set_service))
+        .routes(routes!(till_rules::list_tills, till_rules::set_tills))
+        .routes(routes!(till_rules::list_hours, till_rules::set_hours))
+        .routes(routes!(till_rules::list_taxes, till_rules::set_tax))
+        .routes(routes!(till_rules::promotions::list_promotions, till_rules::promotions::set_promotion))
         .routes(routes!(couriers::take_callback))
         .routes(routes!(couriers::list_deliveries))
         .routes(routes!(couriers::show_delivery))
@@ -322,6 +343,10 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(papers::print_pick_list))
         .routes(routes!(papers::show_receipt_sheet))
         .routes(routes!(papers::print_receipt))
+        .routes(routes!(labels::labels_done))
+        .routes(routes!(labels::show_labels))
+        .routes(routes!(labels::print_labels))
+        .routes(routes!(settlement::show_settlement))
         .routes(routes!(rights::show_rights))
         .routes(routes!(policies::list_policies, policies::set_policy, policies::remove_policy))
         .routes(routes!(decrees::create_consent))

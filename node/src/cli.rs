@@ -8,13 +8,16 @@ macro_rules! out {
 }
 
 mod ask;
+mod checkout;
 mod keep;
 mod node;
 mod orders;
 mod promise;
+mod shelves;
 mod shifts;
 mod staff;
 mod table;
+mod till_rules;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -48,6 +51,11 @@ enum Command {
     Status(StatusArgs),
     /// Ring up a sale at a store's node
     Sell(SellArgs),
+    /// Price a basket at a store's node, and pay it, let it wait, or put it on a counter's slip
+    Checkout(checkout::CheckoutArgs),
+    /// Baskets that wait: suspended, slips of counters, or while a payment terminal is asked
+    #[command(subcommand)]
+    Basket(checkout::BasketCommand),
     /// Show stock on hand
     Stock(StockArgs),
     /// Keep goods for a customer; exits with 1 when nothing could be promised
@@ -60,11 +68,20 @@ enum Command {
     /// Drawers of tills: take one, move cash, count it blind, and the X and Z reports
     #[command(subcommand)]
     Shift(shifts::ShiftCommand),
+    /// Labels on shelves that show another price than they have to
+    #[command(subcommand)]
+    Label(shelves::LabelCommand),
+    /// What was sold for whom, and whether an acquirer agrees
+    #[command(subcommand)]
+    Settlement(shelves::SettlementCommand),
     /// Show who may promise how many of a product
     Rights(promise::RightsArgs),
     /// Rules about promising
     #[command(subcommand)]
     Policy(promise::PolicyCommand),
+    /// What tills follow: taxes, promotions, hours of sale, limits
+    #[command(subcommand)]
+    TillRules(till_rules::TillRulesCommand),
     /// Who works in stores (at the hub)
     #[command(subcommand)]
     Staff(staff::StaffCommand),
@@ -273,13 +290,18 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Run(overrides) => node::run(&overrides),
         Command::Status(args) => ask::status(&args),
         Command::Sell(args) => ask::sell(&args),
+        Command::Checkout(args) => checkout::checkout(&args),
+        Command::Basket(command) => checkout::basket(&command),
         Command::Stock(args) => ask::stock(&args),
         Command::Reserve(args) => promise::reserve(&args),
         Command::Reservation(args) => promise::reservation(&args),
         Command::Orders(command) => orders::orders(&command),
         Command::Shift(command) => shifts::shift(&command),
+        Command::Label(command) => shelves::label(&command),
+        Command::Settlement(command) => shelves::settlement(&command),
         Command::Rights(args) => promise::rights(&args),
         Command::Policy(command) => promise::policy(&command),
+        Command::TillRules(command) => till_rules::till_rules(&command),
         Command::Staff(command) => staff::staff(&command),
         Command::Retire(args) => promise::retire(&args),
         Command::Export(args) => promise::export(&args),

@@ -7,11 +7,12 @@ pub mod net;
 pub mod open;
 pub mod watch;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
 use stockroom_core::input::CoreError;
-use stockroom_crdt::ids::{NodeId, StoreId};
+use stockroom_crdt::ids::{Code, NodeId, StoreId};
 use stockroom_transport::{Net, NetError, TlsClock};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -138,6 +139,8 @@ fn start(config: &Config, dir: &DataDir, identity: Arc<Identity>, runtime: &Runt
 struct Tellers {
     webhooks: Webhooks,
     desk: Desk,
+    /// Payment terminals that the cash desk can ask.
+    terminals: BTreeSet<Code>,
 }
 
 type Ended = oneshot::Receiver<Result<(), RunError>>;
@@ -176,7 +179,8 @@ impl Node<'_> {
         let enrolment = self.open_enrolment(clock, &stopped, &mut tasks)?;
         crate::setup::policy::take(self.dir, &self.handle).await;
         let cash_desk = self.open_cash_desk(&mut tasks);
-        let tellers = Tellers { webhooks: self.open_webhooks()?, desk: self.open_desk()? };
+        let terminals = cash_desk.as_ref().map(CashDesk::names).unwrap_or_default();
+        let tellers = Tellers { webhooks: self.open_webhooks()?, desk: self.open_desk()?, terminals };
         let mut api = self.open_api(enrolment, tellers, &stopped)?;
         if let Some(desk) = cash_desk {
             api.spawn(without_fail(desk.run(stopped.clone())).in_current_span());
@@ -245,7 +249,7 @@ impl Node<'_> {
     fn open_api(
         &self,
         enrolment: Option<Arc<Enrolment>>,
-        Tellers { webhooks, desk }: Tellers,
+        Tellers { webhooks, desk, terminals }: Tellers,
         stopped: &channel::Receiver<bool>,
     ) -> Result<JoinSet<Result<(), api::ServeError>>, RunError> {
         let lan = self.config.api.lan_listen.map(|listen| LanConfig {
@@ -264,6 +268,7 @@ impl Node<'_> {
             webhooks: webhooks.clone(),
             printer: printer.clone(),
             desk: desk.clone(),
+            terminals,
         };
         let listeners = Listeners::bind(&config)?;
         let address = listeners.loopback().map_err(|e| RunError::System("no address", e))?;

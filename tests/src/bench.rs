@@ -2,6 +2,7 @@
 //!
 //! A benchmark is a file below `bench/` and a line in [`ALL`].
 
+mod checkout;
 mod codec;
 mod cost;
 mod day;
@@ -39,6 +40,7 @@ pub const ALL: &[Benchmark] = &[
     merge::BENCHMARK,
     ingest::BENCHMARK,
     sale::BENCHMARK,
+    checkout::BENCHMARK,
     reserve::BENCHMARK,
     route::BENCHMARK,
     quote::BENCHMARK,

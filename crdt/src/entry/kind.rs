@@ -62,9 +62,10 @@ pub const SHIFT_OPEN: u16 = 88;
 pub const CASH_MOVE: u16 = 89;
 pub const SHIFT_CLOSE: u16 = 90;
 pub const TENDER_STEP: u16 = 91;
+pub const LABEL_DONE: u16 = 92;
 
 /// All kinds that this version knows.
-pub const ALL: [u16; 57] = [
+pub const ALL: [u16; 58] = [
     EPOCH_OPEN,
     BOOT,
     NODE,
@@ -122,6 +123,7 @@ pub const ALL: [u16; 57] = [
     CASH_MOVE,
     SHIFT_CLOSE,
     TENDER_STEP,
+    LABEL_DONE,
 ];
 
 /// Splits `kind << 1 | critical`.

@@ -57,7 +57,8 @@ impl Fact {
             | Self::ShiftOpen(_)
             | Self::CashMove(_)
             | Self::ShiftClose(_)
-            | Self::TenderStep(_) => matches!(scope, Scope::StoreStock(_)),
+            | Self::TenderStep(_)
+            | Self::LabelDone(_) => matches!(scope, Scope::StoreStock(_)),
             Self::GoodsIssue(issue) => *scope == Scope::StoreStock(issue.account.store),
             Self::Order(_) | Self::Payment(_) | Self::Redress(_) | Self::OrderStep(_) => {
                 matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_))
@@ -93,6 +94,7 @@ impl Fact {
             Self::Promotion(promotion) => promotion.entity(),
             Self::SaleHours(hours) => hours.entity(),
             Self::Staff(record) => record.entity(),
+            Self::LabelDone(done) => done.entity(),
             Self::Rights(rights) => Rows::of(|s| {
                 rights.account.encode(s);
                 rights.class.encode(s);

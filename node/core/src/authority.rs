@@ -159,6 +159,7 @@ pub const RULES: &[Rule] = &[
             kind::CASH_MOVE,
             kind::SHIFT_CLOSE,
             kind::TENDER_STEP,
+            kind::LABEL_DONE,
         ],
     ),
 ];
@@ -252,6 +253,7 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         | Fact::CashMove(_)
         | Fact::ShiftClose(_)
         | Fact::TenderStep(_)
+        | Fact::LabelDone(_)
         | Fact::PolicyRule(_)
         | Fact::Want(_)
         | Fact::Hint(_)

@@ -14,6 +14,7 @@ pub mod drawer;
 pub mod exchange;
 pub mod fulfil;
 pub mod goods;
+pub mod label;
 pub mod order;
 pub mod policy;
 pub mod promise;
@@ -130,6 +131,7 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::PolicyRule(retry, rule) => once(replica, retry, |replica| policy::rule(replica, rule)),
         Command::Consent(retry, consent) => once(replica, retry, |replica| policy::consent(replica, consent)),
         Command::Drawer(retry, request) => drawer::drawer(replica, retry, request),
+        Command::Labels(retry, request) => many(replica, retry, |replica| label::done(replica, request)),
         Command::Retire(retry, request) => once(replica, retry, |replica| policy::retire(replica, request)),
         Command::IssueToken(request) => admin::issue_token(replica, request),
         Command::Enrol(request) => admin::enrol(replica, request),
@@ -201,6 +203,7 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::SaleHours(..)
         | Command::PolicyRule(..)
         | Command::Consent(..)
+        | Command::Labels(..)
         | Command::Retire(..)
         | Command::IssueToken(_)
         | Command::Enrol(_)

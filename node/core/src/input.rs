@@ -239,6 +239,8 @@ pub enum Command {
     SignIn(checkout::SignInRequest),
     /// Take a till's drawer, move cash, or count it and give it back (at the store).
     Drawer(RetryKey, checkout::DrawerRequest),
+    /// Say that labels were put up on shelves (at the store).
+    Labels(RetryKey, checkout::LabelsRequest),
 }
 
 /// What a command did.

@@ -122,3 +122,9 @@ pub const SETTLE_ROUNDS_MAX: usize = 8;
 pub const INTRODUCED_MAX: usize = 32;
 
 const _: () = assert!(PARCEL_BYTES_MAX < FRAME_BYTES_MAX, "a parcel travels in one frame");
+
+/// How long before its start a price is put on shelves: a night shift does it for the next day.
+pub const LABEL_AHEAD_MS: u64 = 24 * 3_600_000;
+
+/// How long after its start a price may be missing on a shelf before a manager is warned: until the first customers have complained.
+pub const LABEL_LATE_MS: u64 = 2 * 3_600_000;

@@ -138,7 +138,7 @@ const OPEN_ROUTES: [&str; 5] =
     ["/healthz", "/rider/{token}", "/rider/{token}/acts", "/rider/{token}/position", "/v1/couriers/{name}/callbacks"];
 
 /// What a till on the LAN has no business with.
-const LOOPBACK_ONLY: [&str; 18] = [
+const LOOPBACK_ONLY: [&str; 22] = [
     "/v1/backup",
     "/v1/consents",
     "/v1/enrolment-tokens",
@@ -152,6 +152,10 @@ const LOOPBACK_ONLY: [&str; 18] = [
     super::orders::rules::SERVICE,
     "/v1/riders/{id}/token",
     super::staff::RECORD,
+    super::till_rules::HOURS,
+    super::till_rules::promotions::PROMOTIONS,
+    super::till_rules::TAXES,
+    super::till_rules::TILLS,
     "/v1/test/isolate",
     "/v1/webhooks",
     "/v1/webhooks/{id}",

@@ -74,6 +74,15 @@ pub const HOLD_S_MAX: u64 = 7 * 86_400;
 /// Entries about rights that one answer shows; the newest ones if there are more.
 pub const TRAIL_MAX: usize = 200;
 
+/// How long an answer waits for a payment terminal unless it is told, seconds: most customers have paid by then.
+pub const TERMINAL_WAIT_S: u64 = 10;
+
+/// How long it may wait: less than [`REQUEST_TIMEOUT`], so that who asks hears where the basket stands.
+pub const TERMINAL_WAIT_S_MAX: u64 = 12;
+
+/// Lines of an acquirer's file: a large store's day, several times.
+pub const SETTLEMENT_LINES_MAX: usize = 50_000;
+
 /// Tasks of one kind in one answer: more than a shift can do.
 pub const TASKS_MAX: usize = 1_000;
 

@@ -8,6 +8,7 @@ use stockroom_core::input::Refusal;
 use stockroom_core::storage::StoreError;
 use utoipa::ToSchema;
 
+use super::checkout::priced::QuoteAnswer;
 use super::values::{Moment, Text, Word};
 use crate::handle::AskError;
 
@@ -74,10 +75,12 @@ pub enum Kind {
     DiskFull,
     /// A drawer's count does not fit: a manager has to confirm it. The shift stays open.
     CountDiffers,
+    /// The basket costs something else than the customer was told; `quote` has the new prices. Tell her, and send the new total.
+    PriceChanged,
 }
 
 /// The registry: kind, name, status, title. A name never changes its meaning.
-const REGISTRY: [(Kind, &str, StatusCode, &str); 30] = [
+const REGISTRY: [(Kind, &str, StatusCode, &str); 31] = [
     (Kind::BadRequest, "bad-request", StatusCode::BAD_REQUEST, "The request cannot be read"),
     (Kind::MalformedBody, "malformed-body", StatusCode::BAD_REQUEST, "The body cannot be read"),
     (Kind::IdempotencyKey, "idempotency-key", StatusCode::BAD_REQUEST, "An Idempotency-Key is needed"),
@@ -113,6 +116,7 @@ const REGISTRY: [(Kind, &str, StatusCode, &str); 30] = [
     (Kind::Timeout, "timeout", StatusCode::GATEWAY_TIMEOUT, "The request took too long"),
     (Kind::DiskFull, "disk-full", StatusCode::INSUFFICIENT_STORAGE, "The disk is nearly full"),
     (Kind::CountDiffers, "count-differs", StatusCode::CONFLICT, "The drawer's count does not fit"),
+    (Kind::PriceChanged, "price-changed", StatusCode::CONFLICT, "The price has changed"),
 ];
 
 impl Kind {
@@ -153,6 +157,8 @@ pub struct Problem {
     handed: Option<(u64, u32)>,
     /// Seconds after which it may be tried again.
     wait_s: Option<u16>,
+    /// What a basket costs now.
+    quote: Option<Box<QuoteAnswer>>,
 }
 
 /// A problem as JSON (RFC 9457).
@@ -185,6 +191,9 @@ pub struct ProblemDocument {
     /// From which store.
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<u32>,
+    /// What the basket costs now, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quote: Option<Box<QuoteAnswer>>,
 }
 
 /// One bad line of an import.
@@ -213,6 +222,7 @@ impl Problem {
             tries_left: None,
             handed: None,
             wait_s: None,
+            quote: None,
         }
     }
 
@@ -269,6 +279,16 @@ impl Problem {
         let at = Moment(at_ms).write();
         let detail = format!("the customer has it already: it was handed over at {at} at store {store}");
         Self { handed: Some((at_ms, store)), ..Self::new(Kind::HandedOver, detail) }
+    }
+
+    /// A basket that costs something else than the customer was told.
+    pub fn price_changed(quote: QuoteAnswer) -> Self {
+        let detail = format!("it costs {} now: tell the customer, and send that as expected_total", quote.total);
+        Self {
+            field: Some("expected_total".into()),
+            quote: Some(Box::new(quote)),
+            ..Self::new(Kind::PriceChanged, detail)
+        }
     }
 
     /// The same as another kind of problem.
@@ -342,6 +362,7 @@ impl IntoResponse for Problem {
             tries_left: self.tries_left,
             at: self.handed.map(|(at_ms, _)| Text(Moment(at_ms))),
             store: self.handed.map(|(_, store)| store),
+            quote: self.quote,
         };
         let mut response = (status, Json(document)).into_response();
         let headers = response.headers_mut();
@@ -364,7 +385,8 @@ impl From<Refusal> for Problem {
             Refusal::Unknown { field, what } => Self::unknown(field, format_args!("no such {what}")),
             Refusal::RetryMismatch => Self::new(Kind::KeyReused, said),
             Refusal::Stopped { field, reason } => Self::about(Kind::SaleStopped, field, reason),
-            Refusal::State(_) | Refusal::PriceChanged(_) => Self::new(Kind::Conflict, said),
+            Refusal::State(_) => Self::new(Kind::Conflict, said),
+            Refusal::PriceChanged(_) => Self::new(Kind::PriceChanged, said),
             Refusal::NotHere(_) => Self::new(Kind::NotHere, said),
             Refusal::DiskFull => Self::new(Kind::DiskFull, said),
             Refusal::Token => Self::new(Kind::Unauthorized, said),

@@ -13,18 +13,20 @@ use stockroom_crdt::checkout::staff::Role;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
-use stockroom_crdt::order::returns::judge::Outcome;
+use stockroom_crdt::order::returns::judge::{Outcome, by_tender};
 use stockroom_crdt::order::returns::{GoodsReturn, Origin, ReturnId, ReturnLine};
 use stockroom_crdt::order::{LineUnits, OrderId};
 use stockroom_crdt::receiving::Disposition;
+use stockroom_crdt::sale::{Tender, TenderKind};
 use utoipa::ToSchema;
 
 use super::idempotency::{KeyHeader, Keyed, created};
 use super::problem::{Answered, Kind, Problem};
 use super::request::Segment;
+use super::sales::TenderBody;
 use super::values::{Moment, ReceiptId, Text, Word};
 use super::who::{SessionHeader, Shown, Who};
-use super::{Api, unexpected, unexpected_entry};
+use super::{Api, Books, unexpected, unexpected_entry};
 use crate::staff::approvals::What;
 
 /// Goods that a customer brings. With neither receipt nor order a manager has to decide.
@@ -161,6 +163,8 @@ pub struct ReturnAnswer {
     approver: Text<Code>,
     /// What came back.
     lines: Vec<ReturnLineAnswer>,
+    /// How the refund divides over what the receipt was paid with, in proportion: where it goes back to. Empty where the receipt is not known.
+    back_to: Vec<TenderBody>,
 }
 
 /// One line of a return.
@@ -331,11 +335,33 @@ pub fn find(api: &Api, id: ReturnId) -> Answered<ReturnAnswer> {
     let own = Some(StoreId(api.info.store)).filter(|store| store.0 != 0);
     let found = api.read(|books| Ok(books.return_outcome(own, id)?))?;
     let (returned, outcome) = found.ok_or_else(|| Problem::not_found(format!("no such return: {id}")))?;
-    Ok(ReturnAnswer::of(returned, outcome))
+    let back_to = api.read(|books| back_to(books, &returned, outcome.refund))?;
+    Ok(ReturnAnswer::of(returned, outcome, back_to))
+}
+
+/// How a refund divides over the tenders of its receipt; change is off the cash.
+fn back_to(books: &Books<'_>, returned: &GoodsReturn, refund: i64) -> Answered<Vec<TenderBody>> {
+    let Origin::Receipt(seller, number) = returned.origin else { return Ok(Vec::new()) };
+    let place = books.sale_by_receipt(seller, number)?;
+    let entry = place.map(|place| books.entry(place)).transpose()?.flatten();
+    let Some(Fact::Sale(sale)) = entry.map(|entry| entry.fact) else { return Ok(Vec::new()) };
+    let is_cash = |tender: &&Tender| tender.kind == TenderKind::Cash;
+    let cash: i64 = sale.tenders.iter().filter(is_cash).map(|tender| tender.amount).sum();
+    let others = sale.tenders.iter().filter(|tender| !is_cash(tender)).cloned();
+    let all: Vec<_> =
+        others.chain([Tender { kind: TenderKind::Cash, amount: cash, reference: Code::default() }]).collect();
+    let paid: Vec<_> = all.iter().map(|tender| tender.amount).collect();
+    let parts = all.into_iter().zip(by_tender(refund, &paid)).filter(|(_, amount)| *amount > 0);
+    let body = |(tender, amount): (Tender, i64)| TenderBody {
+        kind: Text(tender.kind),
+        amount,
+        reference: Text(tender.reference),
+    };
+    Ok(parts.map(body).collect())
 }
 
 impl ReturnAnswer {
-    fn of(returned: GoodsReturn, outcome: Outcome) -> Self {
+    fn of(returned: GoodsReturn, outcome: Outcome, back_to: Vec<TenderBody>) -> Self {
         let (receipt, order) = match returned.origin {
             Origin::Nothing => (None, None),
             Origin::Receipt(store, number) => (Some(Text(ReceiptId { store, number })), None),
@@ -359,6 +385,7 @@ impl ReturnAnswer {
             staff: Text(returned.staff),
             approver: Text(returned.approver),
             lines: returned.lines.into_iter().map(|line| ReturnLineAnswer::of(line, &outcome.granted)).collect(),
+            back_to,
         }
     }
 }

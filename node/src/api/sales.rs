@@ -112,7 +112,7 @@ pub struct SaleLineBody {
 }
 
 /// Tax on a line, as the till computed it.
-#[derive(Debug, Deserialize, serde::Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, serde::Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Tax)]
 pub struct TaxBody {
@@ -129,7 +129,7 @@ pub struct TaxBody {
 }
 
 /// A line of an earlier receipt.
-#[derive(Debug, Deserialize, serde::Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, serde::Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Original)]
 pub struct OriginalBody {

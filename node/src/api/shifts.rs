@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use stockroom_core::input::checkout::{DrawerDeed, DrawerRequest};
 use stockroom_core::input::{Answer, Command};
 use stockroom_crdt::checkout::shift::Cash;
+use stockroom_crdt::checkout::staff::Role;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, StoreId, TillId};
 use utoipa::{IntoParams, ToSchema};
@@ -22,7 +23,9 @@ use super::limits::{PAGE_DEFAULT, PAGE_MAX};
 use super::problem::{Answered, Kind, Problem};
 use super::request::{Params, Segment, Segments};
 use super::values::{Moment, Text, Word};
+use super::who::{SessionHeader, Shown, Who};
 use super::{Api, Books, unexpected, unexpected_entry};
+use crate::staff::approvals::What;
 use answer::{Eyes, ShiftAnswer};
 
 /// Somebody takes a till's drawer.
@@ -31,7 +34,8 @@ use answer::{Eyes, ShiftAnswer};
 pub struct ShiftBody {
     /// Which till.
     till: u32,
-    /// Staff id: who takes it.
+    /// Staff id: who takes it; whoever is signed in if absent.
+    #[serde(default)]
     #[schema(value_type = String)]
     staff: Text<Code>,
     /// What lies in it, minor units.
@@ -51,13 +55,16 @@ pub struct CashBody {
     #[serde(default)]
     #[schema(value_type = String)]
     reason: Text<Code>,
-    /// Staff id.
+    /// Staff id; whoever is signed in if absent.
+    #[serde(default)]
     #[schema(value_type = String)]
     staff: Text<Code>,
-    /// Who approves it; needed beyond the limit of the store's till rules.
+    /// Who approves it, where her name alone is believed; needed beyond the limit of the store's till rules.
     #[serde(default)]
     #[schema(value_type = String)]
     approver: Text<Code>,
+    /// What `/v1/approvals` gave for `drawer`: it names the approver.
+    approval: Option<String>,
 }
 
 /// Somebody counts a drawer and gives it back.
@@ -66,13 +73,16 @@ pub struct CashBody {
 pub struct ShiftCloseBody {
     /// What is in it, minor units.
     counted: i64,
-    /// Staff id: who counted.
+    /// Staff id: who counted; whoever is signed in if absent.
+    #[serde(default)]
     #[schema(value_type = String)]
     staff: Text<Code>,
-    /// Who confirms that the count does not fit; nobody has to while it does.
+    /// Who confirms that the count does not fit, where her name alone is believed; nobody has to while it does.
     #[serde(default)]
     #[schema(value_type = String)]
     approver: Text<Code>,
+    /// What `/v1/approvals` gave for `drawer`: it names the approver.
+    approval: Option<String>,
 }
 
 /// Cash that was moved.
@@ -112,7 +122,7 @@ pub struct ShiftParams {
     before: Option<u32>,
     /// At most so many.
     limit: Option<usize>,
-    /// The manager who looks: sees sums of open shifts.
+    /// The manager who looks, where her name alone is believed: sees sums of open shifts. One who is signed in need not say it.
     #[param(value_type = Option<String>)]
     approver: Option<Text<Code>>,
 }
@@ -124,18 +134,20 @@ pub struct ShiftParams {
 pub struct LookParams {
     /// The store; this node's own if absent.
     store: Option<u32>,
-    /// The manager who looks: sees the sums of an open shift (X report).
+    /// The manager who looks, where her name alone is believed: sees the sums of an open shift (X report). One who is signed in need not say it.
     #[param(value_type = Option<String>)]
     approver: Option<Text<Code>>,
 }
 
 /// Takes a till's drawer: later receipts of the till belong to this shift until it is closed.
-#[utoipa::path(post, path = "/v1/shifts", tag = "shifts", params(KeyHeader), request_body = ShiftBody,
+#[utoipa::path(post, path = "/v1/shifts", tag = "shifts", params(KeyHeader, SessionHeader), request_body = ShiftBody,
     responses((status = 201, body = ShiftAnswer)))]
-pub async fn open_shift(State(api): State<Arc<Api>>, Keyed { value, retry }: Keyed<ShiftBody>) -> Answered {
+pub async fn open_shift(State(api): State<Arc<Api>>, who: Who, Keyed { value, retry }: Keyed<ShiftBody>) -> Answered {
     let store = api.own_store()?;
+    who.may(&api, Role::Cashier)?;
+    let staff = who.name("staff", &value.staff.0)?;
     let (deed, till) = (DrawerDeed::Open { float: value.float }, TillId(value.till));
-    let request = DrawerRequest { till, staff: value.staff.0, approver: Code::default(), deed };
+    let request = DrawerRequest { till, staff, approver: Code::default(), deed };
     let written = api.write(Command::Drawer(retry, request)).await?;
     let Fact::ShiftOpen(open) = written.entry.fact else { return unexpected_entry() };
     let shift = api.read(|books| find(books, store, (till, open.number), Eyes::Cashier))?;
@@ -143,15 +155,20 @@ pub async fn open_shift(State(api): State<Arc<Api>>, Keyed { value, retry }: Key
 }
 
 /// Puts cash into a till's drawer or takes it out.
-#[utoipa::path(post, path = "/v1/shifts/{till}/cash", tag = "shifts", params(("till" = u32, Path), KeyHeader),
+#[utoipa::path(post, path = "/v1/shifts/{till}/cash", tag = "shifts", params(("till" = u32, Path), KeyHeader, SessionHeader),
     request_body = CashBody, responses((status = 201, body = CashAnswer)))]
 pub async fn move_cash(
     State(api): State<Arc<Api>>,
+    who: Who,
     Segment(till): Segment<u32>,
     Keyed { value, retry }: Keyed<CashBody>,
 ) -> Answered {
+    who.may(&api, Role::Cashier)?;
+    let staff = who.name("staff", &value.staff.0)?;
+    let shown = Shown { approver: value.approver.0, approval: value.approval };
+    let approver = who.approver(&api, &shown, (What::Drawer, retry.body))?;
     let deed = DrawerDeed::Move { cash: value.kind.0, amount: value.amount, reason: value.reason.0 };
-    let request = DrawerRequest { till: TillId(till), staff: value.staff.0, approver: value.approver.0, deed };
+    let request = DrawerRequest { till: TillId(till), staff, approver, deed };
     let written = api.write(Command::Drawer(retry, request)).await?;
     let at_ms = written.entry.hlc.ms();
     let Fact::CashMove(moved) = written.entry.fact else { return unexpected_entry() };
@@ -161,16 +178,21 @@ pub async fn move_cash(
 
 /// Closes the till's shift with a blind count, and answers its Z report. When the count differs by more than the store allows, nothing is closed
 /// and nobody is told what should be there: a manager confirms, after that count and every later one of the shift.
-#[utoipa::path(post, path = "/v1/shifts/{till}/close", tag = "shifts", params(("till" = u32, Path), KeyHeader),
+#[utoipa::path(post, path = "/v1/shifts/{till}/close", tag = "shifts", params(("till" = u32, Path), KeyHeader, SessionHeader),
     request_body = ShiftCloseBody, responses((status = 201, body = ShiftAnswer)))]
 pub async fn close_shift(
     State(api): State<Arc<Api>>,
+    who: Who,
     Segment(till): Segment<u32>,
     Keyed { value, retry }: Keyed<ShiftCloseBody>,
 ) -> Answered {
     let (store, till) = (api.own_store()?, TillId(till));
+    who.may(&api, Role::Cashier)?;
+    let staff = who.name("staff", &value.staff.0)?;
+    let shown = Shown { approver: value.approver.0, approval: value.approval };
+    let approver = who.approver(&api, &shown, (What::Drawer, retry.body))?;
     let deed = DrawerDeed::Close { counted: value.counted };
-    let request = DrawerRequest { till, staff: value.staff.0, approver: value.approver.0, deed };
+    let request = DrawerRequest { till, staff, approver, deed };
     match api.ask(Command::Drawer(retry, request)).await? {
         Answer::Written { place, replayed } => {
             let entry = api.read(|books| Ok(books.entry(place)?))?;
@@ -188,9 +210,10 @@ pub async fn close_shift(
 }
 
 /// Shifts of a till, or the newest of every till.
-#[utoipa::path(get, path = "/v1/shifts", tag = "shifts", params(ShiftParams), responses((status = 200, body = ShiftList)))]
+#[utoipa::path(get, path = "/v1/shifts", tag = "shifts", params(ShiftParams, SessionHeader), responses((status = 200, body = ShiftList)))]
 pub async fn list_shifts(
     State(api): State<Arc<Api>>,
+    who: Who,
     Params(params): Params<ShiftParams>,
 ) -> Answered<Json<ShiftList>> {
     let store = api.store_or_own(params.store)?;
@@ -198,7 +221,7 @@ pub async fn list_shifts(
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(Problem::invalid("limit", format_args!("is not 1 to {PAGE_MAX}")));
     }
-    let eyes = eyes(params.approver.as_ref());
+    let eyes = eyes(&api, &who, params.approver.as_ref())?;
     let read = move |books: &Books<'_>| {
         let shifts = match params.till {
             Some(till) => books.shifts((store, TillId(till)), params.before, limit)?,
@@ -218,21 +241,23 @@ pub async fn list_shifts(
 /// A shift: once it is closed its Z report, and whether the receipts that this node holds say the same. While it is open, what a cashier may
 /// know; a manager sees the sums until now (X report).
 #[utoipa::path(get, path = "/v1/shifts/{till}/{number}", tag = "shifts",
-    params(("till" = u32, Path), ("number" = u32, Path), LookParams), responses((status = 200, body = ShiftAnswer)))]
+    params(("till" = u32, Path), ("number" = u32, Path), LookParams, SessionHeader), responses((status = 200, body = ShiftAnswer)))]
 pub async fn show_shift(
     State(api): State<Arc<Api>>,
+    who: Who,
     Segments(till, number): Segments<u32, u32>,
     Params(params): Params<LookParams>,
 ) -> Answered<Json<ShiftAnswer>> {
     let store = api.store_or_own(params.store)?;
-    let eyes = eyes(params.approver.as_ref());
+    let eyes = eyes(&api, &who, params.approver.as_ref())?;
     let read = move |books: &Books<'_>| find(books, store, (TillId(till), number), eyes).map(Json);
     api.read_much(read).await
 }
 
-/// Who looks: a manager gives a name.
-fn eyes(approver: Option<&Text<Code>>) -> Eyes {
-    if approver.is_some_and(|approver| !approver.0.is_empty()) { Eyes::Manager } else { Eyes::Cashier }
+/// Who looks: a manager, signed in, or by her name where that is believed.
+fn eyes(api: &Api, who: &Who, approver: Option<&Text<Code>>) -> Answered<Eyes> {
+    let named = approver.map(|approver| approver.0.clone()).unwrap_or_default();
+    Ok(if who.manages(api, &named)? { Eyes::Manager } else { Eyes::Cashier })
 }
 
 /// A shift as somebody may see it.

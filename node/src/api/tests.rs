@@ -1,5 +1,6 @@
 //! The whole API over real cores in memory: a hub and a store with a link between them.
 
+mod checkout;
 mod couriers;
 mod description;
 mod exchanges;
@@ -15,6 +16,7 @@ mod problems;
 mod reservations;
 mod returns;
 mod rules_by_hand;
+mod shelves;
 mod shifts;
 mod staff;
 mod work;

@@ -251,7 +251,7 @@ impl Word for ReceiptId {
 }
 
 /// A number in its one spelling: no sign, no leading zero.
-fn digits<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
+pub fn digits<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
     let number: T = text.parse().ok()?;
     (number.to_string() == text).then_some(number)
 }

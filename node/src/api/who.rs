@@ -114,6 +114,11 @@ impl Who {
         Ok(self.manager().cloned().unwrap_or_default())
     }
 
+    /// True for a manager: signed in, or `named` where names alone are believed.
+    pub fn manages(&self, api: &Api, named: &Code) -> Answered<bool> {
+        Ok(self.manager().is_some() || (!named.is_empty() && !self.is_bound(api)?))
+    }
+
     fn manager(&self) -> Option<&Code> {
         self.signed_in.as_ref().filter(|record| record.role >= Role::Manager).map(|record| &record.staff)
     }

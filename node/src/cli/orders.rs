@@ -1,7 +1,7 @@
 //! Commands about orders as the channel and head office give them, at the order's home. What a store does stands in [`work`].
 
 mod place;
-mod rules;
+pub mod rules;
 mod say;
 mod work;
 

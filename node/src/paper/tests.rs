@@ -12,11 +12,12 @@ use super::drawers::{DrawerReport, ReportTax};
 use super::html::{Marking, html};
 use super::page::Sheet;
 use super::printer::{CodePage, PrintError, Settings, Target, Width};
-use super::receipt::{SaleReceipt, SoldLine, Standing, Tendered};
+use super::receipt::{Assured, SaleReceipt, SoldLine, Standing, TaxPart, TenderPart, Tendered};
 use super::sheets::{
     BagTag, HandedLine, Money, PickLine, PickList, PickupLabel, PickupReceipt, Quantity, RouteSheet, RouteStop, Stamp,
     Substitution, Way,
 };
+use super::shelf::PriceLabel;
 use super::spool::{JOBS_MAX, Spool, SpoolError, Submitted};
 use super::ticket::ticket;
 use super::words::Language;
@@ -121,14 +122,16 @@ fn route() -> RouteSheet {
 
 fn sale_receipt() -> SaleReceipt {
     let money = |minor| Money { minor, currency: Currency::parse("EUR").unwrap() };
-    let line = |name: &str, quantity, amount, discount: Option<i64>| SoldLine {
+    let line = |name: &str, quantity, amount, off: &[(&str, i64)]| SoldLine {
         name: name.into(),
         sku: "milk-1l".into(),
         quantity,
         unit_price: money(129),
-        discount: discount.map(money),
+        reductions: off.iter().map(|(name, minor)| ((*name).to_owned(), money(*minor))).collect(),
         amount: money(amount),
     };
+    let tax = |code: &str, minor, added| TaxPart { code: code.into(), amount: money(minor), added };
+    let tender = |tendered, minor, assured| TenderPart { tendered, amount: money(minor), assured };
     let beef = Quantity { amount: 1_250, unit: Unit::Gram };
     SaleReceipt {
         state: Standing::Voided,
@@ -137,12 +140,32 @@ fn sale_receipt() -> SaleReceipt {
         rung: at(3),
         till: 3,
         staff: "0042".into(),
-        lines: vec![line("Oat milk 全脂", pieces(2), 208, Some(50)), line("Beef", beef, 161, None)],
+        lines: vec![
+            line("Oat milk 全脂", pieces(2), 208, &[("Milk week 牛奶周", -30), ("", -20)]),
+            line("Beef", beef, 161, &[]),
+        ],
         rounding: Some(money(1)),
         total: money(370),
-        taxes: vec![("A 7.00 %".into(), money(24))],
-        tenders: vec![(Tendered::Cash, money(500)), (Tendered::Cash, money(-130))],
+        taxes: vec![tax("A 7.00 %", 24, false), tax("city 1.00 %", 4, true)],
+        tenders: vec![
+            tender(Tendered::Cash, 100, None),
+            tender(Tendered::Card, 100, Some(Assured::Captured)),
+            tender(Tendered::Card, 50, Some(Assured::Offline("the store".into()))),
+            tender(Tendered::Voucher, 250, Some(Assured::Seen)),
+            tender(Tendered::Cash, -130, None),
+        ],
         code: Some("signed".into()),
+    }
+}
+
+fn price_label() -> PriceLabel {
+    PriceLabel {
+        name: "Oat milk 全脂".into(),
+        sku: "milk-1l".into(),
+        price: Money { minor: 129, currency: Currency::parse("EUR").unwrap() },
+        unit: Unit::Gram,
+        from: at(0),
+        barcode: Some("4006381333931".into()),
     }
 }
 
@@ -178,6 +201,7 @@ fn sheets() -> Vec<(&'static str, Box<dyn Sheet>)> {
         ("pickup_receipt", Box::new(receipt())),
         ("route_sheet", Box::new(route())),
         ("sale_receipt", Box::new(sale_receipt())),
+        ("price_label", Box::new(price_label())),
         ("drawer_report", Box::new(report("Main Street", "food"))),
     ]
 }
@@ -262,7 +286,12 @@ fn hostile_sheets() -> Vec<Box<dyn Sheet>> {
         instead_of: Some(evil.clone()),
         ..receipt().lines.remove(0)
     };
-    let sold = SoldLine { name: evil.clone(), sku: evil.clone(), ..sale_receipt().lines.remove(0) };
+    let sold = SoldLine {
+        name: evil.clone(),
+        sku: evil.clone(),
+        reductions: vec![(evil.clone(), Money { minor: 1, currency: Currency::parse("EUR").unwrap() })],
+        ..sale_receipt().lines.remove(0)
+    };
     let stop = RouteStop {
         order: evil.clone(),
         area: evil.clone(),
@@ -280,6 +309,7 @@ fn hostile_sheets() -> Vec<Box<dyn Sheet>> {
             state: Standing::Voids(evil.clone()),
             ..sale_receipt()
         }),
+        Box::new(PriceLabel { name: evil.clone(), sku: evil.clone(), barcode: Some(evil.clone()), ..price_label() }),
         Box::new(DrawerReport { last: Some(evil.clone()), ..report(&evil, &evil) }),
         Box::new(RouteSheet { rider: evil.clone(), store: evil, stops: vec![stop], ..route() }),
     ]

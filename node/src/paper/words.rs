@@ -107,6 +107,8 @@ pub enum Word {
     Rounding,
     /// Tax that the total holds.
     Tax,
+    /// Tax that was added to the prices of goods.
+    AddedTax,
     /// Paid with notes and coins.
     Cash,
     /// Paid by card.
@@ -151,10 +153,26 @@ pub enum Word {
     Counted,
     /// How much more was counted.
     Difference,
+    /// Whoever stands behind a card or wallet has confirmed the money.
+    Captured,
+    /// A terminal approved it without asking its bank.
+    OfflineApproved,
+    /// Before who bears the loss if it is refused after all.
+    BorneBy,
+    /// Somebody looked at a display or a paper.
+    SeenByStaff,
+    /// Heading of a label on a shelf.
+    PriceLabel,
+    /// For one of them.
+    PerPiece,
+    /// For a kilogram.
+    PerKilogram,
+    /// From when on something holds.
+    Since,
 }
 
 /// Word, English, Chinese; in the order of the words.
-const TABLE: [(Word, &str, &str); 67] = [
+const TABLE: [(Word, &str, &str); 76] = [
     (Word::PickList, "Pick list", "拣货单"),
     (Word::Pickup, "Pickup", "自提"),
     (Word::PickupReceipt, "Pickup receipt", "自提凭证"),
@@ -200,6 +218,7 @@ const TABLE: [(Word, &str, &str); 67] = [
     (Word::Discount, "discount", "优惠"),
     (Word::Rounding, "Rounding", "抹零"),
     (Word::Tax, "Tax", "税"),
+    (Word::AddedTax, "Tax added", "另加税"),
     (Word::Cash, "Cash", "现金"),
     (Word::Card, "Card", "银行卡"),
     (Word::Voucher, "Voucher", "代金券"),
@@ -222,6 +241,14 @@ const TABLE: [(Word, &str, &str); 67] = [
     (Word::Expected, "Expected", "应有现金"),
     (Word::Counted, "Counted", "实点现金"),
     (Word::Difference, "Difference", "长短款"),
+    (Word::Captured, "confirmed", "已确认"),
+    (Word::OfflineApproved, "approved offline", "离线授权"),
+    (Word::BorneBy, "at the risk of", "风险承担方"),
+    (Word::SeenByStaff, "seen by staff", "员工核对"),
+    (Word::PriceLabel, "Price label", "价签"),
+    (Word::PerPiece, "each", "/件"),
+    (Word::PerKilogram, "a kilogram", "/千克"),
+    (Word::Since, "From", "生效时间"),
 ];
 
 impl Word {

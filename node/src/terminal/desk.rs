@@ -83,6 +83,11 @@ impl<T: Tenders> Desk<T> {
         self.shared.terminals.get(name)
     }
 
+    /// Names of all terminals.
+    pub fn names(&self) -> BTreeSet<Code> {
+        self.shared.terminals.keys().cloned().collect()
+    }
+
     /// Works until `stop` says so. What is under way then is waited for only shortly: the next process inquires it.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut calls = JoinSet::new();

@@ -2,6 +2,7 @@
 
 use stockroom_crdt::capability::{Capability, Role};
 use stockroom_crdt::checkout::basket::{Basket, BasketId, BasketStep, Outcome, Waits};
+use stockroom_crdt::checkout::label::LabelDone;
 use stockroom_crdt::checkout::promotion::{Gives, Promotion};
 use stockroom_crdt::checkout::rounding::Rounding;
 use stockroom_crdt::checkout::rules::{SaleHours, TaxRate, TillRules};
@@ -391,6 +392,7 @@ fn checking_out() -> Vec<Fact> {
         Fact::CashMove(CashMove { till, shift: 1, cash, amount: 1, reason, staff: staff_of, approver }),
         Fact::ShiftClose(close),
         Fact::TenderStep(tender),
+        Fact::LabelDone(LabelDone { sku: Sku::parse("TEA").unwrap(), from_ms: 1, minor: Some(1), staff: code() }),
     ]
 }
 

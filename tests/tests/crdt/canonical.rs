@@ -375,6 +375,7 @@ pub fn encode_rest(entry: &Entry, sink: &mut impl Sink) {
         Fact::CashMove(fact) => fact.encode(sink),
         Fact::ShiftClose(fact) => fact.encode(sink),
         Fact::TenderStep(fact) => fact.encode(sink),
+        Fact::LabelDone(fact) => fact.encode(sink),
         Fact::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
     }
 }

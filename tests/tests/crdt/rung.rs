@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use stockroom_crdt::checkout::basket::{Basket, BasketId, BasketStep, Outcome, Waits};
+use stockroom_crdt::checkout::label::LabelDone;
 use stockroom_crdt::checkout::promotion::{Gives, Promotion};
 use stockroom_crdt::checkout::rounding::Rounding;
 use stockroom_crdt::checkout::rules::{SaleHours, TaxRate, TillRules};
@@ -63,6 +64,9 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
             })
             .boxed(),
         kind::TENDER_STEP => tender_step().prop_map(Fact::TenderStep).boxed(),
+        kind::LABEL_DONE => (sku(), u64s(), option::of(0..=AMOUNT_MAX), code())
+            .prop_map(|(sku, from_ms, minor, staff)| Fact::LabelDone(LabelDone { sku, from_ms, minor, staff }))
+            .boxed(),
         other => panic!("no generator for facts of kind {other}"),
     }
 }
@@ -314,6 +318,12 @@ pub fn examples() -> Vec<(&'static str, Fact)> {
         body: [0xb0; 16],
     };
     let step = BasketStep { basket: id, outcome: Outcome::Sold(receipt), till: TillId(4), staff: word("anna") };
+    let label = LabelDone {
+        sku: Sku::parse("bread-7").unwrap(),
+        from_ms: 1_750_000_000_000,
+        minor: Some(249),
+        staff: word("anna"),
+    };
     let tender_step = TenderStep {
         basket: id,
         number: 2,
@@ -331,6 +341,7 @@ pub fn examples() -> Vec<(&'static str, Fact)> {
         ("basket_step", Fact::BasketStep(step)),
         ("checkout", Fact::Checkout(checkout)),
         ("tender_step", Fact::TenderStep(tender_step)),
+        ("label_done", Fact::LabelDone(label)),
     ];
     [rules(), baskets, drawer(receipt)].concat()
 }

@@ -20,7 +20,7 @@ use stockroom_crdt::sale::ReceiptNumber;
 
 use super::{Context, sales};
 use crate::journal::{damaged, entry_at, fixed};
-use crate::overlay::{Overlay, scan_prefix};
+use crate::overlay::{Overlay, last_of_prefix, scan_prefix};
 use crate::storage::{Snapshot, StoreError, Table};
 
 /// A basket and what became of it.
@@ -138,6 +138,18 @@ pub fn load(snapshot: &(impl Snapshot + ?Sized), store: StoreId, id: BasketId) -
 /// Whether a basket of this name ever waited.
 pub fn exists(snapshot: &(impl Snapshot + ?Sized), store: StoreId, id: BasketId) -> Result<bool, StoreError> {
     Ok(!scan_prefix(snapshot, Table::Baskets, &key(store, EVENT, id), 1)?.is_empty())
+}
+
+/// The highest number of a till that a basket has which ever waited.
+pub fn last_number(
+    snapshot: &(impl Snapshot + ?Sized),
+    store: StoreId,
+    till: TillId,
+) -> Result<Option<u64>, StoreError> {
+    let prefix = [store.0.to_be_bytes().as_slice(), EVENT, &till.0.to_be_bytes()].concat();
+    let Some((key, _)) = last_of_prefix(snapshot, Table::Baskets, &prefix)? else { return Ok(None) };
+    let number = key.get(prefix.len()..prefix.len() + 8).ok_or_else(|| damaged("key of a basket"))?;
+    Ok(Some(u64::from_be_bytes(fixed(number)?)))
 }
 
 /// Every basket of a store for which somebody has to do something, by till and number.

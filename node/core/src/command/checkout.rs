@@ -15,7 +15,7 @@ use super::tenders::{self, Payment};
 use super::{Failed, check_fact, check_quantity, own_store, sell};
 use crate::books::baskets::{self, End, Held};
 use crate::books::{sales, shifts};
-use crate::input::checkout::{CheckoutAnswer, CheckoutRequest, Then};
+use crate::input::checkout::{CheckoutAnswer, CheckoutRequest, Need, Quoted, Then};
 use crate::input::{Answer, Refusal};
 use crate::journal::{damaged, entry_at};
 use crate::plant::{Plant, planted};
@@ -25,21 +25,28 @@ use crate::view::View;
 /// Prices a basket and does with it what was asked for. Its number at its till is its retry key.
 pub fn checkout(replica: &mut Replica, request: CheckoutRequest) -> Result<Answer, Failed> {
     let store = own_store(replica)?;
-    if let Some(answer) = replayed(replica, store, &request)? {
+    let is_quote = request.then == Then::Quote;
+    if !is_quote && let Some(answer) = replayed(replica, store, &request)? {
         replica.reached("a retry was answered from an earlier write");
         return Ok(Answer::Checkout(answer));
     }
     let rung_ms = sell::check_time(replica, request.rung_ms)?;
     let rules = View::new(&replica.overlay).till_rules(store)?;
-    let quote = priced(replica, store, &request, rung_ms)?;
+    let record = View::new(&replica.overlay).store(store)?;
+    let currency = record.map(|record| record.currency);
+    let currency = currency.ok_or_else(|| Refusal::State("the store's currency is not known yet".into()))?;
+    let (quote, needs) = priced(replica, store, &request, rung_ms)?;
+    if is_quote {
+        return Ok(Answer::Checkout(CheckoutAnswer::Quoted(Box::new(Quoted { quote, currency, needs }))));
+    }
+    if let Some(need) = needs.into_iter().next().filter(|_| request.approver.is_empty()) {
+        return Err(Refusal::Stopped { field: format!("lines[{}]", need.line), reason: need.why }.into());
+    }
     if request.expected_total.is_some_and(|expected| expected != quote.total) {
         replica.reached("a price had changed since the customer was told");
         return Err(Refusal::PriceChanged(Box::new(quote)).into());
     }
     let shift = shift(replica, store, request.basket.till, &rules)?;
-    let record = View::new(&replica.overlay).store(store)?;
-    let currency = record.map(|record| record.currency);
-    let currency = currency.ok_or_else(|| Refusal::State("the store's currency is not known yet".into()))?;
     let mut basket = Basket {
         id: request.basket,
         waits: Waits::Suspended,
@@ -63,7 +70,7 @@ pub fn checkout(replica: &mut Replica, request: CheckoutRequest) -> Result<Answe
             let (_, answer) = tenders::pay(replica, store, basket, payment)?;
             return Ok(Answer::Checkout(answer));
         }
-        Then::Suspend => {}
+        Then::Quote | Then::Suspend => {}
         Then::Slip { owner } => (basket.waits, basket.owner) = (Waits::Slip, owner),
     }
     let id = basket.id;
@@ -122,7 +129,13 @@ fn replayed(
     }
 }
 
-fn priced(replica: &Replica, store: StoreId, request: &CheckoutRequest, at_ms: u64) -> Result<Quote, Failed> {
+/// What the basket costs, and what has to be approved or looked at before it is sold.
+fn priced(
+    replica: &Replica,
+    store: StoreId,
+    request: &CheckoutRequest,
+    at_ms: u64,
+) -> Result<(Quote, Vec<Need>), Failed> {
     if request.lines.is_empty() || request.lines.len() > LINES_MAX {
         return Err(Refusal::invalid("lines", format!("a basket has 1 to {LINES_MAX} lines")).into());
     }
@@ -146,16 +159,14 @@ fn priced(replica: &Replica, store: StoreId, request: &CheckoutRequest, at_ms: u
         lines: request.lines.clone(),
     };
     let mut quote = quote(&asked, &tables, &promotions, &rules).map_err(no_price)?;
+    let mut needs = Vec::new();
     for (index, table) in tables.iter().enumerate() {
         let stops = quote.explained[index].stops.clone();
-        let needs = approval(&quote, (index, request), (&stops, table), &rules);
-        let Some(reason) = needs else { continue };
-        if request.approver.is_empty() {
-            return Err(Refusal::Stopped { field: format!("lines[{index}]"), reason }.into());
-        }
+        let Some(why) = approval(&quote, (index, request), (&stops, table), &rules) else { continue };
+        needs.push(Need { line: index, why });
         quote.lines[index].overridden |= stops.iter().any(|stop| !is_checked(*stop, request));
     }
-    Ok(quote)
+    Ok((quote, needs))
 }
 
 /// Why a line needs somebody's approval, and what can be done, if it does.

@@ -92,7 +92,7 @@ fn shove(
         return Err(Refusal::invalid("reason", "is needed: what for").into());
     }
     let shift = must_be_open(replica, store, request.till)?;
-    let limit = View::new(&replica.overlay).drawer_rules(store)?.cashier_limit;
+    let limit = View::new(&replica.overlay).till_rules(store)?.cashier_limit;
     if amount > limit && request.approver.is_empty() {
         return Err(
             Refusal::invalid("approver", format!("is needed for more than {limit}: a manager approves it")).into()
@@ -128,7 +128,7 @@ fn close(
     let opening = opening.ok_or_else(|| Refusal::State("the opening of this shift is not known".into()))?;
     let range = Range { after: opening.after, last: Some(last) };
     let totals = view.totals(store, range, opening.float, shift.moves.iter().map(|said| &said.what))?;
-    let limit = view.drawer_rules(store)?.drawer_limit;
+    let limit = view.till_rules(store)?.drawer_limit;
     let close = ShiftClose {
         till: request.till,
         number: shift.number,

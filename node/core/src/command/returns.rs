@@ -298,7 +298,7 @@ fn checked(
         let message = format!("{left} of line {} may still come back: the rest was returned before", number + 1);
         return Err(Refusal::State(message).into());
     }
-    let most = sold.amount_of(line.quantity);
+    let most = sold.part(sold.units.saturating_sub(left), line.quantity);
     let amount = line.amount.unwrap_or(most);
     if amount > most {
         return Err(Refusal::invalid(field("amount"), format!("is more than the {most} that were paid for it")).into());

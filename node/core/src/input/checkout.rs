@@ -1,10 +1,11 @@
 //! What tills ask for when this node prices their baskets, asks terminals and keeps drawers.
 
 use stockroom_crdt::checkout::basket::BasketId;
-use stockroom_crdt::checkout::quote::AskedLine;
+use stockroom_crdt::checkout::quote::{AskedLine, Quote};
 use stockroom_crdt::checkout::shift::Cash;
 use stockroom_crdt::checkout::tender::{Assurance, TenderState};
-use stockroom_crdt::ids::{Code, Digest, TillId};
+use stockroom_crdt::ids::{Code, Digest, Sku, TillId};
+use stockroom_crdt::money::Currency;
 use stockroom_crdt::sale::{ReceiptNumber, Tender, TenderKind};
 
 /// A basket to be priced and paid, suspended, or put on a slip.
@@ -35,6 +36,8 @@ pub struct CheckoutRequest {
 /// What becomes of a basket that was priced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Then {
+    /// Nothing: it is only priced, and nothing is written. Neither its number nor its retries matter.
+    Quote,
     /// It is paid: these tenders are there, with how sure each is; a terminal brings the rest, if there is one.
     Pay {
         /// Paid without a terminal of ours.
@@ -189,6 +192,8 @@ pub enum SignInAnswer {
 /// What was answered about a checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckoutAnswer {
+    /// It costs this. Nothing was written.
+    Quoted(Box<Quoted>),
     /// It is paid.
     Paid(ReceiptNumber),
     /// It waits, as its kind says; a terminal that was asked for it has answered.
@@ -202,4 +207,33 @@ pub enum CheckoutAnswer {
         /// Which tender of it.
         number: u16,
     },
+}
+
+/// A basket that was only priced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quoted {
+    /// What it costs, and why.
+    pub quote: Quote,
+    /// Of all amounts.
+    pub currency: Currency,
+    /// What somebody has to do or approve before it is sold.
+    pub needs: Vec<Need>,
+}
+
+/// Why a line is not sold just so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Which line, from 0.
+    pub line: usize,
+    /// Why, and what can be done.
+    pub why: String,
+}
+
+/// Labels that were put up on shelves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelsRequest {
+    /// By whom.
+    pub staff: Code,
+    /// For each product the price that its label shows; `None` where it was taken off.
+    pub labels: Vec<(Sku, Option<i64>)>,
 }

@@ -110,6 +110,7 @@ impl Replica {
             | Fact::CashMove(_)
             | Fact::ShiftClose(_)
             | Fact::TenderStep(_)
+            | Fact::LabelDone(_)
             | Fact::Opaque(_) => true,
         })
     }

@@ -49,6 +49,42 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
         Ok(all.filter_map(holds).collect())
     }
 
+    /// What people call a promotion of a store's price book; its own name in the book where it is not known.
+    pub fn promotion_name(&self, store: StoreId, id: &Code) -> Result<String, StoreError> {
+        let known = match self.store(store)? {
+            Some(record) => self.decision(&Scope::Prices(record.book), kind::PROMOTION, id.as_str().as_bytes())?,
+            None => None,
+        };
+        Ok(match known {
+            Some(Fact::Promotion(promotion)) => promotion.name,
+            Some(_) | None => id.as_str().into(),
+        })
+    }
+
+    /// All promotions of a price book, also those that are over, were taken back, or are to come.
+    pub fn all_promotions(&self, book: &Code) -> Result<Vec<Promotion>, StoreError> {
+        let all = self.decisions(&Scope::Prices(book.clone()), kind::PROMOTION)?.into_iter();
+        Ok(all.filter_map(|fact| if let Fact::Promotion(promotion) = fact { Some(promotion) } else { None }).collect())
+    }
+
+    /// All rules of tills that were put down, those that were taken back included.
+    pub fn all_till_rules(&self) -> Result<Vec<TillRules>, StoreError> {
+        let all = self.decisions(&Scope::Control, kind::TILL_RULES)?.into_iter();
+        Ok(all.filter_map(|fact| if let Fact::TillRules(rules) = fact { Some(rules) } else { None }).collect())
+    }
+
+    /// All hours of sale that were put down, those that were taken back included.
+    pub fn all_sale_hours(&self) -> Result<Vec<SaleHours>, StoreError> {
+        let all = self.decisions(&Scope::Control, kind::SALE_HOURS)?.into_iter();
+        Ok(all.filter_map(|fact| if let Fact::SaleHours(hours) = fact { Some(hours) } else { None }).collect())
+    }
+
+    /// Every tax rate of every code and area.
+    pub fn all_tax_rates(&self) -> Result<Vec<TaxRate>, StoreError> {
+        let all = self.decisions(&Scope::Catalog, kind::TAX_RATE)?.into_iter();
+        Ok(all.filter_map(|fact| if let Fact::TaxRate(rate) = fact { Some(rate) } else { None }).collect())
+    }
+
     /// What a store's tills follow: its own rules, else those for everybody, else the usual.
     pub fn till_rules(&self, store: StoreId) -> Result<TillRules, StoreError> {
         let mut found = Vec::new();

@@ -174,6 +174,11 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
         Ok(Certificate { store, day, logs, series, shifts, unshifted, missing })
     }
 
+    /// The receipts of a store's day that are held here, by till, series and number.
+    pub fn sales_of_day(&self, store: StoreId, number: u32) -> Result<Vec<Sale>, StoreError> {
+        Ok(self.receipts_of(store, number, &mut Vec::new())?.1)
+    }
+
     /// The heads of the store's logs, and what is not held of them.
     fn logs_of(&self, store: StoreId, day: &Day, missing: &mut Vec<Missing>) -> Result<Vec<LogHead>, StoreError> {
         let mut heads = Vec::new();

@@ -2,13 +2,11 @@
 
 use std::ops::Bound;
 
-use stockroom_crdt::checkout::rules::TillRules;
 use stockroom_crdt::checkout::shift::{CashMove, ShiftClose, TaxSum, Totals};
-use stockroom_crdt::entry::{Fact, kind};
+use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, StoreId, TillId};
 use stockroom_crdt::limits::TAX_SUMS_MAX;
 use stockroom_crdt::sale::{ReceiptNumber, Sale};
-use stockroom_crdt::scope::Scope;
 
 use super::View;
 use crate::books::sales;
@@ -120,14 +118,6 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
         Ok(totals)
     }
 
-    /// What a store's tills follow; the built-in rules if nobody decided any.
-    pub(crate) fn drawer_rules(&self, store: StoreId) -> Result<TillRules, StoreError> {
-        let decided = self.decisions(&Scope::Control, kind::TILL_RULES)?.into_iter();
-        let rules: Vec<_> =
-            decided.filter_map(|fact| if let Fact::TillRules(rules) = fact { Some(rules) } else { None }).collect();
-        Ok(TillRules::narrowest(rules.iter(), store).cloned().unwrap_or_default())
-    }
-
     /// The rows of receipts in a range: numbers, and where the sales stand.
     pub(super) fn receipt_places(
         &self,
@@ -230,7 +220,7 @@ fn add(totals: &mut Totals, sale: &Sale) {
             }
         };
         let sum = &mut totals.taxes[at];
-        sum.goods = sum.goods.saturating_add(line.amount());
+        sum.goods = sum.goods.saturating_add(line.goods());
         sum.tax = sum.tax.saturating_add(tax.amount);
     }
 }

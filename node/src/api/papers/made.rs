@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use stockroom_crdt::checkout::tender::Assurance;
 use stockroom_crdt::ids::{Digest, StoreId, hex};
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::header::Preference;
@@ -19,7 +20,7 @@ use crate::api::problem::{Answered, Kind, Problem};
 use crate::api::receipts::{SaleAnswer, no_receipt};
 use crate::api::values::{ReceiptId, Word, now_ms};
 use crate::paper::page::{Page, Sheet};
-use crate::paper::receipt::{SaleReceipt, SoldLine, Standing, Tendered};
+use crate::paper::receipt::{Assured, SaleReceipt, SoldLine, Standing, TaxPart, TenderPart, Tendered};
 use crate::paper::sheets::{
     BagTag, HandedLine, Money, PickLine, PickList, PickupLabel, PickupReceipt, Quantity, Stamp, Substitution, Way,
 };
@@ -128,13 +129,29 @@ pub fn receipt(books: &Books<'_>, id: ReceiptId) -> Answered<SaleReceipt> {
         None if sale.voided == Some(true) => Standing::Voided,
         None => Standing::Good,
     };
-    let mut taxes: BTreeMap<String, i64> = BTreeMap::new();
+    let explained = books.explained(id.store, id.number)?;
+    let mut taxes: BTreeMap<(String, bool), i64> = BTreeMap::new();
     let mut lines = Vec::new();
-    for line in &sale.lines {
+    for (at, line) in sale.lines.iter().enumerate() {
         if let Some(tax) = &line.tax {
             let code = format!("{} {}.{:02} %", tax.code.0.write(), tax.rate_bp / 100, tax.rate_bp % 100);
-            let sum = taxes.entry(code).or_default();
+            let sum = taxes.entry((code, tax.added)).or_default();
             *sum = sum.saturating_add(tax.amount);
+        }
+        let why = explained.as_ref().and_then(|explained| explained.lines.get(at));
+        let mut reductions = Vec::new();
+        match why {
+            Some(why) => {
+                for off in &why.reductions {
+                    let name = match off.promotion.is_empty() {
+                        true => line.discount_reason.0.write(),
+                        false => books.promotion_name(id.store, &off.promotion)?,
+                    };
+                    reductions.push((name, money(-off.amount)));
+                }
+            }
+            // Another system priced it.
+            None => reductions.extend(some(-line.discount).map(|off| (line.discount_reason.0.write(), off))),
         }
         let name = name_of(books, &line.sku.0)?;
         lines.push(SoldLine {
@@ -142,7 +159,7 @@ pub fn receipt(books: &Books<'_>, id: ReceiptId) -> Answered<SaleReceipt> {
             sku: line.sku.0.write(),
             quantity: Quantity { amount: line.quantity, unit: line.unit.0 },
             unit_price: money(line.unit_price),
-            discount: some(-line.discount),
+            reductions,
             amount: money(line.amount),
         });
     }
@@ -152,6 +169,19 @@ pub fn receipt(books: &Books<'_>, id: ReceiptId) -> Answered<SaleReceipt> {
         TenderKind::Voucher => Tendered::Voucher,
         TenderKind::Other => Tendered::Other,
     };
+    let bearer = books.till_rules(id.store)?.floor_bearer;
+    let assured = |at: usize| match explained.as_ref()?.assured.get(at)? {
+        Assurance::Cash => None,
+        Assurance::Captured => Some(Assured::Captured),
+        Assurance::Offline => Some(Assured::Offline(bearer.as_str().to_owned())),
+        Assurance::Seen => Some(Assured::Seen),
+    };
+    let tenders = sale.tenders.iter().enumerate().map(|(at, tender)| TenderPart {
+        tendered: tendered(tender.kind.0),
+        amount: money(tender.amount),
+        assured: assured(at),
+    });
+    let tenders = tenders.collect();
     Ok(SaleReceipt {
         state,
         store: store.name.clone(),
@@ -162,8 +192,8 @@ pub fn receipt(books: &Books<'_>, id: ReceiptId) -> Answered<SaleReceipt> {
         lines,
         rounding: some(sale.cash_rounding),
         total: money(sale.total),
-        taxes: taxes.into_iter().map(|(code, amount)| (code, money(amount))).collect(),
-        tenders: sale.tenders.iter().map(|tender| (tendered(tender.kind.0), money(tender.amount))).collect(),
+        taxes: taxes.into_iter().map(|((code, added), sum)| TaxPart { code, amount: money(sum), added }).collect(),
+        tenders,
         code: None,
     })
 }
@@ -294,7 +324,7 @@ fn named(sheet: Paper, part: &FulfillmentAnswer) -> String {
 
 impl Printout {
     /// `said` is what makes the sheet another one.
-    fn new(key: &str, page: Page, said: &Page) -> Self {
+    pub fn new(key: &str, page: Page, said: &Page) -> Self {
         let said = Digest::of(&[format!("{said:?}").as_bytes()]);
         Self { key: format!("{key}/{}", hex(&said.0[..16])), page }
     }
