@@ -171,6 +171,7 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::Baskets => "baskets",
         Table::Shifts => "shifts",
         Table::SignIns => "sign_ins",
+        Table::MemberKeys => "member_keys",
     })
 }
 
