@@ -20,6 +20,9 @@ use crate::fork::ForkProof;
 use crate::gtin::Template;
 use crate::ids::{Actor, Digest};
 use crate::limits::ENTRY_BYTES_MAX;
+use crate::member::link::{MemberLink, MemberUnlink};
+use crate::member::value::{MemberConsent, MemberValue};
+use crate::member::{Enrolment, MemberErase};
 use crate::order::header::{Order, Payment};
 use crate::order::intent::OrderStep;
 use crate::order::offer::Offer;
@@ -103,9 +106,15 @@ pub mod kind {
     pub const CASH_MOVE: u16 = 89;
     pub const SHIFT_CLOSE: u16 = 90;
     pub const TENDER_STEP: u16 = 91;
+    pub const MEMBER: u16 = 100;
+    pub const MEMBER_VALUE: u16 = 101;
+    pub const MEMBER_LINK: u16 = 102;
+    pub const MEMBER_UNLINK: u16 = 103;
+    pub const MEMBER_CONSENT: u16 = 104;
+    pub const MEMBER_ERASE: u16 = 105;
 
     /// All kinds that this version knows.
-    pub const ALL: [u16; 57] = [
+    pub const ALL: [u16; 63] = [
         EPOCH_OPEN,
         BOOT,
         NODE,
@@ -163,6 +172,12 @@ pub mod kind {
         CASH_MOVE,
         SHIFT_CLOSE,
         TENDER_STEP,
+        MEMBER,
+        MEMBER_VALUE,
+        MEMBER_LINK,
+        MEMBER_UNLINK,
+        MEMBER_CONSENT,
+        MEMBER_ERASE,
     ];
 }
 
@@ -227,6 +242,12 @@ pub enum Fact {
     CashMove(CashMove),
     ShiftClose(ShiftClose),
     TenderStep(TenderStep),
+    Member(Enrolment),
+    MemberValue(MemberValue),
+    MemberLink(MemberLink),
+    MemberUnlink(MemberUnlink),
+    MemberConsent(MemberConsent),
+    MemberErase(MemberErase),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -312,6 +333,12 @@ impl Fact {
             Self::CashMove(_) => kind::CASH_MOVE,
             Self::ShiftClose(_) => kind::SHIFT_CLOSE,
             Self::TenderStep(_) => kind::TENDER_STEP,
+            Self::Member(_) => kind::MEMBER,
+            Self::MemberValue(_) => kind::MEMBER_VALUE,
+            Self::MemberLink(_) => kind::MEMBER_LINK,
+            Self::MemberUnlink(_) => kind::MEMBER_UNLINK,
+            Self::MemberConsent(_) => kind::MEMBER_CONSENT,
+            Self::MemberErase(_) => kind::MEMBER_ERASE,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -370,6 +397,15 @@ impl Fact {
             | Self::CashMove(_)
             | Self::ShiftClose(_)
             | Self::TenderStep(_) => matches!(scope, Scope::StoreStock(_)),
+            // What is said first of an account stands where it belongs; a copy anywhere.
+            Self::Member(enrolment) => {
+                matches!(scope, Scope::StoreMembers(at) if *at == enrolment.home || enrolment.copied.is_some())
+            }
+            Self::MemberValue(_)
+            | Self::MemberLink(_)
+            | Self::MemberUnlink(_)
+            | Self::MemberConsent(_)
+            | Self::MemberErase(_) => matches!(scope, Scope::StoreMembers(_)),
             Self::GoodsIssue(issue) => *scope == Scope::StoreStock(issue.account.store),
             Self::Order(_) | Self::Payment(_) | Self::Redress(_) | Self::OrderStep(_) => {
                 matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_))
@@ -452,6 +488,12 @@ impl Fact {
             | Self::CashMove(_)
             | Self::ShiftClose(_)
             | Self::TenderStep(_)
+            | Self::Member(_)
+            | Self::MemberValue(_)
+            | Self::MemberLink(_)
+            | Self::MemberUnlink(_)
+            | Self::MemberConsent(_)
+            | Self::MemberErase(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }
@@ -516,6 +558,12 @@ impl Fact {
             Self::CashMove(fact) => fact.encode(sink),
             Self::ShiftClose(fact) => fact.encode(sink),
             Self::TenderStep(fact) => fact.encode(sink),
+            Self::Member(fact) => fact.encode(sink),
+            Self::MemberValue(fact) => fact.encode(sink),
+            Self::MemberLink(fact) => fact.encode(sink),
+            Self::MemberUnlink(fact) => fact.encode(sink),
+            Self::MemberConsent(fact) => fact.encode(sink),
+            Self::MemberErase(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -579,6 +627,12 @@ impl Fact {
             kind::CASH_MOVE => Self::CashMove(CashMove::decode(source)?),
             kind::SHIFT_CLOSE => Self::ShiftClose(ShiftClose::decode(source)?),
             kind::TENDER_STEP => Self::TenderStep(TenderStep::decode(source)?),
+            kind::MEMBER => Self::Member(Enrolment::decode(source)?),
+            kind::MEMBER_VALUE => Self::MemberValue(MemberValue::decode(source)?),
+            kind::MEMBER_LINK => Self::MemberLink(MemberLink::decode(source)?),
+            kind::MEMBER_UNLINK => Self::MemberUnlink(MemberUnlink::decode(source)?),
+            kind::MEMBER_CONSENT => Self::MemberConsent(MemberConsent::decode(source)?),
+            kind::MEMBER_ERASE => Self::MemberErase(MemberErase::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }
