@@ -283,12 +283,16 @@ fn what_makes_no_sense_is_refused_and_no_refusal_repeats_a_value() {
     let wrong = at(&mut world, FIRST, ask(vec![value(Field::Phone, "sentinel-phone", false)], None));
     assert!(matches!(&wrong, Refusal::Invalid { field, .. } if field == "values[0].text"), "{wrong}");
     assert!(!wrong.to_string().contains("sentinel"), "{wrong}");
-    assert!(matches!(at(&mut world, FIRST, ask(vec![value(Field::Phone, PHONE, true)], None)), Refusal::Invalid { .. }));
+    assert!(matches!(
+        at(&mut world, FIRST, ask(vec![value(Field::Phone, PHONE, true)], None)),
+        Refusal::Invalid { .. }
+    ));
     assert!(matches!(at(&mut world, FIRST, ask(Vec::new(), None)), Refusal::Invalid { .. }));
     assert!(matches!(at(&mut world, HUB, ask(vec![value(Field::Phone, PHONE, true)], None)), Refusal::Invalid { .. }));
     let nowhere = at(&mut world, HUB, ask(vec![value(Field::Phone, PHONE, true)], Some(StoreId(99))));
     assert!(matches!(nowhere, Refusal::Unknown { .. }));
-    let by_name = world.command(FIRST, Command::FindMember(Sought::Identifier { field: Field::Name, text: Personal::new("x") }));
+    let by_name =
+        world.command(FIRST, Command::FindMember(Sought::Identifier { field: Field::Name, text: Personal::new("x") }));
     assert!(matches!(by_name, Err(Refusal::Invalid { .. })));
     let stranger = say(&mut world, FIRST, MemberId(7), set(Field::Name, "x"));
     assert!(matches!(stranger, Err(Refusal::Unknown { .. })));
@@ -313,13 +317,7 @@ fn enrol_at_hub(world: &mut World, home: u32, values: &[(Field, &str)], verified
     enrol_in(world, HUB, Some(StoreId(home)), values, verified)
 }
 
-fn enrol_in(
-    world: &mut World,
-    node: u32,
-    home: Option<StoreId>,
-    values: &[(Field, &str)],
-    verified: bool,
-) -> MemberId {
+fn enrol_in(world: &mut World, node: u32, home: Option<StoreId>, values: &[(Field, &str)], verified: bool) -> MemberId {
     let value = |&(field, text): &(Field, &str)| NewValue { field, text: Personal::new(text), verified };
     let consent = |purpose, given| NewConsent { purpose, given, source: word("form") };
     let request = EnrolMember {

@@ -141,7 +141,8 @@ pub fn facts(world: &World, by: Actor, store: u32) -> Vec<Fact> {
         Fact::TransferReceive(receive),
         Fact::CountOpen(open),
     ];
-    let mut facts = [facts, promising(by, store), ordering(world, by, store), checking_out(), membership(StoreId(store))].concat();
+    let mut facts =
+        [facts, promising(by, store), ordering(world, by, store), checking_out(), membership(StoreId(store))].concat();
     let place = |fact: &Fact| kind::ALL.iter().position(|kind| *kind == fact.kind());
     facts.sort_by_key(place);
     assert_eq!(facts.iter().map(Fact::kind).collect::<Vec<_>>(), kind::ALL, "one of every kind");

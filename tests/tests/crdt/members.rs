@@ -209,9 +209,8 @@ fn an_erased_account_joins_nobody() {
     let mut links = Links::default();
     links.add(link_of((0, (1, 2, Weight::Strong))));
     links.add(link_of((1, (2, 3, Weight::Strong))));
-    let class = class_of(MemberId(3), Weight::Strong, |account| {
-        Ok::<_, ()>((account != MemberId(2)).then(|| links.clone()))
-    });
+    let class =
+        class_of(MemberId(3), Weight::Strong, |account| Ok::<_, ()>((account != MemberId(2)).then(|| links.clone())));
     assert_eq!(class.unwrap().members, [MemberId(3)].into());
 }
 
@@ -279,7 +278,8 @@ fn reached(links: &Links, from: MemberId, weight: Weight) -> BTreeSet<MemberId> 
     }
     let mut all = BTreeSet::from([from]);
     loop {
-        let next: BTreeSet<_> = all.iter().flat_map(|account| near.get(account).into_iter().flatten()).copied().collect();
+        let next: BTreeSet<_> =
+            all.iter().flat_map(|account| near.get(account).into_iter().flatten()).copied().collect();
         if next.is_subset(&all) {
             return all;
         }
@@ -314,7 +314,8 @@ fn stage() -> impl Strategy<Value = Stage> {
 }
 
 fn ends() -> impl Strategy<Value = (MemberId, MemberId)> {
-    (u64s(), u64s()).prop_filter_map("two accounts", |(a, b)| (a != b).then(|| (MemberId(a.min(b)), MemberId(a.max(b)))))
+    (u64s(), u64s())
+        .prop_filter_map("two accounts", |(a, b)| (a != b).then(|| (MemberId(a.min(b)), MemberId(a.max(b)))))
 }
 
 const ONE: MemberId = MemberId(1);
