@@ -3,16 +3,23 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
 
+use stockroom_core::compact;
 use stockroom_core::input::members::{
     EnrolMember, Fetched, MemberAnswer, MemberDeed, MemberRequest, NewConsent, NewValue, Personal, Sought,
 };
 use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_core::limits::{MEMBER_FORGET_MS, MEMBER_LEASE_MS};
+use stockroom_core::storage::Store;
+use stockroom_core::storage::redb::StorageBackend;
+use stockroom_core::sync::frames::Frame;
+use stockroom_core::sync::keys::KeysFrame;
+use stockroom_core::vault::{self, Held, MemberKey};
 use stockroom_core::view::View;
 use stockroom_core::view::members::{Person, Standing};
 use stockroom_crdt::ids::{Code, Digest, MemberId, StoreId};
 use stockroom_crdt::member::link::{Evidence, Weight};
 use stockroom_crdt::member::value::{Field, Purpose, Slot};
+use stockroom_sim::disk::{Disk, FaultyDisk};
 use stockroom_sim::world::World;
 
 const HUB: u32 = 1;
@@ -296,6 +303,140 @@ fn what_makes_no_sense_is_refused_and_no_refusal_repeats_a_value() {
     assert!(matches!(by_name, Err(Refusal::Invalid { .. })));
     let stranger = say(&mut world, FIRST, MemberId(7), set(Field::Name, "x"));
     assert!(matches!(stranger, Err(Refusal::Unknown { .. })));
+}
+
+#[test]
+fn twenty_erased_members_are_in_no_file_frame_or_word_once_the_databases_were_written_anew() {
+    let mut world = shops(14);
+    for node in [HUB, FIRST] {
+        world.crash(node);
+        let disk = world.nodes[&node].disk.onto_platter(u64::from(node)).unwrap();
+        world.nodes.get_mut(&node).unwrap().disk = disk;
+        world.start(node);
+    }
+    world.connect(FIRST, HUB);
+    world.connect(SECOND, HUB);
+    world.recording = true;
+    let mut members = Vec::new();
+    for number in 0..20 {
+        let (name, phone) = (format!("SENTINEL-NAME-{number}"), format!("+86 139 0000 {:04}", 7_000 + number));
+        members.push((enrol(&mut world, FIRST, &[(Field::Name, &name), (Field::Phone, &phone)]), phone));
+        let note = format!("SENTINEL-NOTE-{number}");
+        say(&mut world, FIRST, members[number].0, set(Field::Remark, &note)).unwrap();
+        world.run_ms(500);
+    }
+    world.run_ms(5_000);
+    let keys: Vec<_> = members.iter().map(|(member, _)| key_of(&world, HUB, *member)).collect();
+    for (member, _) in &members {
+        assert_eq!(key_of(&world, FIRST, *member), key_of(&world, HUB, *member));
+        say(&mut world, FIRST, *member, MemberDeed::Erase { whole: true, reason: word("wish") }).unwrap();
+    }
+    world.run_ms(10_000);
+    let words = format!("{:?}{:?}", world.events, world.closed);
+    assert!(!words.contains("SENTINEL"), "no event holds a value");
+    for sent in &world.sent {
+        assert!(!has(&sent.bytes, b"SENTINEL"), "what travels is sealed");
+    }
+    for node in [HUB, FIRST] {
+        assert!(members.iter().all(|(member, _)| person(&world, node, *member).accounts[0].values.is_empty()));
+        world.crash(node);
+        let Disk::Platter(old) = world.nodes[&node].disk.clone() else { panic!("it is on a platter") };
+        let before = bytes_of(&old);
+        assert!(keys.iter().any(|key| has(&before, key)), "node {node}: freed pages keep their bytes");
+        let fresh = FaultyDisk::new(99);
+        let from = old.open().unwrap().reader().snapshot().unwrap();
+        let mut to = fresh.open().unwrap();
+        assert!(compact::copy(&*from, &mut to).unwrap() > 100);
+        assert_eq!(compact::difference(&*from, &*to.reader().snapshot().unwrap()).unwrap(), None);
+        drop((from, to));
+        let after = bytes_of(&fresh);
+        assert!(keys.iter().all(|key| !has(&after, key)), "node {node}: a key is left");
+        for (_, phone) in &members {
+            let normal = Field::Phone.normal(phone).unwrap();
+            assert!(!has(&after, normal.as_bytes()) && !has(&after, phone.as_bytes()), "node {node}: a number is left");
+        }
+        assert!(!has(&after, b"SENTINEL"), "node {node}: a value is left");
+        world.nodes.get_mut(&node).unwrap().disk = Disk::Platter(fresh);
+        world.start(node);
+        assert!(
+            members.iter().all(|(member, _)| person(&world, node, *member).accounts[0].standing == Standing::Erased)
+        );
+    }
+}
+
+#[test]
+fn no_request_and_no_frame_shows_a_value_or_a_key_when_it_is_printed() {
+    let text = Personal::new("SENTINEL");
+    let value = NewValue { field: Field::Name, text: text.clone(), verified: false };
+    let deed = MemberDeed::Set { slot: None, value };
+    let command = Command::Member(key("x"), Box::new(MemberRequest { member: MemberId(1), deed, staff: word("") }));
+    let sought = Sought::Identifier { field: Field::Phone, text };
+    let fetch = Frame::Keys(KeysFrame::Fetch { number: 1, sought: sought.clone() });
+    let give = Frame::Keys(KeysFrame::Give(vec![(MemberId(1), MemberKey([0x5e; 32]))]));
+    let words = format!("{command:?} {:?} {fetch:?} {give:?}", Command::FindMember(sought));
+    assert!(!words.contains("SENTINEL") && !words.contains("94"), "{words}");
+}
+
+#[test]
+fn words_about_keys_are_read_whole_or_not_at_all_and_only_those_between_the_two_are_believed() {
+    let (member, secret) = (MemberId(7), MemberKey([3; 32]));
+    let sought = Sought::Identifier { field: Field::Card, text: Personal::new("C3") };
+    let words = [
+        KeysFrame::Give(vec![(member, secret)]),
+        KeysFrame::Kept { lease_ms: 5, members: vec![member, MemberId(u64::MAX)] },
+        KeysFrame::Missing(vec![member]),
+        KeysFrame::Fetch { number: 9, sought },
+        KeysFrame::Fetch { number: 9, sought: Sought::Member(member) },
+        KeysFrame::Fetched { number: 9, members: Vec::new() },
+        KeysFrame::Lease { lease_ms: u64::MAX, keys: vec![(member, secret)] },
+        KeysFrame::Dropped(vec![member]),
+        KeysFrame::Destroyed(vec![member]),
+    ];
+    let mut read = 0;
+    for word in &words {
+        let bytes = Frame::Keys(word.clone()).encode(u16::MAX);
+        assert_eq!(Frame::decode(&bytes).unwrap(), Frame::Keys(word.clone()));
+        for at in 0..bytes.len() {
+            assert!(Frame::decode(&bytes[..at]).is_err(), "{word:?} cut at {at}");
+            for bit in 0..8 {
+                let mut wrong = bytes.clone();
+                wrong[at] ^= 1 << bit;
+                read += u32::from(Frame::decode(&wrong).is_ok_and(|frame| frame.encode(u16::MAX) == wrong));
+            }
+        }
+    }
+    assert!(read > 0, "some are other words");
+    let claimed = [12u8, 0, 0xff, 0xff, 0x03];
+    assert!(Frame::decode(&claimed).is_err(), "a number that is claimed sizes nothing");
+    let mut world = shops(15);
+    for (to, by, is_of) in [(HUB, FIRST, [0, 2, 3, 4, 7].as_slice()), (FIRST, HUB, &[1, 5, 6, 8])] {
+        for (number, word) in words.iter().enumerate() {
+            let (link, mark) = (world.greeted(to, by, &[]), world.closed.len());
+            world.say(to, link, &Frame::Keys(word.clone()));
+            assert_eq!(world.closed_since(mark).is_none(), is_of.contains(&number), "{word:?} to node {to}");
+            world.hang_up(link);
+        }
+    }
+    let (link, mark) = (world.greeted(FIRST, SECOND, &[]), world.closed.len());
+    world.say(FIRST, link, &Frame::Keys(KeysFrame::Missing(vec![member])));
+    assert!(world.closed_since(mark).is_some(), "a neighbour is told nothing");
+}
+
+fn key_of(world: &World, node: u32, member: MemberId) -> [u8; 32] {
+    match vault::held(&*world.snapshot(node), member).unwrap() {
+        Some(Held::Key(key, _)) => key.0,
+        other => panic!("node {node} holds {other:?}"),
+    }
+}
+
+fn bytes_of(disk: &FaultyDisk) -> Vec<u8> {
+    let mut bytes = vec![0; disk.file_bytes()];
+    disk.image().attach().read(0, &mut bytes).unwrap();
+    bytes
+}
+
+fn has(bytes: &[u8], what: &[u8]) -> bool {
+    bytes.windows(what.len()).any(|window| window == what)
 }
 
 /// A hub and two stores that have met.

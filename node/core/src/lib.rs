@@ -13,6 +13,8 @@
 //! | [`policy`] | who holds how many rights, and what may be promised without one: pure functions of demand and outages |
 //! | [`rights`] | what a node does with rights by itself: mint, grant, burn, name who goes without |
 //! | [`sealed`], [`vault`] | what only some can read, and the keys of members |
+//! | [`members`] | what a node does about members by itself: links, copies, leases, erasure |
+//! | [`compact`] | a database written anew |
 //! | [`overlay`], [`storage`] | the batch in progress, the tables on disk |
 //! | [`sync`] | links, handshake, feeds, parcels |
 //! | [`view`], [`status`] | reading, without waiting for commits |
@@ -41,6 +43,7 @@ pub mod parked;
 pub mod replica;
 
 pub mod books;
+pub mod compact;
 pub mod journal;
 
 pub mod overlay;

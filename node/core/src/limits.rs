@@ -152,3 +152,6 @@ pub const MEMBERS_SETTLED_MAX: usize = 64;
 pub const CLASS_LOOKUP_MAX: usize = 8;
 
 const _: () = assert!(KEYS_IN_FRAME_MAX * 42 < FRAME_BYTES_MAX, "a full frame of keys can be sent");
+
+/// Bytes of rows that are held in memory between two commits while a database is written anew.
+pub const COMPACT_BYTES_GOAL: usize = 16 * 1024 * 1024;
