@@ -23,6 +23,9 @@ use crate::fork::ForkProof;
 use crate::gtin::Template;
 
 use crate::limits::ENTRY_BYTES_MAX;
+use crate::member::link::{MemberLink, MemberUnlink};
+use crate::member::value::{MemberConsent, MemberValue};
+use crate::member::{Enrolment, MemberErase};
 use crate::order::header::{Order, Payment};
 use crate::order::intent::OrderStep;
 use crate::order::offer::Offer;
@@ -106,6 +109,12 @@ pub enum Fact {
     ShiftClose(ShiftClose),
     TenderStep(TenderStep),
     LabelDone(LabelDone),
+    Member(Enrolment),
+    MemberValue(MemberValue),
+    MemberLink(MemberLink),
+    MemberUnlink(MemberUnlink),
+    MemberConsent(MemberConsent),
+    MemberErase(MemberErase),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -192,6 +201,12 @@ impl Fact {
             Self::ShiftClose(_) => kind::SHIFT_CLOSE,
             Self::TenderStep(_) => kind::TENDER_STEP,
             Self::LabelDone(_) => kind::LABEL_DONE,
+            Self::Member(_) => kind::MEMBER,
+            Self::MemberValue(_) => kind::MEMBER_VALUE,
+            Self::MemberLink(_) => kind::MEMBER_LINK,
+            Self::MemberUnlink(_) => kind::MEMBER_UNLINK,
+            Self::MemberConsent(_) => kind::MEMBER_CONSENT,
+            Self::MemberErase(_) => kind::MEMBER_ERASE,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -264,6 +279,12 @@ impl Fact {
             Self::ShiftClose(fact) => fact.encode(sink),
             Self::TenderStep(fact) => fact.encode(sink),
             Self::LabelDone(fact) => fact.encode(sink),
+            Self::Member(fact) => fact.encode(sink),
+            Self::MemberValue(fact) => fact.encode(sink),
+            Self::MemberLink(fact) => fact.encode(sink),
+            Self::MemberUnlink(fact) => fact.encode(sink),
+            Self::MemberConsent(fact) => fact.encode(sink),
+            Self::MemberErase(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -328,6 +349,12 @@ impl Fact {
             kind::SHIFT_CLOSE => Self::ShiftClose(ShiftClose::decode(source)?),
             kind::TENDER_STEP => Self::TenderStep(TenderStep::decode(source)?),
             kind::LABEL_DONE => Self::LabelDone(LabelDone::decode(source)?),
+            kind::MEMBER => Self::Member(Enrolment::decode(source)?),
+            kind::MEMBER_VALUE => Self::MemberValue(MemberValue::decode(source)?),
+            kind::MEMBER_LINK => Self::MemberLink(MemberLink::decode(source)?),
+            kind::MEMBER_UNLINK => Self::MemberUnlink(MemberUnlink::decode(source)?),
+            kind::MEMBER_CONSENT => Self::MemberConsent(MemberConsent::decode(source)?),
+            kind::MEMBER_ERASE => Self::MemberErase(MemberErase::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }

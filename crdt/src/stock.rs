@@ -276,6 +276,12 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
         | Fact::ShiftClose(_)
         | Fact::TenderStep(_)
         | Fact::LabelDone(_)
+        | Fact::Member(_)
+        | Fact::MemberValue(_)
+        | Fact::MemberLink(_)
+        | Fact::MemberUnlink(_)
+        | Fact::MemberConsent(_)
+        | Fact::MemberErase(_)
         | Fact::Opaque(_) => Vec::new(),
     }
 }

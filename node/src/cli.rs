@@ -92,12 +92,14 @@ enum Command {
     /// Tills and handhelds that may use the API over the shop's network
     #[command(subcommand)]
     Device(DeviceCommand),
-    /// Write the database of a node into one file, also while it runs; holds no private key
+    /// Write the database of a node into one file, also while it runs; holds members' keys, but no private key of a node
     Backup(BackupArgs),
     /// Put a backup in the place of a node's database; the node opens a new epoch with no rights
     Restore(RestoreArgs),
     /// Check a stopped node's database: checksums, every log's hash chain and seals, and the books against the logs
     Verify(VerifyArgs),
+    /// Write a stopped node's database anew, so that what was erased is in no page of the file any more
+    Compact(VerifyArgs),
     /// Show a hub and three stores on this machine with a real day of sales, cuts and a crash
     Demo(crate::demo::DemoArgs),
 }
@@ -309,6 +311,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Backup(args) => keep::backup(&args),
         Command::Restore(args) => keep::restore(&args),
         Command::Verify(args) => return keep::verify(&args),
+        Command::Compact(args) => keep::compact(&args),
         Command::Demo(args) => return crate::demo::run(args),
     }
     .map(|()| ExitCode::SUCCESS)

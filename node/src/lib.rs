@@ -52,6 +52,7 @@ pub mod paper;
 
 pub mod backup;
 pub mod client;
+pub mod compact;
 pub mod verify;
 
 pub mod demo;

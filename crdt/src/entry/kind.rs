@@ -63,9 +63,15 @@ pub const CASH_MOVE: u16 = 89;
 pub const SHIFT_CLOSE: u16 = 90;
 pub const TENDER_STEP: u16 = 91;
 pub const LABEL_DONE: u16 = 92;
+pub const MEMBER: u16 = 100;
+pub const MEMBER_VALUE: u16 = 101;
+pub const MEMBER_LINK: u16 = 102;
+pub const MEMBER_UNLINK: u16 = 103;
+pub const MEMBER_CONSENT: u16 = 104;
+pub const MEMBER_ERASE: u16 = 105;
 
 /// All kinds that this version knows.
-pub const ALL: [u16; 58] = [
+pub const ALL: [u16; 64] = [
     EPOCH_OPEN,
     BOOT,
     NODE,
@@ -124,6 +130,12 @@ pub const ALL: [u16; 58] = [
     SHIFT_CLOSE,
     TENDER_STEP,
     LABEL_DONE,
+    MEMBER,
+    MEMBER_VALUE,
+    MEMBER_LINK,
+    MEMBER_UNLINK,
+    MEMBER_CONSENT,
+    MEMBER_ERASE,
 ];
 
 /// Splits `kind << 1 | critical`.

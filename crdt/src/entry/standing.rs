@@ -59,6 +59,15 @@ impl Fact {
             | Self::ShiftClose(_)
             | Self::TenderStep(_)
             | Self::LabelDone(_) => matches!(scope, Scope::StoreStock(_)),
+            // What is said first of an account stands where it belongs; a copy anywhere.
+            Self::Member(enrolment) => {
+                matches!(scope, Scope::StoreMembers(at) if *at == enrolment.home || enrolment.copied.is_some())
+            }
+            Self::MemberValue(_)
+            | Self::MemberLink(_)
+            | Self::MemberUnlink(_)
+            | Self::MemberConsent(_)
+            | Self::MemberErase(_) => matches!(scope, Scope::StoreMembers(_)),
             Self::GoodsIssue(issue) => *scope == Scope::StoreStock(issue.account.store),
             Self::Order(_) | Self::Payment(_) | Self::Redress(_) | Self::OrderStep(_) => {
                 matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_))
@@ -142,6 +151,12 @@ impl Fact {
             | Self::CashMove(_)
             | Self::ShiftClose(_)
             | Self::TenderStep(_)
+            | Self::Member(_)
+            | Self::MemberValue(_)
+            | Self::MemberLink(_)
+            | Self::MemberUnlink(_)
+            | Self::MemberConsent(_)
+            | Self::MemberErase(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }

@@ -5,6 +5,8 @@
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::ids::{Actor, StoreId};
+use stockroom_crdt::member::Stage;
+use stockroom_crdt::member::link::Weight;
 use stockroom_crdt::scope::Scope;
 
 /// The writer, seen from the scope.
@@ -27,7 +29,7 @@ pub enum Area {
     StoreOrders,
     StoreStock,
     StoreHistory,
-    Members,
+    StoreMembers,
     Prices,
     Campaign,
     Catalog,
@@ -162,6 +164,32 @@ pub const RULES: &[Rule] = &[
             kind::LABEL_DONE,
         ],
     ),
+    (
+        Writer::Hub,
+        Area::StoreMembers,
+        &[
+            kind::EPOCH_OPEN,
+            kind::MEMBER,
+            kind::MEMBER_VALUE,
+            kind::MEMBER_LINK,
+            kind::MEMBER_UNLINK,
+            kind::MEMBER_CONSENT,
+            kind::MEMBER_ERASE,
+        ],
+    ),
+    (
+        Writer::OwnStore,
+        Area::StoreMembers,
+        &[
+            kind::EPOCH_OPEN,
+            kind::MEMBER,
+            kind::MEMBER_VALUE,
+            kind::MEMBER_LINK,
+            kind::MEMBER_UNLINK,
+            kind::MEMBER_CONSENT,
+            kind::MEMBER_ERASE,
+        ],
+    ),
 ];
 
 /// Which writer a node is, seen from `scope`.
@@ -181,7 +209,7 @@ pub fn area(scope: &Scope) -> Area {
         Scope::StoreOrders(_) => Area::StoreOrders,
         Scope::StoreStock(_) => Area::StoreStock,
         Scope::StoreHistory(_) => Area::StoreHistory,
-        Scope::Members(_) => Area::Members,
+        Scope::StoreMembers(_) => Area::StoreMembers,
         Scope::Prices(_) => Area::Prices,
         Scope::Campaign(_) => Area::Campaign,
         Scope::Catalog => Area::Catalog,
@@ -212,6 +240,13 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         Fact::OrderStep(step) => writer == Writer::Hub || step.order.home == actor.node,
         // Only the store says what its people decide and what becomes of its goods.
         Fact::FulfillmentStep(step) => writer == Writer::OwnStore || !step.step.is_of_store(),
+        // A store enrols its own, and says nothing in another's name: copies, proven values, strong links and the end of an erasure are a hub's word.
+        Fact::Member(enrolment) => writer == Writer::Hub || enrolment.copied.is_none(),
+        Fact::MemberValue(value) => writer == Writer::Hub || (value.copied.is_none() && !value.verified),
+        Fact::MemberLink(link) => writer == Writer::Hub || (link.copied.is_none() && link.weight == Weight::Tentative),
+        Fact::MemberUnlink(unlink) => writer == Writer::Hub || (unlink.copied.is_none() && !unlink.strong),
+        Fact::MemberConsent(consent) => writer == Writer::Hub || consent.copied.is_none(),
+        Fact::MemberErase(erase) => writer == Writer::Hub || (erase.copied.is_none() && erase.stage == Stage::Asked),
         Fact::EpochOpen(_)
         | Fact::Boot(_)
         | Fact::Node(_)

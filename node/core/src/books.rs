@@ -7,6 +7,8 @@ pub mod account;
 pub mod baskets;
 pub mod cells;
 pub mod days;
+pub mod identifiers;
+pub mod members;
 pub mod orders;
 pub mod returns;
 pub mod rights;
@@ -61,6 +63,7 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     let Some(store) = context.scope.store() else { return Ok(Vec::new()) };
     match context.scope {
         Scope::StoreRights(_) => return rights::apply(overlay, store, context, &item.entry),
+        Scope::StoreMembers(_) => return members::apply(overlay, store, context, &item.entry).map(|()| Vec::new()),
         Scope::StoreOrders(_) => {
             if paid_before != paid_now {
                 paid_before.map(|refund| days::pay_in(overlay, store, refund)).transpose()?;
@@ -128,6 +131,12 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::SaleHours(_)
         | Fact::Staff(_)
         | Fact::LabelDone(_)
+        | Fact::Member(_)
+        | Fact::MemberValue(_)
+        | Fact::MemberLink(_)
+        | Fact::MemberUnlink(_)
+        | Fact::MemberConsent(_)
+        | Fact::MemberErase(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;
@@ -202,7 +211,7 @@ fn cash_paid(overlay: &Overlay, context: &Context<'_>, fact: &Fact) -> Result<Op
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 17] = [
+pub const STORE_TABLES: [Table; 18] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -220,6 +229,7 @@ pub const STORE_TABLES: [Table; 17] = [
     Table::Returns,
     Table::Baskets,
     Table::Shifts,
+    Table::Members,
 ];
 
 /// Empties the books of one store.

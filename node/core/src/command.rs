@@ -15,6 +15,7 @@ pub mod exchange;
 pub mod fulfil;
 pub mod goods;
 pub mod label;
+pub mod members;
 pub mod order;
 pub mod policy;
 pub mod promise;
@@ -150,6 +151,9 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::TillRules(retry, rules) => once(replica, retry, |replica| rules::tills(replica, *rules)),
         Command::SaleHours(retry, hours) => once(replica, retry, |replica| rules::sale_hours(replica, *hours)),
         Command::Staff(retry, record) => once(replica, retry, |replica| staff::staff(replica, record)),
+        Command::EnrolMember(retry, request) => members::enrol(replica, retry, *request),
+        Command::Member(retry, request) => members::say(replica, retry, *request),
+        Command::FindMember(sought) => members::find(replica, sought),
         Command::SignIn(request) => staff::sign_in(replica, &request),
     }
 }
@@ -170,6 +174,7 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Exchange(..)
         | Command::SignReceipt(_)
         | Command::SignIn(_)
+        | Command::FindMember(_)
         | Command::Checkout(_)
         | Command::Basket(..)
         | Command::TerminalSaid(_)
@@ -208,6 +213,8 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::IssueToken(_)
         | Command::Enrol(_)
         | Command::NewEpoch(_)
+        | Command::EnrolMember(..)
+        | Command::Member(..)
         | Command::Staff(..) => space < DiskSpace::Critical,
     }
 }

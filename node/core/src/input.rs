@@ -3,6 +3,7 @@
 pub mod checkout;
 pub mod enrolment;
 pub mod goods;
+pub mod members;
 pub mod orders;
 pub mod promises;
 pub mod returns;
@@ -235,6 +236,12 @@ pub enum Command {
     SaleHours(RetryKey, Box<SaleHours>),
     /// Say who somebody is and what she may do (at a hub).
     Staff(RetryKey, StaffRecord),
+    /// Make an account for a new member (at her store, or at its hub).
+    EnrolMember(RetryKey, Box<members::EnrolMember>),
+    /// Say something of a member: values, consents, links, that she is to be forgotten.
+    Member(RetryKey, Box<members::MemberRequest>),
+    /// Look for a member; a store that does not know her asks its hub.
+    FindMember(members::Sought),
     /// Somebody entered a PIN.
     SignIn(checkout::SignInRequest),
     /// Take a till's drawer, move cash, or count it and give it back (at the store).
@@ -357,6 +364,8 @@ pub enum Answer {
     },
     /// Somebody entered a PIN.
     SignIn(checkout::SignInAnswer),
+    /// Who a member is.
+    Member(members::MemberAnswer),
     /// Where a basket stands.
     Checkout(checkout::CheckoutAnswer),
     /// Done; nothing more to say.

@@ -78,10 +78,18 @@ pub enum Table {
     Shifts = 31,
     /// Staff to wrong PINs in a row, and how long the next try has to wait. Of this node alone: it is in no log.
     SignIns = 32,
+    /// Member to the key of her personal values, and until when this node may use it. In no log, so that it can be destroyed.
+    MemberKeys = 33,
+    /// (store, member) to the account as that store's scope has it.
+    Members = 34,
+    /// (member, store): whose scopes say something of an account.
+    MemberStores = 35,
+    /// Keyed hash of an identifier to accounts, and an account to its hashes. Of this node alone, like the key of the hash: it is in no log.
+    MemberIndex = 36,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 33] = [
+pub const TABLES: [Table; 37] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -115,6 +123,10 @@ pub const TABLES: [Table; 33] = [
     Table::Baskets,
     Table::Shifts,
     Table::SignIns,
+    Table::MemberKeys,
+    Table::Members,
+    Table::MemberStores,
+    Table::MemberIndex,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

@@ -67,7 +67,7 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
         kind::LABEL_DONE => (sku(), u64s(), option::of(0..=AMOUNT_MAX), code())
             .prop_map(|(sku, from_ms, minor, staff)| Fact::LabelDone(LabelDone { sku, from_ms, minor, staff }))
             .boxed(),
-        other => panic!("no generator for facts of kind {other}"),
+        other => super::members::fact_of(other),
     }
 }
 

@@ -111,6 +111,12 @@ impl Replica {
             | Fact::ShiftClose(_)
             | Fact::TenderStep(_)
             | Fact::LabelDone(_)
+            | Fact::Member(_)
+            | Fact::MemberValue(_)
+            | Fact::MemberLink(_)
+            | Fact::MemberUnlink(_)
+            | Fact::MemberConsent(_)
+            | Fact::MemberErase(_)
             | Fact::Opaque(_) => true,
         })
     }
