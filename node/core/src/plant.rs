@@ -68,9 +68,13 @@ pub enum Plant {
     SaleWithoutTender,
     /// A till that sends its basket again has the terminal asked again.
     ChargeAgain,
+    /// The second line of a basket has the price of an hour later.
+    MixedPrices,
+    /// A Z report forgets what was taken to the safe.
+    ZForgets,
 }
 
-/// All of them that scenarios ought to find. Those of checkouts are found by the tests that walk through checkouts.
+/// All of them: scenarios ought to find each.
 pub const ALL: &[Plant] = &[
     Plant::SkipSync,
     Plant::TellBeforeDurable,
@@ -101,6 +105,10 @@ pub const ALL: &[Plant] = &[
     Plant::LoserKeeps,
     Plant::WallClockLimits,
     Plant::RefundEarly,
+    Plant::SaleWithoutTender,
+    Plant::ChargeAgain,
+    Plant::MixedPrices,
+    Plant::ZForgets,
 ];
 
 impl Plant {
@@ -190,10 +198,22 @@ impl Plant {
                 "a cancel is paid back before the store that holds the goods confirmed it",
                 &["cancel-race"],
             ),
-            Self::SaleWithoutTender => {
-                ("sale-without-tender", "a sale that a terminal paid is written without the terminal's word", &[])
+            Self::SaleWithoutTender => (
+                "sale-without-tender",
+                "a sale that a terminal paid is written without the terminal's word",
+                &["terminal-unknown"],
+            ),
+            Self::ChargeAgain => (
+                "charge-again",
+                "a basket that is sent again has the terminal asked again",
+                &["terminal-unknown"],
+            ),
+            Self::MixedPrices => {
+                ("mixed-prices", "the second line of a basket has the price of an hour later", &["price-change"])
             }
-            Self::ChargeAgain => ("charge-again", "a basket that is sent again has the terminal asked again", &[]),
+            Self::ZForgets => {
+                ("z-forgets", "a Z report forgets what was taken to the safe", &["terminal-unknown", "price-change"])
+            }
         }
     }
 

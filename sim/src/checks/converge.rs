@@ -449,7 +449,7 @@ pub fn stock_logs(snapshot: &dyn Snapshot, store: u32) -> Vec<(LogNumber, Log)> 
 }
 
 /// Tables that sums are made of.
-const TABLES: [Table; 14] = [
+const TABLES: [Table; 16] = [
     Table::Logs,
     Table::Cells,
     Table::Accounts,
@@ -464,6 +464,8 @@ const TABLES: [Table; 14] = [
     Table::OpenPromises,
     Table::Owed,
     Table::OrderEvents,
+    Table::Baskets,
+    Table::Shifts,
 ];
 
 /// States per domain that are kept for comparison. Whoever is further behind is compared in the end.

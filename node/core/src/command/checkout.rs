@@ -128,7 +128,10 @@ fn priced(replica: &Replica, store: StoreId, request: &CheckoutRequest, at_ms: u
     }
     request.lines.iter().enumerate().try_for_each(|(index, line)| check_line(index, line))?;
     let view = View::new(&replica.overlay);
-    let tables = view.tables(store, &request.lines, at_ms)?;
+    let mut tables = view.tables(store, &request.lines, at_ms)?;
+    if planted(Plant::MixedPrices) && tables.len() > 1 {
+        tables[1] = view.tables(store, &request.lines[1..2], at_ms + 3_600_000)?.remove(0);
+    }
     let promotions = match view.store(store)? {
         Some(record) => view.promotions(&record.book, store, at_ms)?,
         None => Vec::new(),

@@ -1,0 +1,484 @@
+//! Tills whose baskets their node prices: the customer is told a total and says yes, pays in cash or at a terminal, comes back later, or leaves.
+//!
+//! Whoever gets no answer sends the same again. A till that waits for a terminal asks the node now and then where its basket stands.
+//! [`terminals`] knows the terminals, and the shell of a node that asks them.
+
+pub mod terminals;
+
+use std::collections::BTreeMap;
+
+use stockroom_core::books::sales;
+use stockroom_core::input::checkout::{
+    BasketDeed, BasketRequest, CheckoutAnswer, CheckoutRequest, DrawerDeed, DrawerRequest, Then,
+};
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
+use stockroom_core::view::View;
+use stockroom_crdt::checkout::basket::BasketId;
+use stockroom_crdt::checkout::promotion::{Gives, Promotion};
+use stockroom_crdt::checkout::quote::AskedLine;
+use stockroom_crdt::checkout::shift::Cash;
+use stockroom_crdt::checkout::tender::Assurance;
+use stockroom_crdt::ids::{Code, Digest, StoreId, TillId};
+use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::price::Price;
+use stockroom_crdt::receiving::Disposition;
+use stockroom_crdt::sale::{Tender, TenderKind};
+
+use super::people::{Desk, code};
+use super::{Play, Todo};
+use crate::cast::sku;
+use crate::observe::{Act, Deed, Seen};
+use crate::plan::tills::{DrawerDo, Otherwise, Pays, Ringing, Tariff};
+use crate::truth::money::Rung;
+use terminals::{Device, Shell};
+
+/// Everything about baskets that nodes price, in a run.
+#[derive(Default)]
+pub(crate) struct Tills {
+    /// By the basket's number in the plan.
+    pub(crate) rings: BTreeMap<u32, Ring>,
+    /// Which of them a till calls so.
+    names: BTreeMap<Rung, u32>,
+    /// What each node's process knows of its terminals.
+    shells: BTreeMap<u32, Shell>,
+    /// What terminals know, by reference.
+    devices: BTreeMap<String, Device>,
+    /// Questions to terminals so far.
+    jobs: u64,
+    /// The day ends: terminals answer.
+    pub(crate) closing: bool,
+}
+
+/// One basket.
+pub(crate) struct Ring {
+    pub(crate) plan: Ringing,
+    id: BasketId,
+    stage: Stage,
+    /// What the customer was told.
+    total: i64,
+    /// Cash on the counter, as long as nobody knows whether it paid.
+    cash: i64,
+    /// Since when this is so.
+    since_ms: u64,
+    /// When it was sent as it stands now, milliseconds since 1970; whoever was sent it may have done it.
+    sent_ms: Option<u64>,
+    /// Things done about it so far: each has a key of its own.
+    deeds: u64,
+    /// How often a terminal was asked again.
+    again: u8,
+}
+
+/// Where a basket is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Its price is asked for.
+    Priced,
+    /// The customer looks at the total.
+    Told,
+    /// It was sent to be paid or put aside; whoever waits for a terminal sends it again.
+    Sent(Then),
+    /// Something is done about it, under a key.
+    Deed(BasketDeed, u64),
+    /// Somebody went on with it, or it was put aside, or it is over.
+    Aside,
+}
+
+impl Ring {
+    /// Units of a product in it.
+    pub(crate) fn units(&self, product: u16) -> i64 {
+        self.plan.lines.iter().filter(|(line, _)| *line == product).map(|(_, units)| *units).sum()
+    }
+}
+
+impl Play<'_> {
+    /// A basket is on a till's belt. Gives it a number there.
+    pub(crate) fn rung(&mut self, ringing: &Ringing, number: u64) {
+        let id = BasketId { till: TillId(ringing.till), number };
+        self.tills.names.insert((ringing.store, ringing.till, number), ringing.ring);
+        let ring = Ring {
+            plan: ringing.clone(),
+            id,
+            stage: Stage::Priced,
+            total: 0,
+            cash: 0,
+            since_ms: self.world.now_ms,
+            sent_ms: None,
+            deeds: 0,
+            again: 0,
+        };
+        self.tills.rings.insert(ringing.ring, ring);
+    }
+
+    /// A basket that was put aside is taken up again, at a desk where it gets the number `number` if it needs one.
+    pub(crate) fn take_up(&mut self, number: u32, till_seq: u64) {
+        let Some(ring) = self.tills.rings.get_mut(&number) else { return };
+        let deed = match ring.plan.pays {
+            Pays::Suspended { back: true, .. } => BasketDeed::Resume,
+            Pays::Suspended { back: false, .. } => BasketDeed::Abandon,
+            Pays::Slip { till, card, .. } => {
+                self.tills.names.insert((ring.plan.store, till, till_seq), number);
+                self.truth.money.agree((ring.plan.store, till, till_seq), ring.total);
+                ring.cash = if card { 0 } else { ring.total };
+                let tenders = cash_tenders(ring.cash);
+                BasketDeed::PaySlip { number: till_seq, tenders, terminal: card.then(|| terminal(till)) }
+            }
+            Pays::Cash | Pays::Card | Pays::Mixed(_) => return,
+        };
+        ring.deed(deed, self.world.now_ms);
+    }
+
+    /// Goes on with a basket. True when there is nothing more to do about it for now.
+    pub(crate) fn ring(&mut self, desk: Desk, node: u32, number: u32) -> bool {
+        let now_ms = self.world.now_ms;
+        let Some(ring) = self.tills.rings.get_mut(&number) else { return true };
+        let command = match ring.stage.clone() {
+            Stage::Aside => return true,
+            Stage::Priced => Command::Checkout(Box::new(request(ring, Then::Suspend, NOBODY_EXPECTS))),
+            Stage::Told if now_ms < ring.since_ms + ring.plan.looks_ms => return false,
+            Stage::Told => {
+                let then = ring.pays();
+                let name = (ring.plan.store, ring.id.till.0, ring.id.number);
+                self.truth.money.agree(name, ring.total);
+                ring.sent_ms = None;
+                ring.to(Stage::Sent(then), now_ms);
+                return self.ring(desk, node, number);
+            }
+            Stage::Sent(then) => Command::Checkout(Box::new(request(ring, then, ring.total))),
+            Stage::Deed(what, key) => {
+                let name = format!("{number}/{key}");
+                let key = Digest::of(&[b"basket", name.as_bytes()]);
+                let till = TillId(desk.1);
+                let request = BasketRequest { basket: ring.id, till, staff: code("anna"), what };
+                Command::Basket(RetryKey { key, body: key }, Box::new(request))
+            }
+        };
+        let was_sent = ring.sent_ms.is_some();
+        ring.sent_ms.get_or_insert(now_ms);
+        let answer = self.world.ask(node, command);
+        self.look();
+        match answer {
+            None => {
+                let what = format!("basket {number}");
+                self.saw(self.world.now_ms, node, Seen::Unanswered { what, refusal: None });
+                false
+            }
+            Some(Ok(Answer::Checkout(answer))) => self.stands(desk, node, (number, was_sent), answer),
+            Some(Ok(_)) => true,
+            Some(Err(refusal)) => self.turned_down(node, number, refusal),
+        }
+    }
+
+    /// The node says where a basket stands.
+    fn stands(
+        &mut self,
+        desk: Desk,
+        node: u32,
+        (number, was_sent): (u32, bool),
+        answer: CheckoutAnswer,
+    ) -> bool {
+        let now_ms = self.world.now_ms;
+        let Some(ring) = self.tills.rings.get_mut(&number) else { return true };
+        match answer {
+            CheckoutAnswer::Paid(receipt) => {
+                self.sold(desk, node, number, (receipt.till, was_sent));
+                true
+            }
+            CheckoutAnswer::Ended(_) => {
+                let resumed = matches!(ring.stage, Stage::Deed(BasketDeed::Resume, _));
+                ring.to(Stage::Aside, now_ms);
+                if !resumed {
+                    return true;
+                }
+                // Its lines are rung up again, under another number.
+                let again = Ringing { pays: Pays::Cash, till: desk.1, ..ring.plan.clone() };
+                let till_seq = self.next_number(desk);
+                self.rung(&again, till_seq);
+                self.ring(desk, node, number)
+            }
+            CheckoutAnswer::Ask { basket, .. } => {
+                ring.id = basket;
+                if now_ms < ring.since_ms + ring.plan.patience_ms {
+                    return false;
+                }
+                let deed = match ring.plan.otherwise {
+                    Otherwise::Abandon | Otherwise::Again => Some(BasketDeed::Abandon),
+                    Otherwise::Cash => self.rest_in_cash(node, number),
+                };
+                self.goes_on(number, deed)
+            }
+            CheckoutAnswer::Waits(basket) => {
+                let aside = matches!(&ring.stage, Stage::Sent(Then::Suspend | Then::Slip { .. }));
+                if aside {
+                    ring.to(Stage::Aside, now_ms);
+                    let (Pays::Suspended { after_ms, .. } | Pays::Slip { after_ms, .. }) = ring.plan.pays else {
+                        return true;
+                    };
+                    self.at(now_ms + after_ms, Todo::TakeUp(number));
+                    return true;
+                }
+                if matches!(ring.stage, Stage::Deed(BasketDeed::Abandon, _)) {
+                    // A terminal gives money back; the customer need not wait for it.
+                    ring.to(Stage::Aside, now_ms);
+                    return true;
+                }
+                ring.id = basket;
+                let deed = match ring.plan.otherwise {
+                    Otherwise::Again if ring.again < AGAIN_MAX => {
+                        ring.again += 1;
+                        let (terminal, kind) = terminal(basket.till.0);
+                        Some(BasketDeed::Ask { terminal, kind })
+                    }
+                    Otherwise::Cash => self.rest_in_cash(node, number),
+                    Otherwise::Abandon | Otherwise::Again => Some(BasketDeed::Abandon),
+                };
+                self.goes_on(number, deed)
+            }
+        }
+    }
+
+    /// The cashier does something else; at the next try, if it cannot be done now.
+    fn goes_on(&mut self, number: u32, deed: Option<BasketDeed>) -> bool {
+        let now_ms = self.world.now_ms;
+        if let (Some(ring), Some(deed)) = (self.tills.rings.get_mut(&number), deed) {
+            ring.deed(deed, now_ms);
+        }
+        false
+    }
+
+    /// What is left of a basket, in cash on the counter.
+    fn rest_in_cash(&mut self, node: u32, number: u32) -> Option<BasketDeed> {
+        if !self.world.is_up(node) {
+            return None;
+        }
+        let ring = self.tills.rings.get_mut(&number)?;
+        let snapshot = self.world.snapshot(node);
+        let held = View::new(&*snapshot).basket(StoreId(ring.plan.store), ring.id).ok()??;
+        ring.cash += held.left();
+        Some(BasketDeed::Tender { tenders: cash_tenders(held.left()) })
+    }
+
+    fn turned_down(&mut self, node: u32, number: u32, refusal: Refusal) -> bool {
+        let now_ms = self.world.now_ms;
+        let Some(ring) = self.tills.rings.get_mut(&number) else { return true };
+        if let Refusal::PriceChanged(quote) = &refusal {
+            let first = ring.stage == Stage::Priced;
+            ring.total = quote.total;
+            if first || ring.plan.accepts {
+                ring.sent_ms = None;
+                ring.to(Stage::Told, now_ms);
+                return false;
+            }
+        }
+        // Cash that paid nothing goes back to the customer.
+        if let Stage::Deed(BasketDeed::Tender { tenders }, _) = &ring.stage {
+            ring.cash -= tenders.iter().map(|(tender, _)| tender.amount).sum::<i64>();
+        }
+        let paying = matches!(
+            ring.stage,
+            Stage::Deed(BasketDeed::Tender { .. } | BasketDeed::Ask { .. } | BasketDeed::Abandon, _)
+        );
+        let what = format!("basket {number}");
+        self.saw(now_ms, node, Seen::Unanswered { what, refusal: Some(refusal.to_string()) });
+        let Some(ring) = self.tills.rings.get_mut(&number) else { return true };
+        // A terminal answered meanwhile: the till looks where the basket stands now.
+        if let (true, Refusal::State(_), Pays::Card | Pays::Mixed(_)) = (paying, &refusal, ring.plan.pays)
+            && ring.deeds < DEEDS_MAX
+        {
+            let then = ring.pays();
+            ring.to(Stage::Sent(then), now_ms);
+            return false;
+        }
+        ring.to(Stage::Aside, now_ms);
+        true
+    }
+
+    /// The customer has her goods, and the till its money.
+    fn sold(&mut self, desk: Desk, node: u32, number: u32, (till, was_sent): (TillId, bool)) {
+        let now_ms = self.world.now_ms;
+        let Some(ring) = self.tills.rings.get_mut(&number) else { return };
+        let till_seq = match ring.stage {
+            Stage::Deed(BasketDeed::PaySlip { number, .. }, _) => number,
+            Stage::Priced | Stage::Told | Stage::Sent(_) | Stage::Deed(..) | Stage::Aside => ring.id.number,
+        };
+        let (total, cash, lines) = (ring.total, ring.cash, ring.plan.lines.clone());
+        let (waited, sent_ms) = (was_sent || cash != total, ring.sent_ms.unwrap_or(now_ms));
+        ring.to(Stage::Aside, now_ms);
+        let entry = match self.world.is_up(node) {
+            true => {
+                let snapshot = self.world.snapshot(node);
+                let place = sales::by_till(&*snapshot, StoreId(desk.0), till, till_seq);
+                place.ok().flatten().and_then(|place| self.entry(node, place))
+            }
+            false => None,
+        };
+        let asked_ms = if waited { now_ms } else { sent_ms };
+        let what = Act::Sale { till: till.0, till_seq, lines, total };
+        let deed = Deed { store: desk.0, what, entry, replayed: waited, asked_ms };
+        if !self.truth.has_sold(&deed) {
+            self.truth.money.cash(desk.0, till.0, cash);
+        }
+        self.truth.acknowledged(&deed);
+        self.saw(now_ms, node, Seen::Acknowledged(deed));
+    }
+
+    /// Somebody does something about a drawer. True when it is settled.
+    pub(crate) fn drawer(&mut self, (store, till): Desk, node: u32, (number, what): (u64, DrawerDo)) -> bool {
+        let there = self.truth.money.drawers.get(&(store, till)).copied().unwrap_or(0);
+        let moved = |cash, amount| DrawerDeed::Move { cash, amount, reason: code("change") };
+        let deed = match what {
+            DrawerDo::Open(float) => DrawerDeed::Open { float },
+            DrawerDo::PaidIn(amount) => moved(Cash::PaidIn, amount),
+            DrawerDo::PaidOut(amount) => moved(Cash::PaidOut, amount),
+            DrawerDo::Drop(amount) => moved(Cash::Drop, amount),
+            DrawerDo::Close => DrawerDeed::Close { counted: there.max(0) },
+        };
+        let name = format!("{store}/{till}/{number}");
+        let key = Digest::of(&[b"drawer", name.as_bytes()]);
+        let request = DrawerRequest { till: TillId(till), staff: code("anna"), approver: code("mia"), deed };
+        let answer = self.world.ask(node, Command::Drawer(RetryKey { key, body: key }, request));
+        self.look();
+        let now_ms = self.world.now_ms;
+        match answer {
+            Some(Ok(Answer::Written { place, replayed })) => {
+                let entry = self.entry(node, place);
+                let deed = Deed { store, what: Act::Other("drawer"), entry, replayed, asked_ms: now_ms };
+                match what {
+                    DrawerDo::Open(float) => self.truth.money.cash(store, till, float - there),
+                    DrawerDo::PaidIn(amount) => self.truth.money.cash(store, till, amount),
+                    DrawerDo::PaidOut(amount) | DrawerDo::Drop(amount) => self.truth.money.cash(store, till, -amount),
+                    DrawerDo::Close => {}
+                }
+                self.truth.acknowledged(&deed);
+                self.saw(now_ms, node, Seen::Acknowledged(deed));
+                true
+            }
+            Some(Ok(_)) => true,
+            Some(Err(refusal)) => {
+                let what = format!("drawer of till {till}");
+                self.saw(now_ms, node, Seen::Unanswered { what, refusal: Some(refusal.to_string()) });
+                true
+            }
+            None => {
+                let what = format!("drawer of till {till}");
+                self.saw(now_ms, node, Seen::Unanswered { what, refusal: None });
+                false
+            }
+        }
+    }
+
+    /// Head office sets prices. A hub that is down is told another day.
+    pub(crate) fn tariff(&mut self, tariff: &Tariff) {
+        let hub = self.cast.hubs[0];
+        let from_ms = self.world.now_ms.saturating_add_signed(tariff.from_in_ms);
+        let book = code("default");
+        let price = |(product, minor): &(u16, i64)| Price {
+            book: book.clone(),
+            sku: sku(*product),
+            from_ms,
+            minor: Some(*minor),
+            currency: Currency::parse("EUR").expect("three letters"),
+        };
+        let key = |what: &[u8]| {
+            let key = Digest::of(&[what, &self.event.to_be_bytes()]);
+            RetryKey { key, body: key }
+        };
+        let (prices, promotions) = (key(b"prices"), key(b"promotions"));
+        if !tariff.prices.is_empty() {
+            let command = Command::Prices(prices, tariff.prices.iter().map(price).collect());
+            let _ = self.world.ask(hub, command);
+        }
+        if let Some((number, products, percent, lasts_ms)) = &tariff.promotion {
+            let promotion = Promotion {
+                book,
+                id: code(&format!("promo{number}")),
+                name: format!("{percent} percent off"),
+                from_ms,
+                until_ms: from_ms + lasts_ms,
+                ended: false,
+                members_only: false,
+                stores: Vec::new(),
+                skus: products.iter().map(|product| sku(*product)).collect(),
+                departments: Vec::new(),
+                gives: Gives::Percent(u32::from(*percent) * 100),
+                priority: 0,
+                exclusive: false,
+                per_basket: 0,
+            };
+            let _ = self.world.ask(hub, Command::Promotions(promotions, vec![promotion]));
+        }
+        self.mark("W18 tariff", hub, None, format!("{} prices from {:+} s", tariff.prices.len(), tariff.from_in_ms / 1_000));
+    }
+}
+
+impl Ring {
+    fn to(&mut self, stage: Stage, now_ms: u64) {
+        (self.stage, self.since_ms) = (stage, now_ms);
+    }
+
+    fn deed(&mut self, deed: BasketDeed, now_ms: u64) {
+        self.deeds += 1;
+        self.sent_ms = None;
+        self.to(Stage::Deed(deed, self.deeds), now_ms);
+    }
+
+    /// What becomes of the basket, now that its total is known; the same whenever it is asked for.
+    fn pays(&mut self) -> Then {
+        let till = self.id.till.0;
+        let (cash, card) = match self.plan.pays {
+            Pays::Cash => (self.total, false),
+            Pays::Card => (0, true),
+            Pays::Mixed(percent) => (self.total * i64::from(percent) / 100, true),
+            Pays::Suspended { .. } => return Then::Suspend,
+            Pays::Slip { .. } => return Then::Slip { owner: code("counter") },
+        };
+        self.cash = cash;
+        Then::Pay { tenders: cash_tenders(cash), terminal: card.then(|| terminal(till)) }
+    }
+}
+
+fn request(ring: &Ring, then: Then, expected: i64) -> CheckoutRequest {
+    let line = |(product, quantity): &(u16, i64)| AskedLine {
+        sku: sku(*product),
+        unit: Some(Unit::Each),
+        quantity: *quantity,
+        code_price: None,
+        entered_price: None,
+        discount: 0,
+        discount_reason: Code::default(),
+        lot: Code::default(),
+        expires: None,
+        original: None,
+        disposition: Disposition::Resale,
+    };
+    CheckoutRequest {
+        basket: ring.id,
+        body: Digest::of(&[format!("{:?} {:?} {then:?} {expected}", ring.id, ring.plan.lines).as_bytes()]),
+        rung_ms: None,
+        cashier: code("anna"),
+        approver: Code::default(),
+        age_checked: false,
+        member: false,
+        lines: ring.plan.lines.iter().map(line).collect(),
+        expected_total: Some(expected),
+        then,
+    }
+}
+
+fn cash_tenders(amount: i64) -> Vec<(Tender, Assurance)> {
+    let tender = Tender { kind: TenderKind::Cash, amount, reference: Code::default() };
+    if amount == 0 { Vec::new() } else { vec![(tender, Assurance::Cash)] }
+}
+
+/// Each till has a terminal.
+fn terminal(till: u32) -> (Code, TenderKind) {
+    (code(&format!("t{till}")), TenderKind::Card)
+}
+
+/// What nobody expects a basket to cost: the node says what it costs, and writes nothing.
+const NOBODY_EXPECTS: i64 = -1;
+
+/// How often a terminal is asked again after it said no.
+const AGAIN_MAX: u8 = 2;
+
+/// After so many things done about a basket a cashier gives up.
+const DEEDS_MAX: u64 = 12;
