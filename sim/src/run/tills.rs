@@ -53,7 +53,11 @@ pub(crate) struct Tills {
 pub(crate) struct Ring {
     pub(crate) plan: Ringing,
     id: BasketId,
+    /// What is paid: the same, or the cash desk's basket for a slip.
+    paid: BasketId,
     stage: Stage,
+    /// What is sent to hear where it stands, once it is being paid.
+    poll: Option<Stage>,
     /// What the customer was told.
     total: i64,
     /// Cash on the counter, as long as nobody knows whether it paid.
@@ -98,7 +102,9 @@ impl Play<'_> {
         let ring = Ring {
             plan: ringing.clone(),
             id,
+            paid: id,
             stage: Stage::Priced,
+            poll: None,
             total: 0,
             cash: 0,
             since_ms: self.world.now_ms,
@@ -136,7 +142,7 @@ impl Play<'_> {
             Stage::Priced => Command::Checkout(Box::new(request(ring, Then::Suspend, NOBODY_EXPECTS))),
             Stage::Told if now_ms < ring.since_ms + ring.plan.looks_ms => return false,
             Stage::Told => {
-                let then = ring.pays();
+                let then = ring.then();
                 let name = (ring.plan.store, ring.id.till.0, ring.id.number);
                 self.truth.money.agree(name, ring.total);
                 ring.sent_ms = None;
@@ -148,7 +154,8 @@ impl Play<'_> {
                 let name = format!("{number}/{key}");
                 let key = Digest::of(&[b"basket", name.as_bytes()]);
                 let till = TillId(desk.1);
-                let request = BasketRequest { basket: ring.id, till, staff: code("anna"), what };
+                let basket = if matches!(what, BasketDeed::PaySlip { .. }) { ring.id } else { ring.paid };
+                let request = BasketRequest { basket, till, staff: code("anna"), what };
                 Command::Basket(RetryKey { key, body: key }, Box::new(request))
             }
         };
@@ -196,7 +203,7 @@ impl Play<'_> {
                 self.ring(desk, node, number)
             }
             CheckoutAnswer::Ask { basket, .. } => {
-                ring.id = basket;
+                ring.pays(basket);
                 if now_ms < ring.since_ms + ring.plan.patience_ms {
                     return false;
                 }
@@ -221,7 +228,7 @@ impl Play<'_> {
                     ring.to(Stage::Aside, now_ms);
                     return true;
                 }
-                ring.id = basket;
+                ring.pays(basket);
                 let deed = match ring.plan.otherwise {
                     Otherwise::Again if ring.again < AGAIN_MAX => {
                         ring.again += 1;
@@ -252,7 +259,7 @@ impl Play<'_> {
         }
         let ring = self.tills.rings.get_mut(&number)?;
         let snapshot = self.world.snapshot(node);
-        let held = View::new(&*snapshot).basket(StoreId(ring.plan.store), ring.id).ok()??;
+        let held = View::new(&*snapshot).basket(StoreId(ring.plan.store), ring.paid).ok()??;
         ring.cash += held.left();
         Some(BasketDeed::Tender { tenders: cash_tenders(held.left()) })
     }
@@ -281,11 +288,8 @@ impl Play<'_> {
         self.saw(now_ms, node, Seen::Unanswered { what, refusal: Some(refusal.to_string()) });
         let Some(ring) = self.tills.rings.get_mut(&number) else { return true };
         // A terminal answered meanwhile: the till looks where the basket stands now.
-        if let (true, Refusal::State(_), Pays::Card | Pays::Mixed(_)) = (paying, &refusal, ring.plan.pays)
-            && ring.deeds < DEEDS_MAX
-        {
-            let then = ring.pays();
-            ring.to(Stage::Sent(then), now_ms);
+        if let (true, Some(poll)) = (paying && ring.deeds < DEEDS_MAX, ring.poll.clone()) {
+            ring.to(poll, now_ms);
             return false;
         }
         ring.to(Stage::Aside, now_ms);
@@ -298,7 +302,7 @@ impl Play<'_> {
         let Some(ring) = self.tills.rings.get_mut(&number) else { return };
         let till_seq = match ring.stage {
             Stage::Deed(BasketDeed::PaySlip { number, .. }, _) => number,
-            Stage::Priced | Stage::Told | Stage::Sent(_) | Stage::Deed(..) | Stage::Aside => ring.id.number,
+            Stage::Priced | Stage::Told | Stage::Sent(_) | Stage::Deed(..) | Stage::Aside => ring.paid.number,
         };
         let (total, cash, lines) = (ring.total, ring.cash, ring.plan.lines.clone());
         let (waited, sent_ms) = (was_sent || cash != total, ring.sent_ms.unwrap_or(now_ms));
@@ -421,8 +425,14 @@ impl Ring {
         self.to(Stage::Deed(deed, self.deeds), now_ms);
     }
 
-    /// What becomes of the basket, now that its total is known; the same whenever it is asked for.
-    fn pays(&mut self) -> Then {
+    /// It is being paid under this name.
+    fn pays(&mut self, basket: BasketId) {
+        self.paid = basket;
+        self.poll.get_or_insert_with(|| self.stage.clone());
+    }
+
+    /// What becomes of the basket, now that its total is known.
+    fn then(&mut self) -> Then {
         let till = self.id.till.0;
         let (cash, card) = match self.plan.pays {
             Pays::Cash => (self.total, false),
