@@ -3,7 +3,9 @@
 //! Canonical form: `kind << 1 | critical`, the hybrid time (milliseconds, counter), then the fact's fields. A node keeps and
 //! relays kinds that it does not know ([`Fact::Opaque`]); an unknown *critical* kind fences its log's store until an upgrade.
 
-use crate::cell::CellKey;
+pub mod kind;
+mod standing;
+
 use crate::checkout::Checkout;
 use crate::checkout::basket::{Basket, BasketStep};
 use crate::checkout::promotion::Promotion;
@@ -18,14 +20,14 @@ use crate::count::{CountClose, CountOpen, CountScan};
 use crate::day::{DayClose, DayOpen};
 use crate::fork::ForkProof;
 use crate::gtin::Template;
-use crate::ids::{Actor, Digest};
+
 use crate::limits::ENTRY_BYTES_MAX;
 use crate::order::header::{Order, Payment};
 use crate::order::intent::OrderStep;
 use crate::order::offer::Offer;
 use crate::order::pass::SignedPass;
 use crate::order::redress::Redress;
-use crate::order::returns::{GoodsReturn, Origin, ReturnGrant};
+use crate::order::returns::{GoodsReturn, ReturnGrant};
 use crate::order::rules::RoutingRules;
 use crate::order::rules::hours::StoreService;
 use crate::order::rules::limits::OrderLimits;
@@ -34,137 +36,12 @@ use crate::price::Price;
 use crate::product::{Product, Recall};
 use crate::receiving::{Adjustment, Decision, GoodsReceipt};
 use crate::sale::Sale;
-use crate::scope::Scope;
 use crate::stock::custody::{Consent, Hint, Retire, Want};
 use crate::stock::policy::PolicyRule;
 use crate::stock::promise::{GoodsIssue, Promise, PromiseStep};
 use crate::stock::rights::RightsFact;
 use crate::stock::shortage::{Compensation, Shortage};
 use crate::transfer::{TransferAsk, TransferReceive, TransferShip};
-
-/// Numbers of the kinds of fact. A number is never used again for something else.
-pub mod kind {
-    #![allow(missing_docs)]
-    pub const EPOCH_OPEN: u16 = 1;
-    pub const BOOT: u16 = 2;
-    pub const NODE: u16 = 10;
-    pub const FENCE: u16 = 11;
-    pub const STORE: u16 = 12;
-    pub const FORK: u16 = 13;
-    pub const PRODUCT: u16 = 20;
-    pub const RECALL: u16 = 21;
-    pub const PRICE: u16 = 22;
-    pub const TEMPLATE: u16 = 23;
-    pub const GOODS_RECEIPT: u16 = 30;
-    pub const SALE: u16 = 31;
-    pub const COUNT_SCAN: u16 = 32;
-    pub const COUNT_CLOSE: u16 = 33;
-    pub const DAY_OPEN: u16 = 34;
-    pub const DAY_CLOSE: u16 = 35;
-    pub const ADJUSTMENT: u16 = 36;
-    pub const POLICY: u16 = 14;
-    pub const RIGHTS: u16 = 40;
-    pub const PROMISE: u16 = 41;
-    pub const PROMISE_STEP: u16 = 42;
-    pub const WANT: u16 = 43;
-    pub const HINT: u16 = 44;
-    pub const SHORTAGE: u16 = 45;
-    pub const COMPENSATION: u16 = 46;
-    pub const RETIRE: u16 = 47;
-    pub const CONSENT: u16 = 48;
-    pub const GOODS_ISSUE: u16 = 49;
-
-    pub const DECISION: u16 = 50;
-    pub const TRANSFER_ASK: u16 = 51;
-    pub const TRANSFER_SHIP: u16 = 52;
-    pub const TRANSFER_RECEIVE: u16 = 53;
-    pub const COUNT_OPEN: u16 = 54;
-    pub const ORDER: u16 = 60;
-    pub const OFFER: u16 = 61;
-    pub const FULFILLMENT_STEP: u16 = 62;
-    pub const ORDER_STEP: u16 = 63;
-    pub const PAYMENT: u16 = 64;
-    pub const REDRESS: u16 = 65;
-    pub const PASS_SHOWN: u16 = 66;
-    pub const ROUTING: u16 = 67;
-    pub const SERVICE: u16 = 68;
-    pub const ORDER_LIMITS: u16 = 69;
-    pub const GOODS_RETURN: u16 = 70;
-    pub const RETURN_GRANT: u16 = 71;
-    pub const TAX_RATE: u16 = 80;
-    pub const TILL_RULES: u16 = 81;
-    pub const PROMOTION: u16 = 82;
-    pub const SALE_HOURS: u16 = 83;
-    pub const STAFF: u16 = 84;
-    pub const BASKET: u16 = 85;
-    pub const BASKET_STEP: u16 = 86;
-    pub const CHECKOUT: u16 = 87;
-    pub const SHIFT_OPEN: u16 = 88;
-    pub const CASH_MOVE: u16 = 89;
-    pub const SHIFT_CLOSE: u16 = 90;
-    pub const TENDER_STEP: u16 = 91;
-
-    /// All kinds that this version knows.
-    pub const ALL: [u16; 57] = [
-        EPOCH_OPEN,
-        BOOT,
-        NODE,
-        FENCE,
-        STORE,
-        FORK,
-        PRODUCT,
-        RECALL,
-        PRICE,
-        TEMPLATE,
-        GOODS_RECEIPT,
-        SALE,
-        COUNT_SCAN,
-        COUNT_CLOSE,
-        DAY_OPEN,
-        DAY_CLOSE,
-        ADJUSTMENT,
-        POLICY,
-        RIGHTS,
-        PROMISE,
-        PROMISE_STEP,
-        WANT,
-        HINT,
-        SHORTAGE,
-        COMPENSATION,
-        RETIRE,
-        CONSENT,
-        GOODS_ISSUE,
-        DECISION,
-        TRANSFER_ASK,
-        TRANSFER_SHIP,
-        TRANSFER_RECEIVE,
-        COUNT_OPEN,
-        ORDER,
-        OFFER,
-        FULFILLMENT_STEP,
-        ORDER_STEP,
-        PAYMENT,
-        REDRESS,
-        PASS_SHOWN,
-        ROUTING,
-        SERVICE,
-        ORDER_LIMITS,
-        GOODS_RETURN,
-        RETURN_GRANT,
-        TAX_RATE,
-        TILL_RULES,
-        PROMOTION,
-        SALE_HOURS,
-        STAFF,
-        BASKET,
-        BASKET_STEP,
-        CHECKOUT,
-        SHIFT_OPEN,
-        CASH_MOVE,
-        SHIFT_CLOSE,
-        TENDER_STEP,
-    ];
-}
 
 /// What an entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -320,141 +197,8 @@ impl Fact {
     pub fn is_critical(&self) -> bool {
         match self {
             Self::Opaque(opaque) => opaque.critical,
-            known => kind_is_critical(known.kind()),
+            known => kind::is_critical(known.kind()),
         }
-    }
-
-    /// True when this fact may stand in `scope`. Unknown kinds may stand anywhere; they have no effect.
-    pub fn belongs_in(&self, scope: &Scope) -> bool {
-        match self {
-            Self::EpochOpen(_) | Self::Opaque(_) => true,
-            Self::Boot(_) => matches!(scope, Scope::Control | Scope::StoreRights(_)),
-            Self::Node(_)
-            | Self::Fence(_)
-            | Self::Store(_)
-            | Self::Fork(_)
-            | Self::PolicyRule(_)
-            | Self::Routing(_)
-            | Self::Service(_)
-            | Self::OrderLimits(_)
-            | Self::TillRules(_)
-            | Self::SaleHours(_)
-            | Self::Staff(_) => *scope == Scope::Control,
-            Self::Rights(RightsFact { account, .. })
-            | Self::Promise(Promise { account, .. })
-            | Self::Want(Want { account, .. })
-            | Self::Hint(Hint { account, .. })
-            | Self::Shortage(Shortage { account, .. }) => *scope == Scope::StoreRights(account.store),
-            Self::PromiseStep(_) | Self::Compensation(_) | Self::Retire(_) | Self::Consent(_) => {
-                matches!(scope, Scope::StoreRights(_))
-            }
-            Self::Product(_) | Self::Recall(_) | Self::Template(_) | Self::TaxRate(_) => *scope == Scope::Catalog,
-            Self::Price(price) => *scope == Scope::Prices(price.book.clone()),
-            Self::Promotion(promotion) => *scope == Scope::Prices(promotion.book.clone()),
-            Self::GoodsReceipt(_)
-            | Self::Sale(_)
-            | Self::CountScan(_)
-            | Self::CountClose(_)
-            | Self::DayOpen(_)
-            | Self::DayClose(_)
-            | Self::Adjustment(_)
-            | Self::Decision(_)
-            | Self::TransferAsk(_)
-            | Self::TransferShip(_)
-            | Self::TransferReceive(_)
-            | Self::CountOpen(_)
-            | Self::Basket(_)
-            | Self::BasketStep(_)
-            | Self::Checkout(_)
-            | Self::ShiftOpen(_)
-            | Self::CashMove(_)
-            | Self::ShiftClose(_)
-            | Self::TenderStep(_) => matches!(scope, Scope::StoreStock(_)),
-            Self::GoodsIssue(issue) => *scope == Scope::StoreStock(issue.account.store),
-            Self::Order(_) | Self::Payment(_) | Self::Redress(_) | Self::OrderStep(_) => {
-                matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_))
-            }
-            Self::Offer(_) | Self::FulfillmentStep(_) | Self::ReturnGrant(_) => matches!(scope, Scope::StoreOrders(_)),
-            // Where the goods are it moves stock; at the seller it is a copy.
-            Self::GoodsReturn(returned) => {
-                *scope == Scope::StoreStock(returned.id.store)
-                    || matches!((scope, returned.origin), (Scope::StoreOrders(at), Origin::Receipt(seller, _)) if *at == seller)
-            }
-            Self::PassShown(shown) => *scope == Scope::StoreRights(shown.pass.store),
-        }
-    }
-
-    /// The cell that this fact writes. Decisions name their entity; events are keyed by their content, so that both branches
-    /// of a fork survive.
-    pub fn cell(&self, writer: Actor) -> CellKey {
-        let entity = match self {
-            Self::Node(node) => Rows::of(|s| s.uint(col::KEY, u64::from(node.capability.node.0))),
-            Self::Fence(fence) => Rows::of(|s| s.uint(col::KEY, u64::from(fence.node.0))),
-            Self::Store(store) => Rows::of(|s| s.uint(col::KEY, u64::from(store.store.0))),
-            Self::Product(product) => product.sku.as_str().as_bytes().to_vec(),
-            Self::Recall(recall) => recall.entity(),
-            Self::Price(price) => price.entity(),
-            Self::Template(template) => vec![template.prefix],
-            Self::PolicyRule(rule) => Rows::of(|s| rule.target.encode(s)),
-            Self::Consent(consent) => consent.entity(),
-            Self::Routing(rules) => rules.entity(),
-            Self::Service(service) => service.entity(),
-            Self::OrderLimits(limits) => limits.entity(),
-            Self::TaxRate(rate) => rate.entity(),
-            Self::TillRules(rules) => rules.entity(),
-            Self::Promotion(promotion) => promotion.entity(),
-            Self::SaleHours(hours) => hours.entity(),
-            Self::Staff(record) => record.entity(),
-            Self::Rights(rights) => Rows::of(|s| {
-                rights.account.encode(s);
-                rights.class.encode(s);
-            }),
-            Self::Want(want) => Rows::of(|s| {
-                want.account.encode(s);
-                want.class.encode(s);
-                s.uint(col::ACTOR_NODE, u64::from(want.of.0));
-            }),
-            Self::Retire(retire) => Rows::of(|s| retire.actor.encode(s)),
-            Self::Compensation(compensation) => compensation.id.to_vec(),
-            Self::EpochOpen(_)
-            | Self::Boot(_)
-            | Self::Fork(_)
-            | Self::GoodsReceipt(_)
-            | Self::Sale(_)
-            | Self::CountScan(_)
-            | Self::CountClose(_)
-            | Self::DayOpen(_)
-            | Self::DayClose(_)
-            | Self::Adjustment(_)
-            | Self::GoodsIssue(_)
-            | Self::Promise(_)
-            | Self::PromiseStep(_)
-            | Self::Hint(_)
-            | Self::Shortage(_)
-            | Self::Decision(_)
-            | Self::TransferAsk(_)
-            | Self::TransferShip(_)
-            | Self::TransferReceive(_)
-            | Self::CountOpen(_)
-            | Self::Order(_)
-            | Self::Offer(_)
-            | Self::FulfillmentStep(_)
-            | Self::OrderStep(_)
-            | Self::Payment(_)
-            | Self::Redress(_)
-            | Self::PassShown(_)
-            | Self::GoodsReturn(_)
-            | Self::ReturnGrant(_)
-            | Self::Basket(_)
-            | Self::BasketStep(_)
-            | Self::Checkout(_)
-            | Self::ShiftOpen(_)
-            | Self::CashMove(_)
-            | Self::ShiftClose(_)
-            | Self::TenderStep(_)
-            | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
-        };
-        CellKey { entity: entity.into(), field: self.kind(), writer }
     }
 
     fn encode_body(&self, sink: &mut impl Sink, hlc_ms: u64) {
@@ -599,9 +343,9 @@ impl Entry {
             return Err(DecodeError::Limit("bytes of an entry"));
         }
         let mut reader = RowReader::new(bytes);
-        let (number, critical) = split_kind(reader.uint(col::KIND)?)?;
+        let (number, critical) = kind::split(reader.uint(col::KIND)?)?;
         let entry = if kind::ALL.contains(&number) {
-            if critical != kind_is_critical(number) {
+            if critical != kind::is_critical(number) {
                 return Err(DecodeError::Canonical);
             }
             let entry = Self::decode_rest(number, &mut reader)?;
@@ -627,30 +371,6 @@ impl Entry {
         let hlc = decode_hlc(source)?;
         Ok(Self { hlc, fact: Fact::decode_body(number, source, hlc.ms())? })
     }
-}
-
-/// Splits `kind << 1 | critical`.
-pub(crate) fn split_kind(coded: u64) -> Result<(u16, bool), DecodeError> {
-    let number = u16::try_from(coded >> 1).map_err(|_| DecodeError::Value("kind"))?;
-    Ok((number, coded & 1 == 1))
-}
-
-/// Whether a known kind is critical. Control facts, product recalls, rights and promises are: acting without them does harm.
-pub(crate) fn kind_is_critical(number: u16) -> bool {
-    matches!(
-        number,
-        kind::EPOCH_OPEN
-            | kind::NODE
-            | kind::FENCE
-            | kind::STORE
-            | kind::FORK
-            | kind::RECALL
-            | kind::RIGHTS
-            | kind::PROMISE
-            | kind::PROMISE_STEP
-            | kind::SHORTAGE
-            | kind::RETIRE
-    )
 }
 
 fn decode_hlc(source: &mut impl Source) -> Result<Hlc, DecodeError> {

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
 
 use stockroom_core::input::returns::{ExchangeRequest, PayReturnRequest, ReturnRequest, ReturnRequestLine};
-use stockroom_core::input::{Answer, Command, Refusal, RetryKey, SellLine, SellRequest};
+use stockroom_core::input::sales::{SellLine, SellRequest};
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_core::view::View;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};

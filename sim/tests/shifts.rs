@@ -5,7 +5,8 @@
 use stockroom_core::books::shifts::Shift;
 use stockroom_core::input::checkout::{DrawerDeed, DrawerRequest};
 use stockroom_core::input::returns::{PayReturnRequest, ReturnRequest, ReturnRequestLine};
-use stockroom_core::input::{Answer, Command, Refusal, RetryKey, VoidRequest};
+use stockroom_core::input::sales::VoidRequest;
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_core::view::View;
 use stockroom_core::view::closing::{Certificate, Missing};
 use stockroom_core::view::shifts::ZReport;

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use stockroom_core::input::goods::{Doubtful, Uncounted};
-use stockroom_core::input::{Answer, Command, Refusal, RetryKey, SellLine, SellRequest};
+use stockroom_core::input::sales::{SellLine, SellRequest};
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_core::journal::{Place, entry_at};
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::count::CountScan;

@@ -7,9 +7,8 @@ use std::time::Instant;
 
 use stockroom_core::continuity::Evidence;
 use stockroom_core::core::{Config, Core, Identity};
-use stockroom_core::input::{
-    Answer, Command, EnrolRequest, Input, LinkId, Output, Peer, Refusal, RequestId, RetryKey, TokenRequest,
-};
+use stockroom_core::input::enrolment::{EnrolRequest, TokenRequest};
+use stockroom_core::input::{Answer, Command, Input, LinkId, Output, Peer, Refusal, RequestId, RetryKey};
 use stockroom_core::sealed::public_key;
 use stockroom_core::storage::Snapshot;
 use stockroom_core::storage::redb::RedbStore;

@@ -38,6 +38,6 @@ mod tests {
         assert_eq!(proportional(100, &[199, 500, 301]), [20, 50, 30]);
         assert_eq!(proportional(5, &[2, 0, 3]), [2, 0, 3]);
         assert_eq!(proportional(5, &[0, 0]), [0, 0]);
-        assert_eq!(rounded(&[-15, 25], 10, 1), [-2, 3]);
+        assert_eq!(rounded(&[-15, 25], 10, 1), [-1, 2]);
     }
 }

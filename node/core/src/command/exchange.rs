@@ -11,7 +11,8 @@ use stockroom_crdt::sale::{Tender, TenderKind};
 use super::{Failed, check_fact, day, earlier, own_store, remember, returns, sell};
 use crate::books::{returns as book, sales};
 use crate::input::returns::{ExchangeRequest, ReturnRequest};
-use crate::input::{Answer, Refusal, RetryKey, SellRequest};
+use crate::input::sales::SellRequest;
+use crate::input::{Answer, Refusal, RetryKey};
 use crate::journal::Place;
 use crate::replica::Replica;
 

@@ -11,7 +11,8 @@ use stockroom_crdt::scope::Scope;
 
 use super::{Failed, check_fact, check_quantity, day, own_store};
 use crate::books::{baskets, sales};
-use crate::input::{Answer, Refusal, SellLine, SellRequest, VoidRequest};
+use crate::input::sales::{SellLine, SellRequest, VoidRequest};
+use crate::input::{Answer, Refusal};
 use crate::journal::{Place, damaged, entry_at};
 use crate::limits::TILL_AHEAD_MS_MAX;
 use crate::plant::{Plant, planted};

@@ -5,7 +5,7 @@ use stockroom_crdt::money::Unit;
 use stockroom_crdt::order::returns::{Origin, ReturnId};
 use stockroom_crdt::receiving::Disposition;
 
-use super::SellRequest;
+use super::sales::SellRequest;
 
 /// A customer brings goods back to this store.
 #[derive(Clone, Debug, PartialEq, Eq)]

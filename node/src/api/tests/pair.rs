@@ -12,9 +12,8 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::Value;
 use stockroom_core::continuity::Evidence;
 use stockroom_core::core::{Config, Core, Identity};
-use stockroom_core::input::{
-    Answer, Command, DiskSpace, EnrolRequest, Input, LinkId, Output, Peer, Refusal, RequestId, TokenRequest,
-};
+use stockroom_core::input::enrolment::{EnrolRequest, TokenRequest};
+use stockroom_core::input::{Answer, Command, DiskSpace, Input, LinkId, Output, Peer, Refusal, RequestId};
 use stockroom_core::sealed::public_key;
 use stockroom_core::status::Status;
 use stockroom_core::storage::memory::MemoryStore;
