@@ -20,6 +20,10 @@ use crate::fork::ForkProof;
 use crate::gtin::Template;
 use crate::ids::{Actor, Digest};
 use crate::limits::ENTRY_BYTES_MAX;
+use crate::loyalty::campaign::Campaign;
+use crate::loyalty::coupon::{CouponFact, QuotaRow, Redemption};
+use crate::loyalty::points::{PointsRow, SalePoints};
+use crate::loyalty::rules::LoyaltyRules;
 use crate::order::header::{Order, Payment};
 use crate::order::intent::OrderStep;
 use crate::order::offer::Offer;
@@ -103,9 +107,16 @@ pub mod kind {
     pub const CASH_MOVE: u16 = 89;
     pub const SHIFT_CLOSE: u16 = 90;
     pub const TENDER_STEP: u16 = 91;
+    pub const LOYALTY: u16 = 110;
+    pub const POINTS_ROW: u16 = 111;
+    pub const CAMPAIGN: u16 = 112;
+    pub const COUPON: u16 = 113;
+    pub const REDEMPTION: u16 = 114;
+    pub const COUPON_QUOTA: u16 = 115;
+    pub const SALE_POINTS: u16 = 116;
 
     /// All kinds that this version knows.
-    pub const ALL: [u16; 57] = [
+    pub const ALL: [u16; 64] = [
         EPOCH_OPEN,
         BOOT,
         NODE,
@@ -163,6 +174,13 @@ pub mod kind {
         CASH_MOVE,
         SHIFT_CLOSE,
         TENDER_STEP,
+        LOYALTY,
+        POINTS_ROW,
+        CAMPAIGN,
+        COUPON,
+        REDEMPTION,
+        COUPON_QUOTA,
+        SALE_POINTS,
     ];
 }
 
@@ -227,6 +245,13 @@ pub enum Fact {
     CashMove(CashMove),
     ShiftClose(ShiftClose),
     TenderStep(TenderStep),
+    Loyalty(LoyaltyRules),
+    PointsRow(PointsRow),
+    Campaign(Campaign),
+    Coupon(CouponFact),
+    Redemption(Redemption),
+    Quota(QuotaRow),
+    SalePoints(SalePoints),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -312,6 +337,13 @@ impl Fact {
             Self::CashMove(_) => kind::CASH_MOVE,
             Self::ShiftClose(_) => kind::SHIFT_CLOSE,
             Self::TenderStep(_) => kind::TENDER_STEP,
+            Self::Loyalty(_) => kind::LOYALTY,
+            Self::PointsRow(_) => kind::POINTS_ROW,
+            Self::Campaign(_) => kind::CAMPAIGN,
+            Self::Coupon(_) => kind::COUPON,
+            Self::Redemption(_) => kind::REDEMPTION,
+            Self::Quota(_) => kind::COUPON_QUOTA,
+            Self::SalePoints(_) => kind::SALE_POINTS,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -339,6 +371,7 @@ impl Fact {
             | Self::OrderLimits(_)
             | Self::TillRules(_)
             | Self::SaleHours(_)
+            | Self::Loyalty(_)
             | Self::Staff(_) => *scope == Scope::Control,
             Self::Rights(RightsFact { account, .. })
             | Self::Promise(Promise { account, .. })
@@ -348,7 +381,9 @@ impl Fact {
             Self::PromiseStep(_) | Self::Compensation(_) | Self::Retire(_) | Self::Consent(_) => {
                 matches!(scope, Scope::StoreRights(_))
             }
-            Self::Product(_) | Self::Recall(_) | Self::Template(_) | Self::TaxRate(_) => *scope == Scope::Catalog,
+            Self::Product(_) | Self::Recall(_) | Self::Template(_) | Self::TaxRate(_) | Self::Campaign(_) => {
+                *scope == Scope::Catalog
+            }
             Self::Price(price) => *scope == Scope::Prices(price.book.clone()),
             Self::Promotion(promotion) => *scope == Scope::Prices(promotion.book.clone()),
             Self::GoodsReceipt(_)
@@ -381,6 +416,9 @@ impl Fact {
                     || matches!((scope, returned.origin), (Scope::StoreOrders(at), Origin::Receipt(seller, _)) if *at == seller)
             }
             Self::PassShown(shown) => *scope == Scope::StoreRights(shown.pass.store),
+            Self::PointsRow(_) | Self::Coupon(_) | Self::Redemption(_) | Self::Quota(_) | Self::SalePoints(_) => {
+                matches!(scope, Scope::StoreMembers(_))
+            }
         }
     }
 
@@ -405,6 +443,8 @@ impl Fact {
             Self::Promotion(promotion) => promotion.entity(),
             Self::SaleHours(hours) => hours.entity(),
             Self::Staff(record) => record.entity(),
+            Self::Loyalty(rules) => rules.entity(),
+            Self::Campaign(campaign) => campaign.entity(),
             Self::Rights(rights) => Rows::of(|s| {
                 rights.account.encode(s);
                 rights.class.encode(s);
@@ -452,6 +492,11 @@ impl Fact {
             | Self::CashMove(_)
             | Self::ShiftClose(_)
             | Self::TenderStep(_)
+            | Self::PointsRow(_)
+            | Self::Coupon(_)
+            | Self::Redemption(_)
+            | Self::Quota(_)
+            | Self::SalePoints(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }
@@ -516,6 +561,13 @@ impl Fact {
             Self::CashMove(fact) => fact.encode(sink),
             Self::ShiftClose(fact) => fact.encode(sink),
             Self::TenderStep(fact) => fact.encode(sink),
+            Self::Loyalty(fact) => fact.encode(sink),
+            Self::PointsRow(fact) => fact.encode(sink),
+            Self::Campaign(fact) => fact.encode(sink),
+            Self::Coupon(fact) => fact.encode(sink),
+            Self::Redemption(fact) => fact.encode(sink),
+            Self::Quota(fact) => fact.encode(sink),
+            Self::SalePoints(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -579,6 +631,13 @@ impl Fact {
             kind::CASH_MOVE => Self::CashMove(CashMove::decode(source)?),
             kind::SHIFT_CLOSE => Self::ShiftClose(ShiftClose::decode(source)?),
             kind::TENDER_STEP => Self::TenderStep(TenderStep::decode(source)?),
+            kind::LOYALTY => Self::Loyalty(LoyaltyRules::decode(source)?),
+            kind::POINTS_ROW => Self::PointsRow(PointsRow::decode(source)?),
+            kind::CAMPAIGN => Self::Campaign(Campaign::decode(source)?),
+            kind::COUPON => Self::Coupon(CouponFact::decode(source)?),
+            kind::REDEMPTION => Self::Redemption(Redemption::decode(source)?),
+            kind::COUPON_QUOTA => Self::Quota(QuotaRow::decode(source)?),
+            kind::SALE_POINTS => Self::SalePoints(SalePoints::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }
@@ -635,7 +694,7 @@ pub(crate) fn split_kind(coded: u64) -> Result<(u16, bool), DecodeError> {
     Ok((number, coded & 1 == 1))
 }
 
-/// Whether a known kind is critical. Control facts, product recalls, rights and promises are: acting without them does harm.
+/// Whether a known kind is critical. Control facts, product recalls, rights and promises are, and rights to points and coupons: acting without them does harm.
 pub(crate) fn kind_is_critical(number: u16) -> bool {
     matches!(
         number,
@@ -650,6 +709,9 @@ pub(crate) fn kind_is_critical(number: u16) -> bool {
             | kind::PROMISE_STEP
             | kind::SHORTAGE
             | kind::RETIRE
+            | kind::POINTS_ROW
+            | kind::COUPON
+            | kind::COUPON_QUOTA
     )
 }
 

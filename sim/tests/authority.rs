@@ -216,7 +216,6 @@ fn scopes(store: u32) -> [Scope; 10] {
         Scope::StoreHistory(s),
         Scope::StoreMembers(StoreId(1)),
         prices(),
-        Scope::Campaign(1),
         Scope::Catalog,
         Scope::Orders(1),
     ]

@@ -127,6 +127,13 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Promotion(_)
         | Fact::SaleHours(_)
         | Fact::Staff(_)
+        | Fact::Loyalty(_)
+        | Fact::PointsRow(_)
+        | Fact::Campaign(_)
+        | Fact::Coupon(_)
+        | Fact::Redemption(_)
+        | Fact::Quota(_)
+        | Fact::SalePoints(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;

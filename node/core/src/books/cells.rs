@@ -52,6 +52,8 @@ pub fn is_decision(number: u16) -> bool {
             | kind::TILL_RULES
             | kind::PROMOTION
             | kind::SALE_HOURS
+            | kind::LOYALTY
+            | kind::CAMPAIGN
     )
 }
 

@@ -1,7 +1,7 @@
 //! Baskets that this node prices. A basket is priced by the tables that held at its store when it was rung up, also when the store is cut off,
 //! and then paid, put aside, or put on a slip: in one commit, or not at all.
 
-use stockroom_crdt::checkout::basket::{Basket, Waits};
+use stockroom_crdt::checkout::basket::{Basket, Holds, Waits};
 use stockroom_crdt::checkout::quote::{Asked, AskedLine, NoPrice, Quote, Tables, quote};
 use stockroom_crdt::checkout::rules::TillRules;
 use stockroom_crdt::checkout::{PriceSource, Stop};
@@ -56,6 +56,7 @@ pub fn checkout(replica: &mut Replica, request: CheckoutRequest) -> Result<Answe
         tenders: Vec::new(),
         assured: Vec::new(),
         body: request.body.short(),
+        holds: Holds::default(),
     };
     match request.then {
         Then::Pay { tenders, terminal } => {
@@ -63,7 +64,7 @@ pub fn checkout(replica: &mut Replica, request: CheckoutRequest) -> Result<Answe
             let (_, answer) = tenders::pay(replica, store, basket, payment)?;
             return Ok(Answer::Checkout(answer));
         }
-        Then::Suspend => {}
+        Then::Suspend | Then::Quote { .. } => {}
         Then::Slip { owner } => (basket.waits, basket.owner) = (Waits::Slip, owner),
     }
     let id = basket.id;
@@ -142,7 +143,7 @@ fn priced(replica: &Replica, store: StoreId, request: &CheckoutRequest, at_ms: u
         // The first of January 1970 was a Thursday.
         local: (((days + 3) % 7) as usize, minute as u16),
         today: u32::try_from(days).unwrap_or(u32::MAX),
-        member: request.member,
+        member: request.member.is_some(),
         lines: request.lines.clone(),
     };
     let mut quote = quote(&asked, &tables, &promotions, &rules).map_err(no_price)?;
