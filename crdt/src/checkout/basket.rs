@@ -100,6 +100,16 @@ impl Holds {
         *self == Self::default()
     }
 
+    /// Points that pay for it.
+    pub fn points(&self) -> u64 {
+        self.points.iter().fold(0, |sum: u64, (_, debit)| sum.saturating_add(debit.points()))
+    }
+
+    /// What it holds of one account.
+    pub fn debit(&self, member: MemberId) -> Debit {
+        self.points.iter().find(|(of, _)| *of == member).map(|(_, debit)| *debit).unwrap_or_default()
+    }
+
     fn encode(&self, sink: &mut impl Sink) {
         encode_member(self.member, sink);
         self.tier.encode(sink, col::NAME);

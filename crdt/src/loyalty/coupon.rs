@@ -41,6 +41,8 @@ pub enum CouponSays {
         holder: Actor,
         /// For whom alone.
         member: Option<MemberId>,
+        /// The store's request that this answers; 0 for none.
+        answers: u32,
     },
     /// A hub: the holder of this turn shall give it up if it can.
     WantedBack {
@@ -75,8 +77,10 @@ pub struct CouponHere {
     pub given_up: u32,
     /// The newest turn that is wanted back.
     pub wanted_back: u32,
-    /// How often the store asked.
+    /// Number of the store's newest request.
     pub asked: u32,
+    /// Number of the newest request that was answered.
+    pub answered: u32,
     /// Where it was redeemed, as its hub told, and when.
     pub used: Option<(u64, StoreId)>,
 }
@@ -203,7 +207,10 @@ impl CouponHere {
     /// Takes in what is said; older and repeated words change nothing.
     pub fn take(&mut self, says: CouponSays) {
         match says {
-            CouponSays::Placed { turn, holder, member } => self.placed = self.placed.max(Some((turn, holder, member))),
+            CouponSays::Placed { turn, holder, member, answers } => {
+                self.placed = self.placed.max(Some((turn, holder, member)));
+                self.answered = self.answered.max(answers);
+            }
             CouponSays::WantedBack { turn } => self.wanted_back = self.wanted_back.max(turn),
             CouponSays::GivenUp { turn } => self.given_up = self.given_up.max(turn),
             CouponSays::Asked { number } => self.asked = self.asked.max(number),
@@ -226,8 +233,9 @@ impl CouponFact {
         self.campaign.encode(sink, col::REFERENCE);
         sink.uint(col::POSITION, u64::from(self.serial));
         match self.says {
-            CouponSays::Placed { turn, holder, member } => {
+            CouponSays::Placed { turn, holder, member, answers } => {
                 sink.uint(col::KEY, 0);
+                sink.uint(col::C, u64::from(answers));
                 sink.uint(col::D, u64::from(turn));
                 holder.encode(sink);
                 encode_member(member, sink);
@@ -258,8 +266,9 @@ impl CouponFact {
         let serial = source.u32(col::POSITION)?;
         let says = match source.uint(col::KEY)? {
             0 => {
+                let answers = source.u32(col::C)?;
                 let (turn, holder) = (turn(source)?, Actor::decode(source)?);
-                CouponSays::Placed { turn, holder, member: decode_member(source)? }
+                CouponSays::Placed { turn, holder, member: decode_member(source)?, answers }
             }
             1 => CouponSays::WantedBack { turn: turn(source)? },
             2 => CouponSays::Used { store: StoreId(source.u32(col::STORE)?), at_ms: source.uint(col::TIME)? },

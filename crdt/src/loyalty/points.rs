@@ -52,6 +52,8 @@ pub struct HubPoints {
     pub covered: u64,
     /// Points that it is asked to give back, in all.
     pub wanted_back: u64,
+    /// Of what was granted, so much was left when the holder's life was over and all of it was known.
+    pub reclaimed: u64,
     /// Number of the newest request that was answered.
     pub served: u32,
     /// When the two below were true, milliseconds since 1970.
@@ -125,6 +127,7 @@ impl HubPoints {
         self.granted = self.granted.max(other.granted);
         self.covered = self.covered.max(other.covered);
         self.wanted_back = self.wanted_back.max(other.wanted_back);
+        self.reclaimed = self.reclaimed.max(other.reclaimed);
         self.served = self.served.max(other.served);
         if (self.told_ms, self.balance, &self.tier) < (other.told_ms, other.balance, &other.tier) {
             (self.told_ms, self.balance, self.tier) = (other.told_ms, other.balance, other.tier.clone());
@@ -132,7 +135,7 @@ impl HubPoints {
     }
 
     fn encode(&self, sink: &mut impl Sink) {
-        [self.granted, self.covered, self.wanted_back].into_iter().for_each(|points| sink.uint(col::B, points));
+        [self.granted, self.covered, self.wanted_back, self.reclaimed].into_iter().for_each(|points| sink.uint(col::B, points));
         sink.uint(col::D, u64::from(self.served));
         sink.uint(col::TIME, self.told_ms);
         sink.int(col::AMOUNT, self.balance);
@@ -144,6 +147,7 @@ impl HubPoints {
             granted: points(source)?,
             covered: points(source)?,
             wanted_back: points(source)?,
+            reclaimed: points(source)?,
             served: source.u32(col::D)?,
             told_ms: source.uint(col::TIME)?,
             balance: source.int(col::AMOUNT)?,
@@ -299,6 +303,12 @@ impl Account {
         self.stores.get(&holder).copied().unwrap_or_default()
     }
 
+    /// All her points and her tier as the hub last told, and when; `None` if it never did.
+    pub fn told(&self) -> Option<(i64, u64, Code)> {
+        let newest = self.hub.values().filter(|row| row.told_ms > 0).max_by_key(|row| row.told_ms)?;
+        Some((newest.balance, newest.told_ms, newest.tier.clone()))
+    }
+
     /// Everybody who ever held points of it.
     pub fn holders(&self) -> impl Iterator<Item = Actor> {
         let all: std::collections::BTreeSet<Actor> = self.hub.keys().chain(self.stores.keys()).copied().collect();
@@ -312,8 +322,8 @@ impl Account {
 
     /// What a holder may spend by right.
     pub fn held(&self, holder: Actor) -> u64 {
-        let own = self.store_row(holder);
-        self.hub_row(holder).granted.saturating_sub(own.spent.saturating_add(own.given_back))
+        let (hub, own) = (self.hub_row(holder), self.store_row(holder));
+        hub.granted.saturating_sub(hub.reclaimed).saturating_sub(own.spent.saturating_add(own.given_back))
     }
 
     /// What a holder spent without a right, and nothing stands behind yet.
@@ -349,7 +359,7 @@ impl Account {
     pub fn committed(&self) -> u64 {
         let of = |holder: Actor| {
             let (hub, own) = (self.hub_row(holder), self.store_row(holder));
-            hub.granted.saturating_sub(own.given_back).saturating_add(hub.covered)
+            hub.granted.saturating_sub(own.given_back).saturating_sub(hub.reclaimed).saturating_add(hub.covered)
         };
         self.holders().map(of).fold(0, u64::saturating_add)
     }
@@ -384,6 +394,14 @@ impl Account {
         let points = points.min(self.grantable(now_ms));
         let row = self.hub.entry(holder).or_default();
         row.granted = row.granted.saturating_add(points).min(POINTS_MAX);
+        row.clone()
+    }
+
+    /// The hub's row after the holder's life was over: what it had left is free again.
+    pub fn reclaim(&mut self, holder: Actor) -> HubPoints {
+        let left = self.held(holder);
+        let row = self.hub.entry(holder).or_default();
+        row.reclaimed = row.reclaimed.saturating_add(left);
         row.clone()
     }
 

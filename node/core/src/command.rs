@@ -5,9 +5,11 @@
 
 pub mod admin;
 pub mod baskets;
+pub mod benefits;
 pub mod catalog;
 pub mod checkout;
 pub mod count;
+pub mod coupons;
 mod cover;
 pub mod day;
 pub mod drawer;

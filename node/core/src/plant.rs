@@ -68,9 +68,15 @@ pub enum Plant {
     SaleWithoutTender,
     /// A till that sends its basket again has the terminal asked again.
     ChargeAgain,
+    /// A coupon is taken wherever it is shown, whether or not the right to it is there.
+    DoubleCoupon,
+    /// Points are counted for each entry, not for each sale.
+    PointsTwice,
+    /// Without a right, a store lets points be spent without a limit.
+    SoftWithoutLimit,
 }
 
-/// All of them that scenarios ought to find. Those of checkouts are found by the tests that walk through checkouts.
+/// All of them that scenarios ought to find. Those of checkouts and members are found by the tests that walk through checkouts.
 pub const ALL: &[Plant] = &[
     Plant::SkipSync,
     Plant::TellBeforeDurable,
@@ -194,6 +200,11 @@ impl Plant {
                 ("sale-without-tender", "a sale that a terminal paid is written without the terminal's word", &[])
             }
             Self::ChargeAgain => ("charge-again", "a basket that is sent again has the terminal asked again", &[]),
+            Self::DoubleCoupon => ("double-coupon", "a coupon is taken wherever it is shown", &[]),
+            Self::PointsTwice => ("points-twice", "points are counted for each entry, not for each sale", &[]),
+            Self::SoftWithoutLimit => {
+                ("soft-without-limit", "points are spent without a right and without a limit", &[])
+            }
         }
     }
 
