@@ -10,7 +10,7 @@
 //! **Two redemptions** of one coupon are found wherever both are known, and judged alike everywhere: one with a right that was placed with
 //! its writer comes first, then the earlier one, then the lower store and receipt. The others are double.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::campaign::{Bearer, Campaign, CouponName};
 use crate::checkout::basket::BasketId;
@@ -69,10 +69,12 @@ pub enum CouponSays {
 }
 
 /// What is known of a coupon in the scope of one store.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CouponHere {
     /// The newest turn that was placed with a holder of the store, the holder, and for whom.
     pub placed: Option<(u32, Actor, Option<MemberId>)>,
+    /// Every turn that was placed, with its holder.
+    pub placements: BTreeSet<(u32, Actor)>,
     /// The newest turn that was given up.
     pub given_up: u32,
     /// The newest turn that is wanted back.
@@ -210,6 +212,7 @@ impl CouponHere {
             CouponSays::Placed { turn, holder, member, answers } => {
                 self.placed = self.placed.max(Some((turn, holder, member)));
                 self.answered = self.answered.max(answers);
+                self.placements.insert((turn, holder));
             }
             CouponSays::WantedBack { turn } => self.wanted_back = self.wanted_back.max(turn),
             CouponSays::GivenUp { turn } => self.given_up = self.given_up.max(turn),

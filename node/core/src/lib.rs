@@ -46,6 +46,7 @@ pub mod journal;
 pub mod overlay;
 pub mod storage;
 
+pub mod loyalty;
 pub mod orders;
 pub mod policy;
 pub mod rights;

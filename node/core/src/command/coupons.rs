@@ -202,7 +202,7 @@ fn proof(
     if let Some(redeemed) = redeemed {
         return Ok(Err(CouponRefused::Used { store: Some(store), at_ms: redeemed.at_ms }));
     }
-    if let Some((at_ms, store)) = here.used {
+    if let Some((at_ms, store)) = here.used.filter(|_| right.is_none()) {
         return Ok(Err(CouponRefused::Used { store: Some(store), at_ms }));
     }
     let members = request.member.iter().chain(&request.accounts);
