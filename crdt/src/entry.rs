@@ -22,6 +22,10 @@ use crate::fork::ForkProof;
 use crate::gtin::Template;
 
 use crate::limits::ENTRY_BYTES_MAX;
+use crate::loyalty::campaign::Campaign;
+use crate::loyalty::coupon::{CouponFact, QuotaRow, Redemption};
+use crate::loyalty::points::{PointsRow, SalePoints};
+use crate::loyalty::rules::LoyaltyRules;
 use crate::order::header::{Order, Payment};
 use crate::order::intent::OrderStep;
 use crate::order::offer::Offer;
@@ -104,6 +108,13 @@ pub enum Fact {
     CashMove(CashMove),
     ShiftClose(ShiftClose),
     TenderStep(TenderStep),
+    Loyalty(LoyaltyRules),
+    PointsRow(PointsRow),
+    Campaign(Campaign),
+    Coupon(CouponFact),
+    Redemption(Redemption),
+    Quota(QuotaRow),
+    SalePoints(SalePoints),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -189,6 +200,13 @@ impl Fact {
             Self::CashMove(_) => kind::CASH_MOVE,
             Self::ShiftClose(_) => kind::SHIFT_CLOSE,
             Self::TenderStep(_) => kind::TENDER_STEP,
+            Self::Loyalty(_) => kind::LOYALTY,
+            Self::PointsRow(_) => kind::POINTS_ROW,
+            Self::Campaign(_) => kind::CAMPAIGN,
+            Self::Coupon(_) => kind::COUPON,
+            Self::Redemption(_) => kind::REDEMPTION,
+            Self::Quota(_) => kind::COUPON_QUOTA,
+            Self::SalePoints(_) => kind::SALE_POINTS,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -260,6 +278,13 @@ impl Fact {
             Self::CashMove(fact) => fact.encode(sink),
             Self::ShiftClose(fact) => fact.encode(sink),
             Self::TenderStep(fact) => fact.encode(sink),
+            Self::Loyalty(fact) => fact.encode(sink),
+            Self::PointsRow(fact) => fact.encode(sink),
+            Self::Campaign(fact) => fact.encode(sink),
+            Self::Coupon(fact) => fact.encode(sink),
+            Self::Redemption(fact) => fact.encode(sink),
+            Self::Quota(fact) => fact.encode(sink),
+            Self::SalePoints(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -323,6 +348,13 @@ impl Fact {
             kind::CASH_MOVE => Self::CashMove(CashMove::decode(source)?),
             kind::SHIFT_CLOSE => Self::ShiftClose(ShiftClose::decode(source)?),
             kind::TENDER_STEP => Self::TenderStep(TenderStep::decode(source)?),
+            kind::LOYALTY => Self::Loyalty(LoyaltyRules::decode(source)?),
+            kind::POINTS_ROW => Self::PointsRow(PointsRow::decode(source)?),
+            kind::CAMPAIGN => Self::Campaign(Campaign::decode(source)?),
+            kind::COUPON => Self::Coupon(CouponFact::decode(source)?),
+            kind::REDEMPTION => Self::Redemption(Redemption::decode(source)?),
+            kind::COUPON_QUOTA => Self::Quota(QuotaRow::decode(source)?),
+            kind::SALE_POINTS => Self::SalePoints(SalePoints::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }

@@ -11,6 +11,7 @@
 //! | [`entry`], [`chain`], [`capability`], [`fork`], [`batch`] | the signed log: entries, hashes, seals, authorship, proof of a fork, runs on a link |
 //! | [`control`], [`product`], [`price`], [`receiving`], [`sale`], [`count`], [`transfer`], [`day`] | the facts themselves |
 //! | [`checkout`] | prices explained, tax, promotions, tenders, shifts, staff |
+//! | [`loyalty`] | points, campaigns and coupons |
 //! | [`order`] | orders, their fulfillments, and what these add up to |
 //! | [`place`] | coordinate systems and distances |
 //! | [`stock`] | what the facts add up to: stock on hand, and why |
@@ -41,6 +42,7 @@ pub mod checkout;
 pub mod control;
 pub mod count;
 pub mod day;
+pub mod loyalty;
 pub mod order;
 pub mod place;
 pub mod price;

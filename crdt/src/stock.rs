@@ -275,6 +275,13 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
         | Fact::CashMove(_)
         | Fact::ShiftClose(_)
         | Fact::TenderStep(_)
+        | Fact::Loyalty(_)
+        | Fact::PointsRow(_)
+        | Fact::Campaign(_)
+        | Fact::Coupon(_)
+        | Fact::Redemption(_)
+        | Fact::Quota(_)
+        | Fact::SalePoints(_)
         | Fact::Opaque(_) => Vec::new(),
     }
 }

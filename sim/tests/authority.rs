@@ -214,9 +214,8 @@ fn scopes(store: u32) -> [Scope; 10] {
         Scope::StoreOrders(s),
         Scope::StoreStock(s),
         Scope::StoreHistory(s),
-        Scope::Members(1),
+        Scope::StoreMembers(StoreId(1)),
         prices(),
-        Scope::Campaign(1),
         Scope::Catalog,
         Scope::Orders(1),
     ]

@@ -7,6 +7,7 @@ pub mod account;
 pub mod baskets;
 pub mod cells;
 pub mod days;
+pub mod loyalty;
 pub mod orders;
 pub mod returns;
 pub mod rights;
@@ -68,6 +69,7 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
             }
             return Ok(Vec::new());
         }
+        Scope::StoreMembers(_) => return loyalty::apply(overlay, store, context, &item.entry.fact).map(|()| Vec::new()),
         _ => {}
     }
     match &item.entry.fact {
@@ -127,6 +129,13 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Promotion(_)
         | Fact::SaleHours(_)
         | Fact::Staff(_)
+        | Fact::Loyalty(_)
+        | Fact::PointsRow(_)
+        | Fact::Campaign(_)
+        | Fact::Coupon(_)
+        | Fact::Redemption(_)
+        | Fact::Quota(_)
+        | Fact::SalePoints(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;
@@ -201,7 +210,7 @@ fn cash_paid(overlay: &Overlay, context: &Context<'_>, fact: &Fact) -> Result<Op
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 17] = [
+pub const STORE_TABLES: [Table; 19] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -219,6 +228,8 @@ pub const STORE_TABLES: [Table; 17] = [
     Table::Returns,
     Table::Baskets,
     Table::Shifts,
+    Table::Points,
+    Table::Coupons,
 ];
 
 /// Empties the books of one store.

@@ -5,15 +5,18 @@
 
 pub mod admin;
 pub mod baskets;
+pub mod benefits;
 pub mod catalog;
 pub mod checkout;
 pub mod count;
+pub mod coupons;
 mod cover;
 pub mod day;
 pub mod drawer;
 pub mod exchange;
 pub mod fulfil;
 pub mod goods;
+pub mod loyalty;
 pub mod order;
 pub mod policy;
 pub mod promise;
@@ -149,6 +152,11 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::SaleHours(retry, hours) => once(replica, retry, |replica| rules::sale_hours(replica, *hours)),
         Command::Staff(retry, record) => once(replica, retry, |replica| staff::staff(replica, record)),
         Command::SignIn(request) => staff::sign_in(replica, &request),
+        Command::Loyalty(retry, rules) => once(replica, retry, |replica| loyalty::rules(replica, *rules)),
+        Command::Campaigns(retry, campaigns) => many(replica, retry, |replica| loyalty::campaigns(replica, campaigns)),
+        Command::IssueCoupons(retry, request) => many(replica, retry, |replica| loyalty::issue(replica, &request)),
+        Command::Coupon(retry, request) => once(replica, retry, |replica| loyalty::coupon(replica, &request)),
+        Command::Points(retry, request) => once(replica, retry, |replica| loyalty::points(replica, request)),
     }
 }
 
@@ -176,7 +184,9 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Prices(..)
         | Command::Template(..)
         | Command::TaxRates(..)
-        | Command::Promotions(..) => space == DiskSpace::Ample,
+        | Command::Promotions(..)
+        | Command::Campaigns(..)
+        | Command::IssueCoupons(..) => space == DiskSpace::Ample,
         Command::Receive(..)
         | Command::Adjust(..)
         | Command::CountScan(..)
@@ -205,6 +215,9 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::IssueToken(_)
         | Command::Enrol(_)
         | Command::NewEpoch(_)
+        | Command::Loyalty(..)
+        | Command::Coupon(..)
+        | Command::Points(..)
         | Command::Staff(..) => space < DiskSpace::Critical,
     }
 }

@@ -3,6 +3,7 @@
 pub mod checkout;
 pub mod enrolment;
 pub mod goods;
+pub mod loyalty;
 pub mod orders;
 pub mod promises;
 pub mod returns;
@@ -15,6 +16,8 @@ use stockroom_crdt::checkout::rules::{SaleHours, TaxRate, TillRules};
 use stockroom_crdt::checkout::staff::StaffRecord;
 use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId};
+use stockroom_crdt::loyalty::campaign::Campaign;
+use stockroom_crdt::loyalty::rules::LoyaltyRules;
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::rules::RoutingRules;
 use stockroom_crdt::order::rules::hours::StoreService;
@@ -235,6 +238,16 @@ pub enum Command {
     SaleHours(RetryKey, Box<SaleHours>),
     /// Say who somebody is and what she may do (at a hub).
     Staff(RetryKey, StaffRecord),
+    /// Say what points are worth (at a hub).
+    Loyalty(RetryKey, Box<LoyaltyRules>),
+    /// Put campaigns down (at a hub). One with a secret of zeros gets one.
+    Campaigns(RetryKey, Vec<Campaign>),
+    /// Place rights to coupons with a store (at a hub).
+    IssueCoupons(RetryKey, loyalty::IssueRequest),
+    /// Ask for the right to a coupon, or give it up (at a store).
+    Coupon(RetryKey, loyalty::CouponRequest),
+    /// Ask for the right to points, or give it back (at a store).
+    Points(RetryKey, loyalty::PointsRequest),
     /// Somebody entered a PIN.
     SignIn(checkout::SignInRequest),
     /// Take a till's drawer, move cash, or count it and give it back (at the store).
@@ -251,6 +264,8 @@ pub enum Answer {
         /// True when this was a retry.
         replayed: bool,
     },
+    /// What a basket would come to. Nothing was written.
+    Quoted(Box<loyalty::Quoted>),
     /// Goods are promised.
     Reserved {
         /// The promise.
@@ -394,6 +409,22 @@ pub enum Refusal {
     /// The basket costs something else than the customer was told.
     #[error("the price has changed: it is {} now", .0.total)]
     PriceChanged(Box<Quote>),
+    /// A coupon is not taken.
+    #[error("{field}: {why}")]
+    Coupon {
+        /// Path of the coupon in the request.
+        field: String,
+        /// Why, and what can be done.
+        why: loyalty::CouponRefused,
+    },
+    /// More points than may be spent here.
+    #[error("{wanted} points are more than the {may} that may be spent here: ask the hub for more, or take the rest otherwise")]
+    Points {
+        /// How many are wanted.
+        wanted: u64,
+        /// How many may be spent, by right or within the limit.
+        may: u64,
+    },
     /// The request does not fit the state that things are in.
     #[error("{0}")]
     State(String),

@@ -12,6 +12,7 @@
 //! | [`journal`], [`books`] | the logs, and what they add up to |
 //! | [`policy`] | who holds how many rights, and what may be promised without one: pure functions of demand and outages |
 //! | [`rights`] | what a node does with rights by itself: mint, grant, burn, name who goes without |
+//! | [`sealed`], [`vault`] | what only some can read, and the keys of members |
 //! | [`overlay`], [`storage`] | the batch in progress, the tables on disk |
 //! | [`sync`] | links, handshake, feeds, parcels |
 //! | [`view`], [`status`] | reading, without waiting for commits |
@@ -45,10 +46,12 @@ pub mod journal;
 pub mod overlay;
 pub mod storage;
 
+pub mod loyalty;
 pub mod orders;
 pub mod policy;
 pub mod rights;
 pub mod sealed;
+pub mod vault;
 
 pub mod sync;
 

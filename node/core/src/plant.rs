@@ -72,6 +72,12 @@ pub enum Plant {
     MixedPrices,
     /// A Z report forgets what was taken to the safe.
     ZForgets,
+    /// A coupon is taken wherever it is shown, whether or not the right to it is there.
+    DoubleCoupon,
+    /// Points are counted for each entry, not for each sale.
+    PointsTwice,
+    /// Without a right, a store lets points be spent without a limit.
+    SoftWithoutLimit,
 }
 
 /// All of them: scenarios ought to find each.
@@ -109,6 +115,9 @@ pub const ALL: &[Plant] = &[
     Plant::ChargeAgain,
     Plant::MixedPrices,
     Plant::ZForgets,
+    Plant::DoubleCoupon,
+    Plant::PointsTwice,
+    Plant::SoftWithoutLimit,
 ];
 
 impl Plant {
@@ -213,6 +222,11 @@ impl Plant {
             }
             Self::ZForgets => {
                 ("z-forgets", "a Z report forgets what was taken to the safe", &["terminal-unknown", "price-change"])
+            }
+            Self::DoubleCoupon => ("double-coupon", "a coupon is taken wherever it is shown", &["coupon-storm"]),
+            Self::PointsTwice => ("points-twice", "points are counted for each entry, not for each sale", &["member-roams"]),
+            Self::SoftWithoutLimit => {
+                ("soft-without-limit", "points are spent without a right and without a limit", &["coupon-storm"])
             }
         }
     }

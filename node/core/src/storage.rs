@@ -78,10 +78,18 @@ pub enum Table {
     Shifts = 31,
     /// Staff to wrong PINs in a row, and how long the next try has to wait. Of this node alone: it is in no log.
     SignIns = 32,
+    /// Member to the key of her personal values, and until when this node may use it. In no log, so that it can be destroyed.
+    MemberKeys = 33,
+    /// (store, ...) to rows of points: what hubs, holders and sales say.
+    Points = 34,
+    /// (store, ...) to rows of coupons: rights, redemptions and quotas.
+    Coupons = 35,
+    /// (member or coupon, store): in which stores' scopes something is said of it.
+    LoyaltyStores = 36,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 33] = [
+pub const TABLES: [Table; 37] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -115,6 +123,10 @@ pub const TABLES: [Table; 33] = [
     Table::Baskets,
     Table::Shifts,
     Table::SignIns,
+    Table::MemberKeys,
+    Table::Points,
+    Table::Coupons,
+    Table::LoyaltyStores,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

@@ -115,6 +115,8 @@ pub enum Word {
     Voucher,
     /// Paid in another way.
     OtherTender,
+    /// Paid with a member's points.
+    Points,
     /// The receipt was taken back as a whole.
     Voided,
     /// Before the number of the receipt that this one takes back.
@@ -154,7 +156,7 @@ pub enum Word {
 }
 
 /// Word, English, Chinese; in the order of the words.
-const TABLE: [(Word, &str, &str); 67] = [
+const TABLE: [(Word, &str, &str); 68] = [
     (Word::PickList, "Pick list", "拣货单"),
     (Word::Pickup, "Pickup", "自提"),
     (Word::PickupReceipt, "Pickup receipt", "自提凭证"),
@@ -204,6 +206,7 @@ const TABLE: [(Word, &str, &str); 67] = [
     (Word::Card, "Card", "银行卡"),
     (Word::Voucher, "Voucher", "代金券"),
     (Word::OtherTender, "Other", "其他"),
+    (Word::Points, "Points", "积分"),
     (Word::Voided, "VOIDED", "已作废"),
     (Word::Voids, "Takes back", "冲销"),
     (Word::ZReport, "Z report", "班结单"),

@@ -90,7 +90,11 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::OrderStores
         | Table::OrderTimes
         | Table::Returns
-        | Table::SignIns => return None,
+        | Table::SignIns
+        | Table::MemberKeys
+        | Table::Points
+        | Table::Coupons
+        | Table::LoyaltyStores => return None,
     };
     out.push(table as u8);
     Some((domain, kind, out))

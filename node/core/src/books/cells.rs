@@ -53,6 +53,8 @@ pub fn is_decision(number: u16) -> bool {
             | kind::PROMOTION
             | kind::SALE_HOURS
             | kind::STAFF
+            | kind::LOYALTY
+            | kind::CAMPAIGN
     )
 }
 

@@ -110,6 +110,13 @@ impl Replica {
             | Fact::CashMove(_)
             | Fact::ShiftClose(_)
             | Fact::TenderStep(_)
+            | Fact::Loyalty(_)
+            | Fact::PointsRow(_)
+            | Fact::Campaign(_)
+            | Fact::Coupon(_)
+            | Fact::Redemption(_)
+            | Fact::Quota(_)
+            | Fact::SalePoints(_)
             | Fact::Opaque(_) => true,
         })
     }

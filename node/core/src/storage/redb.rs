@@ -171,6 +171,10 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::Baskets => "baskets",
         Table::Shifts => "shifts",
         Table::SignIns => "sign_ins",
+        Table::MemberKeys => "member_keys",
+        Table::Points => "points",
+        Table::Coupons => "coupons",
+        Table::LoyaltyStores => "loyalty_stores",
     })
 }
 

@@ -151,6 +151,7 @@ pub fn receipt(books: &Books<'_>, id: ReceiptId) -> Answered<SaleReceipt> {
         TenderKind::Card => Tendered::Card,
         TenderKind::Voucher => Tendered::Voucher,
         TenderKind::Other => Tendered::Other,
+        TenderKind::Points => Tendered::Points,
     };
     Ok(SaleReceipt {
         state,
