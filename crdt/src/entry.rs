@@ -26,6 +26,9 @@ use crate::loyalty::campaign::Campaign;
 use crate::loyalty::coupon::{CouponFact, QuotaRow, Redemption};
 use crate::loyalty::points::{PointsRow, SalePoints};
 use crate::loyalty::rules::LoyaltyRules;
+use crate::member::link::{MemberLink, MemberUnlink};
+use crate::member::value::{MemberConsent, MemberValue};
+use crate::member::{Enrolment, MemberErase};
 use crate::order::header::{Order, Payment};
 use crate::order::intent::OrderStep;
 use crate::order::offer::Offer;
@@ -115,6 +118,12 @@ pub enum Fact {
     Redemption(Redemption),
     Quota(QuotaRow),
     SalePoints(SalePoints),
+    Member(Enrolment),
+    MemberValue(MemberValue),
+    MemberLink(MemberLink),
+    MemberUnlink(MemberUnlink),
+    MemberConsent(MemberConsent),
+    MemberErase(MemberErase),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -207,6 +216,12 @@ impl Fact {
             Self::Redemption(_) => kind::REDEMPTION,
             Self::Quota(_) => kind::COUPON_QUOTA,
             Self::SalePoints(_) => kind::SALE_POINTS,
+            Self::Member(_) => kind::MEMBER,
+            Self::MemberValue(_) => kind::MEMBER_VALUE,
+            Self::MemberLink(_) => kind::MEMBER_LINK,
+            Self::MemberUnlink(_) => kind::MEMBER_UNLINK,
+            Self::MemberConsent(_) => kind::MEMBER_CONSENT,
+            Self::MemberErase(_) => kind::MEMBER_ERASE,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -285,6 +300,12 @@ impl Fact {
             Self::Redemption(fact) => fact.encode(sink),
             Self::Quota(fact) => fact.encode(sink),
             Self::SalePoints(fact) => fact.encode(sink),
+            Self::Member(fact) => fact.encode(sink),
+            Self::MemberValue(fact) => fact.encode(sink),
+            Self::MemberLink(fact) => fact.encode(sink),
+            Self::MemberUnlink(fact) => fact.encode(sink),
+            Self::MemberConsent(fact) => fact.encode(sink),
+            Self::MemberErase(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -355,6 +376,12 @@ impl Fact {
             kind::REDEMPTION => Self::Redemption(Redemption::decode(source)?),
             kind::COUPON_QUOTA => Self::Quota(QuotaRow::decode(source)?),
             kind::SALE_POINTS => Self::SalePoints(SalePoints::decode(source)?),
+            kind::MEMBER => Self::Member(Enrolment::decode(source)?),
+            kind::MEMBER_VALUE => Self::MemberValue(MemberValue::decode(source)?),
+            kind::MEMBER_LINK => Self::MemberLink(MemberLink::decode(source)?),
+            kind::MEMBER_UNLINK => Self::MemberUnlink(MemberUnlink::decode(source)?),
+            kind::MEMBER_CONSENT => Self::MemberConsent(MemberConsent::decode(source)?),
+            kind::MEMBER_ERASE => Self::MemberErase(MemberErase::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }

@@ -13,6 +13,7 @@
 //! | [`checkout`] | prices explained, tax, promotions, tenders, shifts, staff |
 //! | [`loyalty`] | points, campaigns and coupons |
 //! | [`order`] | orders, their fulfillments, and what these add up to |
+//! | [`member`] | who somebody is: accounts, sealed values, links, consents, erasure |
 //! | [`place`] | coordinate systems and distances |
 //! | [`stock`] | what the facts add up to: stock on hand, and why |
 //!
@@ -43,6 +44,7 @@ pub mod control;
 pub mod count;
 pub mod day;
 pub mod loyalty;
+pub mod member;
 pub mod order;
 pub mod place;
 pub mod price;

@@ -108,3 +108,11 @@ pub const CAMPAIGN_BYTES_MAX: usize = 12;
 
 /// Coupons of one campaign that are rights of one: each has a row where it lies.
 pub const CAMPAIGN_COUPONS_MAX: u32 = 10_000_000;
+/// Values of one field that a member has: a few telephones, cards of years.
+pub const MEMBER_SLOTS_MAX: u8 = 8;
+
+/// Bytes of one value of a member, before it is sealed.
+pub const MEMBER_VALUE_BYTES_MAX: usize = 200;
+
+/// Accounts of one person. Somebody with more of them is several people, or a fault of the links: a person looks.
+pub const CLASS_MEMBERS_MAX: usize = 16;

@@ -282,6 +282,12 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
         | Fact::Redemption(_)
         | Fact::Quota(_)
         | Fact::SalePoints(_)
+        | Fact::Member(_)
+        | Fact::MemberValue(_)
+        | Fact::MemberLink(_)
+        | Fact::MemberUnlink(_)
+        | Fact::MemberConsent(_)
+        | Fact::MemberErase(_)
         | Fact::Opaque(_) => Vec::new(),
     }
 }

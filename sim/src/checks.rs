@@ -11,6 +11,7 @@ mod converge;
 mod durable;
 mod goods;
 mod keys;
+mod loyalty;
 mod orders;
 mod promises;
 mod rebuild;
@@ -135,5 +136,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(tills::Whole::new(share())),
         Box::new(tills::Prices::new(share())),
         Box::new(tills::Drawers::new(share())),
+        Box::new(loyalty::Coupons::new(share())),
+        Box::new(loyalty::Points::new(share())),
     ]
 }

@@ -17,7 +17,7 @@ use stockroom_crdt::stock::promise::Step as PromiseStep;
 use crate::data::links::Recording;
 use crate::link::LinkSpec;
 use orders::{OrderDeed, Purchase, Shopfloor};
-use tills::{DrawerDo, Ringing, Tariff};
+use tills::{DrawerDo, Programme, Ringing, Tariff};
 
 /// A whole run.
 #[derive(Clone, Debug)]
@@ -191,6 +191,8 @@ pub enum Action {
     },
     /// Head office sets prices and promotions.
     Tariff(Box<Tariff>),
+    /// Head office says what points are worth, and makes campaigns.
+    Programme(Box<Programme>),
     /// Head office writes off the rights of a node, at whatever risk it names.
     Retire(Who),
     /// A store's box is gone for good; another one is enrolled for the store.

@@ -153,6 +153,7 @@ pub fn step_words(step: &Step) -> String {
             ringing.ring, ringing.till, ringing.store, ringing.pays, ringing.fate
         ),
         Action::Drawer { store, till, deed } => format!("drawer of till {till} at store {store}: {deed:?}"),
+        Action::Programme(programme) => format!("head office makes {} campaigns", programme.campaigns.len()),
         Action::Tariff(tariff) => format!(
             "head office sets {} prices from {:+} s on{}",
             tariff.prices.len(),
@@ -190,6 +191,7 @@ pub fn last_store(step: &Step) -> u32 {
         | Action::Rule(_)
         | Action::Limits(_)
         | Action::Tariff(_)
+        | Action::Programme(_)
         | Action::Say { .. } => 0,
         Action::Order(wanted) => wanted.stores.iter().copied().chain([store_of(wanted.home)]).max().unwrap_or(0),
         Action::OrderDeed(_, OrderDeed::Collect(store, _) | OrderDeed::Choose(Choice::Store(store))) => *store,
@@ -257,6 +259,7 @@ fn kind_of(step: &Step) -> Kind {
         | Action::Ring(_)
         | Action::Drawer { .. }
         | Action::Tariff(_)
+        | Action::Programme(_)
         | Action::Order(_)
         | Action::OrderDeed(..)
         | Action::Miscount { .. }

@@ -62,6 +62,12 @@ pub const SHIFT_OPEN: u16 = 88;
 pub const CASH_MOVE: u16 = 89;
 pub const SHIFT_CLOSE: u16 = 90;
 pub const TENDER_STEP: u16 = 91;
+pub const MEMBER: u16 = 100;
+pub const MEMBER_VALUE: u16 = 101;
+pub const MEMBER_LINK: u16 = 102;
+pub const MEMBER_UNLINK: u16 = 103;
+pub const MEMBER_CONSENT: u16 = 104;
+pub const MEMBER_ERASE: u16 = 105;
 pub const LOYALTY: u16 = 110;
 pub const POINTS_ROW: u16 = 111;
 pub const CAMPAIGN: u16 = 112;
@@ -71,7 +77,7 @@ pub const COUPON_QUOTA: u16 = 115;
 pub const SALE_POINTS: u16 = 116;
 
 /// All kinds that this version knows.
-pub const ALL: [u16; 64] = [
+pub const ALL: [u16; 70] = [
     EPOCH_OPEN,
     BOOT,
     NODE,
@@ -129,6 +135,12 @@ pub const ALL: [u16; 64] = [
     CASH_MOVE,
     SHIFT_CLOSE,
     TENDER_STEP,
+    MEMBER,
+    MEMBER_VALUE,
+    MEMBER_LINK,
+    MEMBER_UNLINK,
+    MEMBER_CONSENT,
+    MEMBER_ERASE,
     LOYALTY,
     POINTS_ROW,
     CAMPAIGN,

@@ -72,6 +72,14 @@ impl Fact {
                     || matches!((scope, returned.origin), (Scope::StoreOrders(at), Origin::Receipt(seller, _)) if *at == seller)
             }
             Self::PassShown(shown) => *scope == Scope::StoreRights(shown.pass.store),
+            Self::Member(enrolment) => {
+                matches!(scope, Scope::StoreMembers(at) if *at == enrolment.home || enrolment.copied.is_some())
+            }
+            Self::MemberValue(_)
+            | Self::MemberLink(_)
+            | Self::MemberUnlink(_)
+            | Self::MemberConsent(_)
+            | Self::MemberErase(_) => matches!(scope, Scope::StoreMembers(_)),
             Self::PointsRow(_) | Self::Coupon(_) | Self::Redemption(_) | Self::Quota(_) | Self::SalePoints(_) => {
                 matches!(scope, Scope::StoreMembers(_))
             }
@@ -148,6 +156,12 @@ impl Fact {
             | Self::CashMove(_)
             | Self::ShiftClose(_)
             | Self::TenderStep(_)
+            | Self::Member(_)
+            | Self::MemberValue(_)
+            | Self::MemberLink(_)
+            | Self::MemberUnlink(_)
+            | Self::MemberConsent(_)
+            | Self::MemberErase(_)
             | Self::PointsRow(_)
             | Self::Coupon(_)
             | Self::Redemption(_)

@@ -7,6 +7,8 @@ use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::ids::{Actor, StoreId};
 use stockroom_crdt::loyalty::coupon::{CouponSays, QuotaSide};
 use stockroom_crdt::loyalty::points::PointsSide;
+use stockroom_crdt::member::Stage;
+use stockroom_crdt::member::link::Weight;
 use stockroom_crdt::scope::Scope;
 
 /// The writer, seen from the scope.
@@ -184,6 +186,32 @@ pub const RULES: &[Rule] = &[
             kind::TENDER_STEP,
         ],
     ),
+    (
+        Writer::Hub,
+        Area::StoreMembers,
+        &[
+            kind::EPOCH_OPEN,
+            kind::MEMBER,
+            kind::MEMBER_VALUE,
+            kind::MEMBER_LINK,
+            kind::MEMBER_UNLINK,
+            kind::MEMBER_CONSENT,
+            kind::MEMBER_ERASE,
+        ],
+    ),
+    (
+        Writer::OwnStore,
+        Area::StoreMembers,
+        &[
+            kind::EPOCH_OPEN,
+            kind::MEMBER,
+            kind::MEMBER_VALUE,
+            kind::MEMBER_LINK,
+            kind::MEMBER_UNLINK,
+            kind::MEMBER_CONSENT,
+            kind::MEMBER_ERASE,
+        ],
+    ),
 ];
 
 /// Which writer a node is, seen from `scope`.
@@ -246,6 +274,13 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
             CouponSays::Placed { .. } | CouponSays::WantedBack { .. } | CouponSays::Used { .. } => writer == Writer::Hub,
             CouponSays::GivenUp { .. } | CouponSays::Asked { .. } => writer == Writer::OwnStore,
         },
+        // A store enrols its own, and says nothing in another's name: copies, proven values, strong links and the end of an erasure are a hub's word.
+        Fact::Member(enrolment) => writer == Writer::Hub || enrolment.copied.is_none(),
+        Fact::MemberValue(value) => writer == Writer::Hub || (value.copied.is_none() && !value.verified),
+        Fact::MemberLink(link) => writer == Writer::Hub || (link.copied.is_none() && link.weight == Weight::Tentative),
+        Fact::MemberUnlink(unlink) => writer == Writer::Hub || (unlink.copied.is_none() && !unlink.strong),
+        Fact::MemberConsent(consent) => writer == Writer::Hub || consent.copied.is_none(),
+        Fact::MemberErase(erase) => writer == Writer::Hub || (erase.copied.is_none() && erase.stage == Stage::Asked),
         Fact::EpochOpen(_)
         | Fact::Boot(_)
         | Fact::Node(_)

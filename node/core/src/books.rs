@@ -8,6 +8,8 @@ pub mod baskets;
 pub mod cells;
 pub mod days;
 pub mod loyalty;
+pub mod identifiers;
+pub mod members;
 pub mod orders;
 pub mod returns;
 pub mod rights;
@@ -62,6 +64,10 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     let Some(store) = context.scope.store() else { return Ok(Vec::new()) };
     match context.scope {
         Scope::StoreRights(_) => return rights::apply(overlay, store, context, &item.entry),
+        Scope::StoreMembers(_) => {
+            members::apply(overlay, store, context, &item.entry)?;
+            return loyalty::apply(overlay, store, context, &item.entry.fact).map(|()| Vec::new());
+        }
         Scope::StoreOrders(_) => {
             if paid_before != paid_now {
                 paid_before.map(|refund| days::pay_in(overlay, store, refund)).transpose()?;
@@ -69,7 +75,6 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
             }
             return Ok(Vec::new());
         }
-        Scope::StoreMembers(_) => return loyalty::apply(overlay, store, context, &item.entry.fact).map(|()| Vec::new()),
         _ => {}
     }
     match &item.entry.fact {
@@ -136,6 +141,12 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Redemption(_)
         | Fact::Quota(_)
         | Fact::SalePoints(_)
+        | Fact::Member(_)
+        | Fact::MemberValue(_)
+        | Fact::MemberLink(_)
+        | Fact::MemberUnlink(_)
+        | Fact::MemberConsent(_)
+        | Fact::MemberErase(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;
@@ -210,7 +221,7 @@ fn cash_paid(overlay: &Overlay, context: &Context<'_>, fact: &Fact) -> Result<Op
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 19] = [
+pub const STORE_TABLES: [Table; 20] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -230,6 +241,7 @@ pub const STORE_TABLES: [Table; 19] = [
     Table::Shifts,
     Table::Points,
     Table::Coupons,
+    Table::Members,
 ];
 
 /// Empties the books of one store.

@@ -17,6 +17,7 @@ pub mod exchange;
 pub mod fulfil;
 pub mod goods;
 pub mod loyalty;
+pub mod members;
 pub mod order;
 pub mod policy;
 pub mod promise;
@@ -151,6 +152,9 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::TillRules(retry, rules) => once(replica, retry, |replica| rules::tills(replica, *rules)),
         Command::SaleHours(retry, hours) => once(replica, retry, |replica| rules::sale_hours(replica, *hours)),
         Command::Staff(retry, record) => once(replica, retry, |replica| staff::staff(replica, record)),
+        Command::EnrolMember(retry, request) => members::enrol(replica, retry, *request),
+        Command::Member(retry, request) => members::say(replica, retry, *request),
+        Command::FindMember(sought) => members::find(replica, sought),
         Command::SignIn(request) => staff::sign_in(replica, &request),
         Command::Loyalty(retry, rules) => once(replica, retry, |replica| loyalty::rules(replica, *rules)),
         Command::Campaigns(retry, campaigns) => many(replica, retry, |replica| loyalty::campaigns(replica, campaigns)),
@@ -176,6 +180,7 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Exchange(..)
         | Command::SignReceipt(_)
         | Command::SignIn(_)
+        | Command::FindMember(_)
         | Command::Checkout(_)
         | Command::Basket(..)
         | Command::TerminalSaid(_)
@@ -218,6 +223,8 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Loyalty(..)
         | Command::Coupon(..)
         | Command::Points(..)
+        | Command::EnrolMember(..)
+        | Command::Member(..)
         | Command::Staff(..) => space < DiskSpace::Critical,
     }
 }

@@ -4,6 +4,7 @@ pub mod checkout;
 pub mod enrolment;
 pub mod goods;
 pub mod loyalty;
+pub mod members;
 pub mod orders;
 pub mod promises;
 pub mod returns;
@@ -248,6 +249,12 @@ pub enum Command {
     Coupon(RetryKey, loyalty::CouponRequest),
     /// Ask for the right to points, or give it back (at a store).
     Points(RetryKey, loyalty::PointsRequest),
+    /// Make an account for a new member (at her store, or at its hub).
+    EnrolMember(RetryKey, Box<members::EnrolMember>),
+    /// Say something of a member: values, consents, links, that she is to be forgotten.
+    Member(RetryKey, Box<members::MemberRequest>),
+    /// Look for a member; a store that does not know her asks its hub.
+    FindMember(members::Sought),
     /// Somebody entered a PIN.
     SignIn(checkout::SignInRequest),
     /// Take a till's drawer, move cash, or count it and give it back (at the store).
@@ -370,6 +377,8 @@ pub enum Answer {
     },
     /// Somebody entered a PIN.
     SignIn(checkout::SignInAnswer),
+    /// Who a member is.
+    Member(members::MemberAnswer),
     /// Where a basket stands.
     Checkout(checkout::CheckoutAnswer),
     /// Done; nothing more to say.

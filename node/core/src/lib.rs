@@ -47,6 +47,7 @@ pub mod overlay;
 pub mod storage;
 
 pub mod loyalty;
+pub mod members;
 pub mod orders;
 pub mod policy;
 pub mod rights;

@@ -31,6 +31,7 @@ use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
 use crate::limits::REOPEN_AFTER_MS;
 use crate::loyalty::LoyaltyDesk;
+use crate::members::desk::MemberDesk;
 use crate::orders::desk::OrderDesk;
 use crate::overlay::Overlay;
 use crate::parked::Parked;
@@ -106,6 +107,8 @@ pub struct Replica {
     pub(crate) order_desk: OrderDesk,
     /// What is remembered about points and coupons until the commit.
     pub(crate) loyalty_desk: LoyaltyDesk,
+    /// What is remembered about members between commits.
+    pub(crate) member_desk: MemberDesk,
     /// Stores whose records came or changed in this batch: what lies between two nodes depends on these.
     pub(crate) changed_stores: BTreeSet<StoreId>,
     /// Rows that are worth keeping, but not worth a commit of their own.
@@ -165,6 +168,7 @@ impl Replica {
             desk: Desk::default(),
             order_desk: OrderDesk::default(),
             loyalty_desk: LoyaltyDesk::default(),
+            member_desk: MemberDesk::default(),
             changed_stores: BTreeSet::new(),
             lazy: BTreeMap::new(),
             meta,
@@ -202,6 +206,7 @@ impl Replica {
         replica.load_desk()?;
         replica.load_orders()?;
         replica.load_loyalty()?;
+        replica.load_members()?;
         Ok(replica)
     }
 
@@ -377,12 +382,8 @@ impl Replica {
         let (told, counters) = (self.events.len(), self.counters.clone());
         let (demand, marks) = (self.desk.demand(), self.desk.marks());
         books::clear(&mut self.overlay, store)?;
-        for scope in [
-            Scope::StoreStock(store),
-            Scope::StoreRights(store),
-            Scope::StoreOrders(store),
-            Scope::StoreMembers(store),
-        ] {
+        let scopes = [Scope::StoreStock, Scope::StoreRights, Scope::StoreOrders, Scope::StoreMembers];
+        for scope in scopes.map(|of| of(store)) {
             let Some(feed) = self.journal.feed(&scope) else { continue };
             for (_, row) in feed_rows(&self.overlay, feed.number, 0, usize::MAX)? {
                 let FeedRow::Entries { log, first, last } = row else { continue };
@@ -499,6 +500,7 @@ impl Replica {
         self.touch_rights(actor, &item.entry, accounts)?;
         self.touch_order(&item.entry)?;
         self.touch_loyalty(actor, &scope, &item.entry)?;
+        self.touch_members(&item.entry.fact);
         if let Scope::StoreStock(store) = scope {
             self.touch_goods(store, &item.entry)?;
         }

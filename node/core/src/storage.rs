@@ -80,16 +80,22 @@ pub enum Table {
     SignIns = 32,
     /// Member to the key of her personal values, and until when this node may use it. In no log, so that it can be destroyed.
     MemberKeys = 33,
+    /// (store, member) to the account as that store's scope has it.
+    Members = 34,
+    /// (member, store): whose scopes say something of an account.
+    MemberStores = 35,
+    /// Keyed hash of an identifier to accounts, and an account to its hashes. Of this node alone, like the key of the hash: it is in no log.
+    MemberIndex = 36,
     /// (store, ...) to rows of points: what hubs, holders and sales say.
-    Points = 34,
+    Points = 37,
     /// (store, ...) to rows of coupons: rights, redemptions and quotas.
-    Coupons = 35,
+    Coupons = 38,
     /// (member or coupon, store): in which stores' scopes something is said of it.
-    LoyaltyStores = 36,
+    LoyaltyStores = 39,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 37] = [
+pub const TABLES: [Table; 40] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -124,6 +130,9 @@ pub const TABLES: [Table; 37] = [
     Table::Shifts,
     Table::SignIns,
     Table::MemberKeys,
+    Table::Members,
+    Table::MemberStores,
+    Table::MemberIndex,
     Table::Points,
     Table::Coupons,
     Table::LoyaltyStores,

@@ -94,7 +94,10 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::MemberKeys
         | Table::Points
         | Table::Coupons
-        | Table::LoyaltyStores => return None,
+        | Table::LoyaltyStores
+        | Table::Members
+        | Table::MemberStores
+        | Table::MemberIndex => return None,
     };
     out.push(table as u8);
     Some((domain, kind, out))

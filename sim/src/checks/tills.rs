@@ -24,8 +24,9 @@ use crate::truth::money::Rung;
 pub use drawers::Drawers;
 pub use prices::Prices;
 
-/// Entries of its own stock log that a store's node commits now; none after its disk was set back, since others may bring them back.
-fn written<'a>(seen: &Observation, sight: &'a Sight, scene: &Scene<'_>) -> Option<(u32, Vec<(u64, &'a Fact)>)> {
+/// Entries about sales, points and coupons that a store's node commits to its own logs now; none after its disk was set back, since others
+/// may bring them back.
+pub(super) fn written<'a>(seen: &Observation, sight: &'a Sight, scene: &Scene<'_>) -> Option<(u32, Vec<(u64, &'a Fact)>)> {
     if !matches!(seen.what, Seen::Committed(_)) || seen.node != identity(seen.node) {
         return None;
     }
@@ -39,7 +40,8 @@ fn written<'a>(seen: &Observation, sight: &'a Sight, scene: &Scene<'_>) -> Optio
     for run in &sight.runs {
         let log = holding.logs.get(&run.log).filter(|log| log.parent.is_none());
         let own = |log: &&crate::union::HeldLog| {
-            log.id.actor.node.0 == seen.node && log.id.scope == Scope::StoreStock(StoreId(store))
+            let own = [Scope::StoreStock(StoreId(store)), Scope::StoreMembers(StoreId(store))];
+            log.id.actor.node.0 == seen.node && own.contains(&log.id.scope)
         };
         if log.filter(own).is_some() {
             out.extend((run.first..).zip(&run.items).map(|(seq, item)| (seq, &item.entry.fact)));

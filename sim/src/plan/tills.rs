@@ -23,6 +23,47 @@ pub struct Ringing {
     pub patience_ms: u64,
     /// What the cashier does then, and when a terminal declined.
     pub otherwise: Otherwise,
+    /// Who buys, by her number, if she is a member.
+    pub member: Option<u32>,
+    /// Coupons that are shown: the campaign's number, and the coupon's, if it has one.
+    pub coupons: Vec<(u16, Option<u32>)>,
+    /// She pays with all points that she may.
+    pub points: bool,
+    /// The receipt is taken back as a whole, if it was paid in cash.
+    pub voided: bool,
+}
+
+/// What head office offers members and whoever has a coupon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Programme {
+    /// Points that a member may spend at a store without a right to them.
+    pub offline_limit: u64,
+    /// Points of a member that lie ready at her store.
+    pub share: u64,
+    /// Campaigns, numbered from 0.
+    pub campaigns: Vec<CouponPlan>,
+}
+
+/// A campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CouponPlan {
+    /// How many coupons there are, and where they are good.
+    pub kind: CouponsAre,
+    /// Minor units off a basket.
+    pub off: i64,
+    /// A coupon whose goods all come back may be used again.
+    pub returns: bool,
+}
+
+/// Kinds of coupons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CouponsAre {
+    /// So many rights of one, placed with stores in turn.
+    Single(u32),
+    /// The first so many.
+    Pool(u32),
+    /// So many printed codes; a store gives at most so many minor units for them until its hub has seen it.
+    Printed(u32, i64),
 }
 
 /// What becomes of a basket.

@@ -103,6 +103,7 @@ impl Play<'_> {
             }
             Action::Drawer { store, till, deed } => ((*store, *till), Wish::Drawer { number: self.event, deed: *deed }),
             Action::Tariff(tariff) => return self.tariff(tariff),
+            Action::Programme(programme) => return self.programme(programme),
             Action::RetryStorm { store, last } => return self.retry_storm(*store, *last),
             Action::PushCatalogue { products } => {
                 put_products(&mut self.world, *products, self.event);

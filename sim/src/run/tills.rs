@@ -1,8 +1,9 @@
 //! Tills whose baskets their node prices: the customer is told a total and says yes, pays in cash or at a terminal, comes back later, or leaves.
 //!
 //! Whoever gets no answer sends the same again. A till that waits for a terminal asks the node now and then where its basket stands.
-//! [`terminals`] knows the terminals, and the shell of a node that asks them.
+//! [`terminals`] knows the terminals, and the shell of a node that asks them; [`office`] what head office sets.
 
+pub mod office;
 pub mod terminals;
 
 use std::collections::BTreeMap;
@@ -11,24 +12,25 @@ use stockroom_core::books::sales;
 use stockroom_core::input::checkout::{
     BasketDeed, BasketRequest, CheckoutAnswer, CheckoutRequest, DrawerDeed, DrawerRequest, Then,
 };
+use stockroom_core::input::loyalty::{CouponDeed, CouponRefused, CouponRequest, Quoted};
+use stockroom_core::input::sales::VoidRequest;
 use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
+use stockroom_core::journal::Place;
 use stockroom_core::view::View;
 use stockroom_crdt::checkout::basket::BasketId;
-use stockroom_crdt::checkout::promotion::{Gives, Promotion};
 use stockroom_crdt::checkout::quote::AskedLine;
 use stockroom_crdt::checkout::shift::Cash;
 use stockroom_crdt::checkout::tender::Assurance;
-use stockroom_crdt::ids::{Code, Digest, StoreId, TillId};
-use stockroom_crdt::money::{Currency, Unit};
-use stockroom_crdt::price::Price;
+use stockroom_crdt::ids::{Code, Digest, MemberId, StoreId, TillId};
+use stockroom_crdt::money::Unit;
 use stockroom_crdt::receiving::Disposition;
-use stockroom_crdt::sale::{Tender, TenderKind};
+use stockroom_crdt::sale::{ReceiptNumber, Tender, TenderKind};
 
 use super::people::{Desk, code};
 use super::{Play, Todo};
 use crate::cast::sku;
 use crate::observe::{Act, Deed, Seen};
-use crate::plan::tills::{DrawerDo, Otherwise, Pays, Ringing, Tariff};
+use crate::plan::tills::{DrawerDo, Otherwise, Pays, Ringing};
 use crate::truth::money::Rung;
 use terminals::{Device, Shell};
 
@@ -70,6 +72,12 @@ pub(crate) struct Ring {
     deeds: u64,
     /// How often a terminal was asked again.
     again: u8,
+    /// Codes of the coupons that the node takes.
+    coupons: Vec<Code>,
+    /// Points that she pays with, and minor units that each is worth.
+    points: (u64, i64),
+    /// How often something that she wanted to pay with was refused.
+    refusals: u8,
 }
 
 /// Where a basket is.
@@ -83,6 +91,8 @@ enum Stage {
     Sent(Then),
     /// Something is done about it, under a key.
     Deed(BasketDeed, u64),
+    /// Its receipt is taken back, under a number of the till's.
+    Void(ReceiptNumber, u64),
     /// Somebody went on with it, or it was put aside, or it is over.
     Aside,
 }
@@ -111,6 +121,9 @@ impl Play<'_> {
             sent_ms: None,
             deeds: 0,
             again: 0,
+            coupons: ringing.coupons.iter().filter_map(|(campaign, serial)| office::code_of(*campaign, *serial)).collect(),
+            points: (0, 0),
+            refusals: 0,
         };
         self.tills.rings.insert(ringing.ring, ring);
     }
@@ -139,7 +152,7 @@ impl Play<'_> {
         let Some(ring) = self.tills.rings.get_mut(&number) else { return true };
         let command = match ring.stage.clone() {
             Stage::Aside => return true,
-            Stage::Priced => Command::Checkout(Box::new(request(ring, Then::Suspend, NOBODY_EXPECTS))),
+            Stage::Priced => Command::Checkout(Box::new(request(ring, Then::Quote { points: 0 }, None))),
             Stage::Told if now_ms < ring.since_ms + ring.plan.looks_ms => return false,
             Stage::Told => {
                 let then = ring.then();
@@ -149,7 +162,12 @@ impl Play<'_> {
                 ring.to(Stage::Sent(then), now_ms);
                 return self.ring(desk, node, number);
             }
-            Stage::Sent(then) => Command::Checkout(Box::new(request(ring, then, ring.total))),
+            Stage::Sent(then) => Command::Checkout(Box::new(request(ring, then, Some(ring.total)))),
+            Stage::Void(receipt, till_seq) => {
+                let body = Digest::of(&[b"void", format!("{receipt:?} {till_seq}").as_bytes()]);
+                let (cashier, approver) = (code("anna"), code("mia"));
+                Command::Void(VoidRequest { till: receipt.till, till_seq, body, receipt, cashier, approver })
+            }
             Stage::Deed(what, key) => {
                 let name = format!("{number}/{key}");
                 let key = Digest::of(&[b"basket", name.as_bytes()]);
@@ -170,6 +188,8 @@ impl Play<'_> {
                 false
             }
             Some(Ok(Answer::Checkout(answer))) => self.stands(desk, node, (number, was_sent), answer),
+            Some(Ok(Answer::Quoted(quoted))) => self.priced(node, number, &quoted),
+            Some(Ok(Answer::Written { place, .. })) => self.voided(desk, node, number, place),
             Some(Ok(_)) => true,
             Some(Err(refusal)) => self.turned_down(node, number, refusal),
         }
@@ -188,7 +208,16 @@ impl Play<'_> {
         match answer {
             CheckoutAnswer::Paid(receipt) => {
                 self.sold(desk, node, number, (receipt.till, was_sent));
-                true
+                let Some(ring) = self.tills.rings.get_mut(&number) else { return true };
+                if !ring.plan.voided || ring.plan.pays != Pays::Cash || receipt.till.0 != desk.1 {
+                    return true;
+                }
+                ring.sent_ms = None;
+                let till_seq = self.next_number(desk);
+                if let Some(ring) = self.tills.rings.get_mut(&number) {
+                    ring.to(Stage::Void(receipt, till_seq), now_ms);
+                }
+                self.ring(desk, node, number)
             }
             CheckoutAnswer::Ended(_) => {
                 let resumed = matches!(ring.stage, Stage::Deed(BasketDeed::Resume, _));
@@ -243,6 +272,57 @@ impl Play<'_> {
         }
     }
 
+    /// The node says what a basket comes to, and what of her coupons and points it would take.
+    fn priced(&mut self, node: u32, number: u32, quoted: &Quoted) -> bool {
+        let now_ms = self.world.now_ms;
+        let Some(ring) = self.tills.rings.get_mut(&number) else { return true };
+        ring.total = quoted.quote.total;
+        ring.coupons.clear();
+        let mut asks = Vec::new();
+        for shown in &quoted.coupons {
+            match &shown.refused {
+                None => ring.coupons.push(shown.code.clone()),
+                Some(CouponRefused::NotHere | CouponRefused::PoolGone | CouponRefused::BudgetGone) => {
+                    asks.push(shown.code.clone());
+                }
+                Some(_) => {}
+            }
+        }
+        ring.points = (0, 0);
+        if let Some(points) = quoted.points.as_ref().filter(|points| ring.plan.points && points.worth > 0) {
+            let most = u64::try_from(ring.total / points.worth).unwrap_or(0);
+            ring.points = (points.held.saturating_add(points.soft).min(most), points.worth);
+        }
+        ring.sent_ms = None;
+        ring.to(Stage::Told, now_ms);
+        for code in asks {
+            let key = Digest::of(&[b"ask", code.as_str().as_bytes(), &now_ms.to_be_bytes()]);
+            let ask = CouponRequest { code, deed: CouponDeed::Ask };
+            let _ = self.world.ask(node, Command::Coupon(RetryKey { key, body: key }, ask));
+        }
+        self.look();
+        false
+    }
+
+    /// A receipt was taken back: goods lie on the shelf again, and cash is back with the customer.
+    fn voided(&mut self, desk: Desk, node: u32, number: u32, place: Place) -> bool {
+        let now_ms = self.world.now_ms;
+        let Some(ring) = self.tills.rings.get_mut(&number) else { return true };
+        let Stage::Void(_, till_seq) = ring.stage else { return true };
+        ring.to(Stage::Aside, now_ms);
+        let lines = ring.plan.lines.iter().map(|(product, units)| (*product, -units)).collect();
+        let (total, cash) = (-ring.total, -ring.cash);
+        let entry = self.entry(node, place);
+        let what = Act::Sale { till: desk.1, till_seq, lines, total };
+        let deed = Deed { store: desk.0, what, entry, replayed: true, asked_ms: now_ms };
+        if !self.truth.has_sold(&deed) {
+            self.truth.money.cash(desk.0, desk.1, cash);
+        }
+        self.truth.acknowledged(&deed);
+        self.saw(now_ms, node, Seen::Acknowledged(deed));
+        true
+    }
+
     /// The cashier does something else; at the next try, if it cannot be done now.
     fn goes_on(&mut self, number: u32, deed: Option<BasketDeed>) -> bool {
         let now_ms = self.world.now_ms;
@@ -268,13 +348,23 @@ impl Play<'_> {
         let now_ms = self.world.now_ms;
         let Some(ring) = self.tills.rings.get_mut(&number) else { return true };
         if let Refusal::PriceChanged(quote) = &refusal {
-            let first = ring.stage == Stage::Priced;
             ring.total = quote.total;
-            if first || ring.plan.accepts {
+            if ring.plan.accepts {
                 ring.sent_ms = None;
                 ring.to(Stage::Told, now_ms);
                 return false;
             }
+        }
+        // What she wanted to pay with is not taken, as it stands now: the till asks for a new price.
+        if matches!(refusal, Refusal::Coupon { .. } | Refusal::Points { .. }) && ring.refusals < REFUSALS_MAX {
+            ring.refusals += 1;
+            if matches!(refusal, Refusal::Coupon { .. }) {
+                ring.coupons.clear();
+            }
+            ring.points = (0, 0);
+            ring.sent_ms = None;
+            ring.to(Stage::Priced, now_ms);
+            return false;
         }
         // Cash that paid nothing goes back to the customer.
         if let Stage::Deed(BasketDeed::Tender { tenders }, _) = &ring.stage {
@@ -302,7 +392,9 @@ impl Play<'_> {
         let Some(ring) = self.tills.rings.get_mut(&number) else { return };
         let till_seq = match ring.stage {
             Stage::Deed(BasketDeed::PaySlip { number, .. }, _) => number,
-            Stage::Priced | Stage::Told | Stage::Sent(_) | Stage::Deed(..) | Stage::Aside => ring.paid.number,
+            Stage::Priced | Stage::Told | Stage::Sent(_) | Stage::Deed(..) | Stage::Void(..) | Stage::Aside => {
+                ring.paid.number
+            }
         };
         let (total, cash, lines) = (ring.total, ring.cash, ring.plan.lines.clone());
         let (waited, sent_ms) = (was_sent || cash != total, ring.sent_ms.unwrap_or(now_ms));
@@ -369,49 +461,6 @@ impl Play<'_> {
             }
         }
     }
-
-    /// Head office sets prices. A hub that is down is told another day.
-    pub(crate) fn tariff(&mut self, tariff: &Tariff) {
-        let hub = self.cast.hubs[0];
-        let from_ms = self.world.now_ms.saturating_add_signed(tariff.from_in_ms);
-        let book = code("default");
-        let price = |(product, minor): &(u16, i64)| Price {
-            book: book.clone(),
-            sku: sku(*product),
-            from_ms,
-            minor: Some(*minor),
-            currency: Currency::parse("EUR").expect("three letters"),
-        };
-        let key = |what: &[u8]| {
-            let key = Digest::of(&[what, &self.event.to_be_bytes()]);
-            RetryKey { key, body: key }
-        };
-        let (prices, promotions) = (key(b"prices"), key(b"promotions"));
-        if !tariff.prices.is_empty() {
-            let command = Command::Prices(prices, tariff.prices.iter().map(price).collect());
-            let _ = self.world.ask(hub, command);
-        }
-        if let Some((number, products, percent, lasts_ms)) = &tariff.promotion {
-            let promotion = Promotion {
-                book,
-                id: code(&format!("promo{number}")),
-                name: format!("{percent} percent off"),
-                from_ms,
-                until_ms: from_ms + lasts_ms,
-                ended: false,
-                members_only: false,
-                stores: Vec::new(),
-                skus: products.iter().map(|product| sku(*product)).collect(),
-                departments: Vec::new(),
-                gives: Gives::Percent(u32::from(*percent) * 100),
-                priority: 0,
-                exclusive: false,
-                per_basket: 0,
-            };
-            let _ = self.world.ask(hub, Command::Promotions(promotions, vec![promotion]));
-        }
-        self.mark("W18 tariff", hub, None, format!("{} prices from {:+} s", tariff.prices.len(), tariff.from_in_ms / 1_000));
-    }
 }
 
 impl Ring {
@@ -434,19 +483,24 @@ impl Ring {
     /// What becomes of the basket, now that its total is known.
     fn then(&mut self) -> Then {
         let till = self.id.till.0;
+        let by_points = i64::try_from(self.points.0).unwrap_or(0) * self.points.1;
+        let left = self.total - by_points;
         let (cash, card) = match self.plan.pays {
-            Pays::Cash => (self.total, false),
-            Pays::Card => (0, true),
-            Pays::Mixed(percent) => (self.total * i64::from(percent) / 100, true),
+            Pays::Cash => (left, false),
+            Pays::Card => (0, left > 0),
+            Pays::Mixed(percent) => (left * i64::from(percent) / 100, left > 0),
             Pays::Suspended { .. } => return Then::Suspend,
             Pays::Slip { .. } => return Then::Slip { owner: code("counter") },
         };
         self.cash = cash;
-        Then::Pay { tenders: cash_tenders(cash), terminal: card.then(|| terminal(till)) }
+        let points = Tender { kind: TenderKind::Points, amount: by_points, reference: Code::default() };
+        let points = (by_points > 0).then_some((points, Assurance::Seen));
+        let tenders = points.into_iter().chain(cash_tenders(cash)).collect();
+        Then::Pay { tenders, terminal: card.then(|| terminal(till)) }
     }
 }
 
-fn request(ring: &Ring, then: Then, expected: i64) -> CheckoutRequest {
+fn request(ring: &Ring, then: Then, expected: Option<i64>) -> CheckoutRequest {
     let line = |(product, quantity): &(u16, i64)| AskedLine {
         sku: sku(*product),
         unit: Some(Unit::Each),
@@ -462,16 +516,16 @@ fn request(ring: &Ring, then: Then, expected: i64) -> CheckoutRequest {
     };
     CheckoutRequest {
         basket: ring.id,
-        body: Digest::of(&[format!("{:?} {:?} {then:?} {expected}", ring.id, ring.plan.lines).as_bytes()]),
+        body: Digest::of(&[format!("{:?} {:?} {then:?} {expected:?} {:?}", ring.id, ring.plan.lines, ring.coupons).as_bytes()]),
         rung_ms: None,
         cashier: code("anna"),
         approver: Code::default(),
         age_checked: false,
-        member: None,
+        member: ring.plan.member.map(member),
         accounts: Vec::new(),
-        coupons: Vec::new(),
+        coupons: ring.coupons.clone(),
         lines: ring.plan.lines.iter().map(line).collect(),
-        expected_total: Some(expected),
+        expected_total: expected,
         then,
     }
 }
@@ -486,8 +540,13 @@ fn terminal(till: u32) -> (Code, TenderKind) {
     (code(&format!("t{till}")), TenderKind::Card)
 }
 
-/// What nobody expects a basket to cost: the node says what it costs, and writes nothing.
-const NOBODY_EXPECTS: i64 = -1;
+/// A member who was never enrolled on a paper: nothing but points are known of her.
+pub(crate) fn member(number: u32) -> MemberId {
+    MemberId(0x6d00_0000_0000 + u64::from(number))
+}
+
+/// How often a customer tries to pay with what is refused.
+const REFUSALS_MAX: u8 = 4;
 
 /// How often a terminal is asked again after it said no.
 const AGAIN_MAX: u8 = 2;

@@ -4,7 +4,7 @@ use super::weather::{Family, hub_of};
 use super::work::Load;
 use super::{Draw, HOUR_MS};
 use crate::plan::tills::{DrawerDo, Fate, Otherwise, Pays, Ringing, Tariff};
-use crate::plan::{Action, Fault, Plan, Step, Who};
+use crate::plan::{Action, Fault, Fleet, Plan, Step, Who};
 
 /// Terminals are silent, late or lose their answers, and nodes die while they are asked.
 pub(super) fn terminal_unknown(draw: &mut Draw<'_>) -> Plan {
@@ -34,7 +34,7 @@ pub(super) fn terminal_unknown(draw: &mut Draw<'_>) -> Plan {
 /// Prices and promotions change while stores are cut off and customers look at what they were told.
 pub(super) fn price_change(draw: &mut Draw<'_>) -> Plan {
     let mut plan = draw.counters((6, 1), 6);
-    for number in 0..draw.from(4, 12) * plan.safety_ms / HOUR_MS {
+    for number in 0..draw.from(3, 8) * plan.safety_ms / HOUR_MS {
         let at_ms = draw.from(FIRST_MS, plan.safety_ms - 1);
         let tariff = draw.change(&plan, number as u16);
         let holds_ms = at_ms.saturating_add_signed(tariff.from_in_ms);
@@ -48,14 +48,14 @@ pub(super) fn price_change(draw: &mut Draw<'_>) -> Plan {
             }
         }
         // Customers are told a price just before it changes.
-        for _ in 0..draw.from(1, 6) {
+        for _ in 0..draw.from(1, 4) {
             let at_ms = holds_ms.saturating_sub(draw.from(0, 20_000)).max(FIRST_MS);
             let mut ringing = draw.ringing(&plan, 0);
             (ringing.looks_ms, ringing.accepts) = (draw.from(0, 30_000), draw.chance(70));
             draw.ring_up(&mut plan, at_ms, ringing);
         }
     }
-    for _ in 0..draw.from(10, 40) * plan.safety_ms / HOUR_MS {
+    for _ in 0..draw.from(6, 20) * plan.safety_ms / HOUR_MS {
         let at_ms = draw.from(FIRST_MS, plan.safety_ms - 1);
         let ringing = draw.ringing(&plan, 0);
         draw.ring_up(&mut plan, at_ms, ringing);
@@ -67,8 +67,13 @@ pub(super) fn price_change(draw: &mut Draw<'_>) -> Plan {
 
 impl Draw<'_> {
     /// Shops whose nodes know all prices, with a drawer at each till.
-    fn counters(&mut self, (stores, hubs): (u32, u32), hours: u64) -> Plan {
+    pub(super) fn counters(&mut self, (stores, hubs): (u32, u32), hours: u64) -> Plan {
         let fleet = self.fleet(stores, hubs);
+        self.counters_of(fleet, hours)
+    }
+
+    /// The same, with this fleet.
+    pub(super) fn counters_of(&mut self, fleet: Fleet, hours: u64) -> Plan {
         let hours = self.hours(hours).min(if self.wishes.small { 2 } else { u64::MAX });
         let mut plan = self.plan(fleet, hours, Load { per_day: 100, ..Load::light() });
         let prices = (0..plan.fleet.products).map(|product| (product, self.from(20, 2_000) as i64)).collect();
@@ -150,6 +155,10 @@ impl Draw<'_> {
             fate,
             patience_ms: self.one(&[2_000, 30_000, 120_000]),
             otherwise: self.one(&[Otherwise::Abandon, Otherwise::Cash, Otherwise::Again]),
+            member: None,
+            coupons: Vec::new(),
+            points: false,
+            voided: self.chance(4),
         }
     }
 
@@ -175,7 +184,7 @@ impl Draw<'_> {
 }
 
 /// The first basket: prices and goods have come.
-const FIRST_MS: u64 = 30_000;
+pub(super) const FIRST_MS: u64 = 30_000;
 
 /// Tills of a store.
 const TILLS: u32 = 2;

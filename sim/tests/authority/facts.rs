@@ -15,7 +15,10 @@ use stockroom_crdt::day::{DayClose, DayOpen};
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::fork::{Branch, ForkProof};
 use stockroom_crdt::gtin::{Embedded, Template};
-use stockroom_crdt::ids::{Actor, Code, Digest, NodeId, Sku, StoreId, TillId};
+use stockroom_crdt::ids::{Actor, Code, Digest, MemberId, NodeId, Sku, StoreId, TillId};
+use stockroom_crdt::member::link::{Evidence, MemberLink, MemberUnlink, Weight};
+use stockroom_crdt::member::value::{Field, MemberConsent, MemberValue, Purpose, Slot};
+use stockroom_crdt::member::{Enrolment, MemberErase, Stage};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::order::header::{Order, OrderLine, Payment, Preference};
 use stockroom_crdt::order::intent::{OrderStep, Saying};
@@ -138,7 +141,8 @@ pub fn facts(world: &World, by: Actor, store: u32) -> Vec<Fact> {
         Fact::TransferReceive(receive),
         Fact::CountOpen(open),
     ];
-    let mut facts = [facts, promising(by, store), ordering(world, by, store), checking_out()].concat();
+    let mut facts =
+        [facts, promising(by, store), ordering(world, by, store), checking_out(), membership(StoreId(store))].concat();
     let place = |fact: &Fact| kind::ALL.iter().position(|kind| *kind == fact.kind());
     facts.sort_by_key(place);
     assert_eq!(facts.iter().map(Fact::kind).collect::<Vec<_>>(), kind::ALL, "one of every kind");
@@ -300,6 +304,25 @@ fn ordering(world: &World, by: Actor, store: u32) -> Vec<Fact> {
         Fact::OrderLimits(OrderLimits::default()),
         Fact::GoodsReturn(returned),
         Fact::ReturnGrant(grant),
+    ]
+}
+
+/// What a store may say of a member that it enrols.
+fn membership(store: StoreId) -> Vec<Fact> {
+    let (member, other, code) = (MemberId(7), MemberId(8), Code::default);
+    let slot = Slot { field: Field::Phone, number: 0 };
+    let (sealed, verified, copied) = (Some(vec![1, 2, 3]), false, None);
+    let link = MemberLink::found((member, other), Evidence::Staff, Weight::Tentative);
+    let MemberLink { id, a, b, .. } = link;
+    let (purpose, given, source) = (Purpose::Membership, true, code());
+    let (stage, whole) = (Stage::Asked, false);
+    vec![
+        Fact::Member(Enrolment { member, home: store, staff: code(), copied }),
+        Fact::MemberValue(MemberValue { member, slot, sealed, verified, staff: code(), copied }),
+        Fact::MemberLink(link),
+        Fact::MemberUnlink(MemberUnlink { id, a, b, strong: false, reason: code(), staff: code(), copied }),
+        Fact::MemberConsent(MemberConsent { member, purpose, given, source, staff: code(), copied }),
+        Fact::MemberErase(MemberErase { member, stage, whole, reason: code(), staff: code(), copied }),
     ]
 }
 

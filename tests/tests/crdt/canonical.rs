@@ -375,6 +375,12 @@ pub fn encode_rest(entry: &Entry, sink: &mut impl Sink) {
         Fact::CashMove(fact) => fact.encode(sink),
         Fact::ShiftClose(fact) => fact.encode(sink),
         Fact::TenderStep(fact) => fact.encode(sink),
+        Fact::Member(fact) => fact.encode(sink),
+        Fact::MemberValue(fact) => fact.encode(sink),
+        Fact::MemberLink(fact) => fact.encode(sink),
+        Fact::MemberUnlink(fact) => fact.encode(sink),
+        Fact::MemberConsent(fact) => fact.encode(sink),
+        Fact::MemberErase(fact) => fact.encode(sink),
         Fact::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
     }
 }

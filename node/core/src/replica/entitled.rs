@@ -117,6 +117,12 @@ impl Replica {
             | Fact::Redemption(_)
             | Fact::Quota(_)
             | Fact::SalePoints(_)
+            | Fact::Member(_)
+            | Fact::MemberValue(_)
+            | Fact::MemberLink(_)
+            | Fact::MemberUnlink(_)
+            | Fact::MemberConsent(_)
+            | Fact::MemberErase(_)
             | Fact::Opaque(_) => true,
         })
     }

@@ -175,6 +175,9 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::Points => "points",
         Table::Coupons => "coupons",
         Table::LoyaltyStores => "loyalty_stores",
+        Table::Members => "members",
+        Table::MemberStores => "member_stores",
+        Table::MemberIndex => "member_index",
     })
 }
 
