@@ -23,6 +23,10 @@ use crate::fork::ForkProof;
 use crate::gtin::Template;
 
 use crate::limits::ENTRY_BYTES_MAX;
+use crate::loyalty::campaign::Campaign;
+use crate::loyalty::coupon::{CouponFact, QuotaRow, Redemption};
+use crate::loyalty::points::{PointsRow, SalePoints};
+use crate::loyalty::rules::LoyaltyRules;
 use crate::member::link::{MemberLink, MemberUnlink};
 use crate::member::value::{MemberConsent, MemberValue};
 use crate::member::{Enrolment, MemberErase};
@@ -109,6 +113,13 @@ pub enum Fact {
     ShiftClose(ShiftClose),
     TenderStep(TenderStep),
     LabelDone(LabelDone),
+    Loyalty(LoyaltyRules),
+    PointsRow(PointsRow),
+    Campaign(Campaign),
+    Coupon(CouponFact),
+    Redemption(Redemption),
+    Quota(QuotaRow),
+    SalePoints(SalePoints),
     Member(Enrolment),
     MemberValue(MemberValue),
     MemberLink(MemberLink),
@@ -201,6 +212,13 @@ impl Fact {
             Self::ShiftClose(_) => kind::SHIFT_CLOSE,
             Self::TenderStep(_) => kind::TENDER_STEP,
             Self::LabelDone(_) => kind::LABEL_DONE,
+            Self::Loyalty(_) => kind::LOYALTY,
+            Self::PointsRow(_) => kind::POINTS_ROW,
+            Self::Campaign(_) => kind::CAMPAIGN,
+            Self::Coupon(_) => kind::COUPON,
+            Self::Redemption(_) => kind::REDEMPTION,
+            Self::Quota(_) => kind::COUPON_QUOTA,
+            Self::SalePoints(_) => kind::SALE_POINTS,
             Self::Member(_) => kind::MEMBER,
             Self::MemberValue(_) => kind::MEMBER_VALUE,
             Self::MemberLink(_) => kind::MEMBER_LINK,
@@ -279,6 +297,13 @@ impl Fact {
             Self::ShiftClose(fact) => fact.encode(sink),
             Self::TenderStep(fact) => fact.encode(sink),
             Self::LabelDone(fact) => fact.encode(sink),
+            Self::Loyalty(fact) => fact.encode(sink),
+            Self::PointsRow(fact) => fact.encode(sink),
+            Self::Campaign(fact) => fact.encode(sink),
+            Self::Coupon(fact) => fact.encode(sink),
+            Self::Redemption(fact) => fact.encode(sink),
+            Self::Quota(fact) => fact.encode(sink),
+            Self::SalePoints(fact) => fact.encode(sink),
             Self::Member(fact) => fact.encode(sink),
             Self::MemberValue(fact) => fact.encode(sink),
             Self::MemberLink(fact) => fact.encode(sink),
@@ -349,6 +374,13 @@ impl Fact {
             kind::SHIFT_CLOSE => Self::ShiftClose(ShiftClose::decode(source)?),
             kind::TENDER_STEP => Self::TenderStep(TenderStep::decode(source)?),
             kind::LABEL_DONE => Self::LabelDone(LabelDone::decode(source)?),
+            kind::LOYALTY => Self::Loyalty(LoyaltyRules::decode(source)?),
+            kind::POINTS_ROW => Self::PointsRow(PointsRow::decode(source)?),
+            kind::CAMPAIGN => Self::Campaign(Campaign::decode(source)?),
+            kind::COUPON => Self::Coupon(CouponFact::decode(source)?),
+            kind::REDEMPTION => Self::Redemption(Redemption::decode(source)?),
+            kind::COUPON_QUOTA => Self::Quota(QuotaRow::decode(source)?),
+            kind::SALE_POINTS => Self::SalePoints(SalePoints::decode(source)?),
             kind::MEMBER => Self::Member(Enrolment::decode(source)?),
             kind::MEMBER_VALUE => Self::MemberValue(MemberValue::decode(source)?),
             kind::MEMBER_LINK => Self::MemberLink(MemberLink::decode(source)?),

@@ -11,6 +11,7 @@
 //! | [`entry`], [`chain`], [`capability`], [`fork`], [`batch`] | the signed log: entries, hashes, seals, authorship, proof of a fork, runs on a link |
 //! | [`control`], [`product`], [`price`], [`receiving`], [`sale`], [`count`], [`transfer`], [`day`] | the facts themselves |
 //! | [`checkout`] | prices explained, tax, promotions, tenders, shifts, staff |
+//! | [`loyalty`] | points, campaigns and coupons |
 //! | [`order`] | orders, their fulfillments, and what these add up to |
 //! | [`member`] | who somebody is: accounts, sealed values, links, consents, erasure |
 //! | [`place`] | coordinate systems and distances |
@@ -42,6 +43,7 @@ pub mod checkout;
 pub mod control;
 pub mod count;
 pub mod day;
+pub mod loyalty;
 pub mod member;
 pub mod order;
 pub mod place;

@@ -88,6 +88,26 @@ pub const PIN_HASH_BYTES_MAX: usize = 160;
 /// Taxes of one shift: codes times rates.
 pub const TAX_SUMS_MAX: usize = 64;
 
+/// Points in one number: a million receipts of a million points, so sums of rows fit 64 bits.
+pub const POINTS_MAX: u64 = 1_000_000_000_000;
+
+/// Tiers of a programme: more nobody could explain.
+pub const TIERS_MAX: usize = 16;
+
+/// Promotions that a tier has for itself.
+pub const TIER_PROMOTIONS_MAX: usize = 64;
+
+/// Coupons of one basket: as many reductions as a line may bear, with room for promotions.
+pub const COUPONS_MAX: usize = 8;
+
+/// Accounts of one person of which one basket spends points.
+pub const ACCOUNTS_MAX: usize = 16;
+
+/// Bytes of a campaign's name in a coupon's code: with a serial number and its check it fits a code.
+pub const CAMPAIGN_BYTES_MAX: usize = 12;
+
+/// Coupons of one campaign that are rights of one: each has a row where it lies.
+pub const CAMPAIGN_COUPONS_MAX: u32 = 10_000_000;
 /// Values of one field that a member has: a few telephones, cards of years.
 pub const MEMBER_SLOTS_MAX: u8 = 8;
 

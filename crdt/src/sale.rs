@@ -105,11 +105,13 @@ pub enum TenderKind {
     Voucher = 2,
     /// Anything else, told by the reference.
     Other = 3,
+    /// A member's points.
+    Points = 4,
 }
 
 impl TenderKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Cash, Self::Card, Self::Voucher, Self::Other];
+    pub const ALL: [Self; 5] = [Self::Cash, Self::Card, Self::Voucher, Self::Other, Self::Points];
 
     /// The word for the API.
     pub fn as_str(self) -> &'static str {
@@ -118,6 +120,7 @@ impl TenderKind {
             Self::Card => "card",
             Self::Voucher => "voucher",
             Self::Other => "other",
+            Self::Points => "points",
         }
     }
 
@@ -170,6 +173,22 @@ impl Sale {
     /// What the customer owes: the lines and the cash rounding.
     pub fn total(&self) -> i64 {
         self.lines.iter().fold(self.cash_rounding, |sum, line| sum.saturating_add(line.amount()))
+    }
+
+    /// What was paid for each line with anything but points, to the cent: what goes back in money when it comes back.
+    pub fn money_of_lines(&self) -> Vec<i64> {
+        let points = |tender: &&Tender| tender.kind == TenderKind::Points;
+        let points: i128 = self.tenders.iter().filter(points).map(|tender| i128::from(tender.amount)).sum();
+        let amounts: Vec<i128> = self.lines.iter().map(|line| i128::from(line.amount().max(0))).collect();
+        let total: i128 = amounts.iter().sum();
+        let (mut passed, mut given) = (0, 0);
+        let mut money = |amount: i128| {
+            passed += amount;
+            let share = if total == 0 { 0 } else { points.clamp(0, total) * passed / total - given };
+            given += share;
+            i64::try_from(amount - share).unwrap_or(0)
+        };
+        amounts.into_iter().map(&mut money).collect()
     }
 
     /// What was paid.

@@ -25,8 +25,6 @@ pub enum Scope {
     StoreMembers(StoreId),
     /// Prices of one price book.
     Prices(Code),
-    /// One campaign.
-    Campaign(u32),
     /// Products.
     Catalog,
     /// Orders as their hub keeps them.
@@ -61,7 +59,7 @@ impl Scope {
             Self::StoreOrders(_) | Self::Orders(_) => Lane::Orders,
             Self::StoreStock(_) | Self::StoreMembers(_) => Lane::Stock,
             Self::StoreHistory(_) => Lane::History,
-            Self::Prices(_) | Self::Campaign(_) | Self::Catalog => Lane::Catalog,
+            Self::Prices(_) | Self::Catalog => Lane::Catalog,
         }
     }
 
@@ -73,13 +71,13 @@ impl Scope {
             | Self::StoreStock(s)
             | Self::StoreMembers(s)
             | Self::StoreHistory(s) => Some(*s),
-            Self::Control | Self::Prices(_) | Self::Campaign(_) | Self::Catalog | Self::Orders(_) => None,
+            Self::Control | Self::Prices(_) | Self::Catalog | Self::Orders(_) => None,
         }
     }
 
     /// True for scopes that travel down as the newest value per cell instead of as whole logs.
     pub fn is_shared(&self) -> bool {
-        matches!(self, Self::Prices(_) | Self::Catalog | Self::Campaign(_))
+        matches!(self, Self::Prices(_) | Self::Catalog)
     }
 
     /// Writes kind and parameter.
@@ -92,7 +90,6 @@ impl Scope {
             Self::StoreHistory(s) => (4, u64::from(s.0)),
             Self::StoreMembers(s) => (5, u64::from(s.0)),
             Self::Prices(_) => (6, 0),
-            Self::Campaign(id) => (7, u64::from(*id)),
             Self::Catalog => (8, 0),
             Self::Orders(hub) => (9, u64::from(*hub)),
         };
@@ -105,7 +102,6 @@ impl Scope {
             | Self::StoreStock(_)
             | Self::StoreHistory(_)
             | Self::StoreMembers(_)
-            | Self::Campaign(_)
             | Self::Orders(_) => sink.uint(col::SCOPE_ID, id),
         }
     }
@@ -122,7 +118,6 @@ impl Scope {
             4 => Self::StoreHistory(store(source)?),
             5 => Self::StoreMembers(store(source)?),
             6 => Self::Prices(Code::decode(source, col::REFERENCE)?),
-            7 => Self::Campaign(source.u32(col::SCOPE_ID)?),
             8 => Self::Catalog,
             9 => Self::Orders(source.u32(col::SCOPE_ID)?),
             _ => return Err(DecodeError::Value("scope")),
@@ -153,7 +148,6 @@ impl fmt::Debug for Scope {
             Self::StoreHistory(s) => write!(f, "store/{}/history", s.0),
             Self::StoreMembers(s) => write!(f, "store/{}/members", s.0),
             Self::Prices(book) => write!(f, "prices/{book}"),
-            Self::Campaign(id) => write!(f, "campaign/{id}"),
             Self::Catalog => f.write_str("catalog"),
             Self::Orders(hub) => write!(f, "orders/{hub}"),
         }
@@ -181,7 +175,6 @@ mod tests {
             (Scope::StoreHistory(s), Lane::History),
             (Scope::StoreMembers(s), Lane::Stock),
             (Scope::Prices(Code::parse("north").unwrap()), Lane::Catalog),
-            (Scope::Campaign(9), Lane::Catalog),
             (Scope::Catalog, Lane::Catalog),
             (Scope::Orders(3), Lane::Orders),
         ];

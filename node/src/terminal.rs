@@ -59,7 +59,7 @@ impl Capabilities {
         match kind {
             TenderKind::Card => self.cards,
             TenderKind::Other => self.codes,
-            TenderKind::Cash | TenderKind::Voucher => false,
+            TenderKind::Cash | TenderKind::Voucher | TenderKind::Points => false,
         }
     }
 }

@@ -8,9 +8,11 @@ pub mod fulfil;
 pub mod orders;
 pub mod people;
 pub mod settle;
+pub mod tills;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use stockroom_crdt::checkout::tender::TenderStep;
 use stockroom_crdt::stock::promise::Step;
 
 use crate::cast::Cast;
@@ -29,6 +31,8 @@ use crate::world::{Sent, World};
 use fulfil::Fulfilment;
 use orders::Order;
 use people::{Desk, Queue};
+use tills::Tills;
+use tills::terminals::Word;
 
 /// How far to play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,8 @@ pub struct Play<'p> {
     pub(crate) orders: BTreeMap<u32, Order>,
     /// Customers who ordered, and everybody who works on that.
     pub(crate) fulfil: Fulfilment,
+    /// Baskets that nodes price, and payment terminals.
+    pub(crate) tills: Tills,
     /// When each store's node was last able to serve, after a start or a pause.
     pub(crate) able_ms: BTreeMap<u32, u64>,
     pub(crate) agenda: BTreeMap<(u64, u64), Todo>,
@@ -120,6 +126,14 @@ pub(crate) enum Todo {
     Shift(u32),
     /// Somebody at a home looks at open orders.
     Dispatcher(u32),
+    /// A basket that was put aside is taken up again.
+    TakeUp(u32),
+    /// The shell of a node looks at tenders that are open.
+    Shell(u32),
+    /// A customer at a terminal is done.
+    Terminal(Box<TenderStep>),
+    /// A terminal's answer arrives.
+    Word(Box<Word>),
     /// Time to sample for pictures.
     Sample,
 }
@@ -147,6 +161,7 @@ impl<'p> Play<'p> {
             desks: BTreeMap::new(),
             orders: BTreeMap::new(),
             fulfil: Fulfilment::default(),
+            tills: Tills::default(),
             able_ms: BTreeMap::new(),
             agenda: BTreeMap::new(),
             start_ms,
@@ -217,6 +232,10 @@ impl<'p> Play<'p> {
             Todo::Errand(number) => self.errand_again(number),
             Todo::Shift(store) => self.shift(store),
             Todo::Dispatcher(node) => self.dispatcher(node),
+            Todo::TakeUp(ring) => self.taken_up(ring),
+            Todo::Shell(node) => self.shell(node),
+            Todo::Terminal(tender) => self.terminal(*tender),
+            Todo::Word(word) => self.word(*word),
             Todo::Sample => {
                 self.recorder.sample(&self.union, &self.cast, self.world.now_ms);
                 let next = self.world.now_ms + self.recorder.sample_ms();
@@ -271,6 +290,7 @@ impl<'p> Play<'p> {
 
     /// People and operators notice that a node is back, or gone for good.
     fn react(&mut self, seen: &Observation) {
+        self.shells_see(seen);
         match &seen.what {
             Seen::Started { .. } => {
                 if let Some(store) = self.cast.store_of(seen.node) {

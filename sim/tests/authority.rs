@@ -217,7 +217,6 @@ fn scopes(store: u32) -> [Scope; 10] {
         Scope::StoreHistory(s),
         Scope::StoreMembers(s),
         prices(),
-        Scope::Campaign(1),
         Scope::Catalog,
         Scope::Orders(1),
     ]

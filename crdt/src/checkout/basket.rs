@@ -5,8 +5,11 @@
 use super::tender::Assurance;
 use super::{Explanation, decode_assured, decode_basket, decode_lines, encode_assured, encode_basket, encode_lines};
 use crate::codec::{DecodeError, Sink, Source, col};
-use crate::ids::{Code, TillId};
-use crate::limits::{AMOUNT_MAX, LINES_MAX, TENDERS_MAX};
+use crate::ids::{Code, MemberId, TillId};
+use crate::limits::{ACCOUNTS_MAX, AMOUNT_MAX, COUPONS_MAX, LINES_MAX, TENDERS_MAX};
+use crate::loyalty::campaign::CouponName;
+use crate::loyalty::coupon::{Proof, decode_member, encode_member};
+use crate::loyalty::points::Debit;
 use crate::money::Currency;
 use crate::sale::{ReceiptNumber, SaleLine, Tender, TenderKind};
 
@@ -63,6 +66,81 @@ pub struct Basket {
     pub assured: Vec<Assurance>,
     /// SHA-256 of the request, the first half, to tell a retry from another basket.
     pub body: [u8; 16],
+    /// Whose it is, and the coupons and points that it holds until it is sold or nobody buys it.
+    pub holds: Holds,
+}
+
+/// What a basket holds of a member's.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Holds {
+    /// Who buys, if she is a member.
+    pub member: Option<MemberId>,
+    /// Her tier when it was priced; empty for none.
+    pub tier: Code,
+    /// Points that pay for it, account by account.
+    pub points: Vec<(MemberId, Debit)>,
+    /// Coupons that reduced it.
+    pub coupons: Vec<HeldCoupon>,
+}
+
+/// A coupon that reduced a basket.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeldCoupon {
+    /// Which.
+    pub coupon: CouponName,
+    /// Minor units that it gives.
+    pub worth: i64,
+    /// Why it was accepted.
+    pub proof: Proof,
+}
+
+impl Holds {
+    /// True if there is nothing of a member's in it.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Points that pay for it.
+    pub fn points(&self) -> u64 {
+        self.points.iter().fold(0, |sum: u64, (_, debit)| sum.saturating_add(debit.points()))
+    }
+
+    /// What it holds of one account.
+    pub fn debit(&self, member: MemberId) -> Debit {
+        self.points.iter().find(|(of, _)| *of == member).map(|(_, debit)| *debit).unwrap_or_default()
+    }
+
+    fn encode(&self, sink: &mut impl Sink) {
+        encode_member(self.member, sink);
+        self.tier.encode(sink, col::NAME);
+        sink.uint(col::COUNT, self.points.len() as u64);
+        for (member, debit) in &self.points {
+            member.encode(sink);
+            debit.encode(sink);
+        }
+        sink.uint(col::COUNT, self.coupons.len() as u64);
+        for held in &self.coupons {
+            held.coupon.encode(sink);
+            sink.int(col::AMOUNT, held.worth);
+            held.proof.encode(sink);
+        }
+    }
+
+    fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
+        let (member, tier) = (decode_member(source)?, Code::decode(source, col::NAME)?);
+        let mut points = Vec::new();
+        for _ in 0..source.count(col::COUNT, ACCOUNTS_MAX, "accounts of a basket")? {
+            points.push((MemberId::decode(source)?, Debit::decode(source)?));
+        }
+        let mut coupons = Vec::new();
+        for _ in 0..source.count(col::COUNT, COUPONS_MAX, "coupons of a basket")? {
+            let coupon = CouponName::decode(source)?;
+            let worth = source.int_within(col::AMOUNT, AMOUNT_MAX, "worth")?;
+            coupons.push(HeldCoupon { coupon, worth, proof: Proof::decode(source)? });
+        }
+        let holds = Self { member, tier, points, coupons };
+        if holds.is_empty() { Err(DecodeError::Canonical) } else { Ok(holds) }
+    }
 }
 
 /// Something becomes of a basket.
@@ -132,7 +210,7 @@ impl Basket {
     /// Writes the basket.
     pub fn encode(&self, sink: &mut impl Sink) {
         self.id.encode(sink);
-        sink.uint(col::FLAGS, self.waits as u64);
+        sink.uint(col::FLAGS, u64::from(!self.holds.is_empty()) << 2 | self.waits as u64);
         self.currency.encode(sink);
         self.cashier.encode(sink, col::STAFF);
         self.approver.encode(sink, col::STAFF);
@@ -152,13 +230,19 @@ impl Basket {
         }
         encode_assured(&self.assured, sink);
         sink.array(col::DIGEST, &self.body);
+        if !self.holds.is_empty() {
+            self.holds.encode(sink);
+        }
     }
 
     /// Reads what [`Basket::encode`] wrote.
     pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
         let id = BasketId::decode(source)?;
-        let waits = usize::from(source.u8(col::FLAGS)?);
-        let waits = Waits::ALL.get(waits).copied().ok_or(DecodeError::Value("basket"))?;
+        let flags = source.u8(col::FLAGS)?;
+        if flags > 7 {
+            return Err(DecodeError::Value("basket"));
+        }
+        let waits = Waits::ALL.get(usize::from(flags & 3)).copied().ok_or(DecodeError::Value("basket"))?;
         let currency = Currency::decode(source)?;
         let cashier = Code::decode(source, col::STAFF)?;
         let approver = Code::decode(source, col::STAFF)?;
@@ -187,6 +271,7 @@ impl Basket {
             return Err(DecodeError::Value("lines"));
         }
         let body = source.array(col::DIGEST)?;
+        let holds = if flags & 4 != 0 { Holds::decode(source)? } else { Holds::default() };
         Ok(Self {
             id,
             waits,
@@ -203,6 +288,7 @@ impl Basket {
             tenders,
             assured,
             body,
+            holds,
         })
     }
 }

@@ -35,8 +35,19 @@ pub struct Asked {
     pub today: u32,
     /// The customer is a member.
     pub member: bool,
+    /// What coupons give that she shows and that may be taken.
+    pub coupons: Vec<Presented>,
     /// The lines.
     pub lines: Vec<AskedLine>,
+}
+
+/// A coupon that activates a promotion.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Presented {
+    /// What it gives.
+    pub terms: Promotion,
+    /// Minor units that it gives at most; 0 for no bound.
+    pub worth_max: i64,
 }
 
 /// One line that is asked for.
@@ -93,6 +104,8 @@ pub struct Quote {
     pub total: i64,
     /// Minor units added when all of it is paid in cash.
     pub cash_rounding: i64,
+    /// Minor units that each coupon gave.
+    pub coupons: Vec<i64>,
 }
 
 /// Why a basket has no price.
@@ -123,6 +136,9 @@ pub fn quote(asked: &Asked, tables: &[Tables], promotions: &[Promotion], rules: 
     let in_force = promotions::in_force(promotions, asked);
     let (sold, returned) = goods.into_iter().partition(|goods| goods.sign() > 0);
     let mut goods: Vec<Goods<'_>> = promotions::cheapest(sold, &in_force);
+    let coupons = (0..asked.coupons.len()).map(|at| goods.iter().map(|goods| goods.given(at)).sum()).collect();
+    // A coupon is for what is bought.
+    let in_force: Vec<_> = in_force.into_iter().filter(|offer| offer.coupon.is_none()).collect();
     goods.extend(promotions::cheapest(returned, &in_force));
     goods.sort_by(|one, other| one.rank().cmp(&other.rank()));
     let charged = goods.iter().map(Goods::charged).collect::<Result<Vec<i64>, NoPrice>>()?;
@@ -143,7 +159,7 @@ pub fn quote(asked: &Asked, tables: &[Tables], promotions: &[Promotion], rules: 
     }
     let (lines, explained) = lines.into_iter().map(|(_, line, why)| (line, why)).unzip();
     let cash_rounding = rules.cash_rounding.to_step(total, rules.cash_step) - total;
-    Ok(Quote { lines, explained, total, cash_rounding })
+    Ok(Quote { lines, explained, total, cash_rounding, coupons })
 }
 
 fn sale_line(goods: &Goods<'_>, tax: Option<Tax>, overridden: bool) -> SaleLine {

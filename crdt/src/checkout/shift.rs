@@ -81,7 +81,7 @@ pub struct Totals {
     /// What was sold, less what came back, minor units.
     pub sales: i64,
     /// By kind of tender, in the order of [`TenderKind::ALL`].
-    pub tenders: [i64; 4],
+    pub tenders: [i64; TenderKind::ALL.len()],
     /// What lay in the drawer at the beginning.
     pub float: i64,
     /// By reason, in the order of [`Cash::ALL`].
@@ -139,9 +139,14 @@ impl Totals {
     fn encode(&self, sink: &mut impl Sink) {
         sink.uint(col::A, u64::from(self.receipts));
         sink.uint(col::B, u64::from(self.voids));
-        let amounts = [self.sales].into_iter().chain(self.tenders).chain([self.float]).chain(self.moved);
+        let [money @ .., points] = self.tenders;
+        let amounts = [self.sales].into_iter().chain(money).chain([self.float]).chain(self.moved);
         amounts.for_each(|amount| sink.int(col::AMOUNT, amount));
-        sink.uint(col::COUNT, self.taxes.len() as u64);
+        // Points are written only where there are some: what was closed before tills took them reads as it was.
+        sink.uint(col::COUNT, u64::from(points != 0) << POINTS_BIT | self.taxes.len() as u64);
+        if points != 0 {
+            sink.int(col::AMOUNT, points);
+        }
         for sum in &self.taxes {
             sum.code.encode(sink, col::TAX_CODE);
             sink.uint(col::TAX_RATE, u64::from(sum.rate_bp));
@@ -154,7 +159,8 @@ impl Totals {
         let (receipts, voids) = (source.u32(col::A)?, source.u32(col::B)?);
         let sales = source.int(col::AMOUNT)?;
         let mut tenders = [0; TenderKind::ALL.len()];
-        for sum in &mut tenders {
+        let [money @ .., points] = &mut tenders;
+        for sum in money {
             *sum = source.int(col::AMOUNT)?;
         }
         let float = source.int(col::AMOUNT)?;
@@ -162,8 +168,19 @@ impl Totals {
         for sum in &mut moved {
             *sum = source.int(col::AMOUNT)?;
         }
+        let count = source.count(col::COUNT, TAX_SUMS_MAX | 1 << POINTS_BIT, "sums of tax")?;
+        if count >> POINTS_BIT == 1 {
+            *points = source.int(col::AMOUNT)?;
+            if *points == 0 {
+                return Err(DecodeError::Canonical);
+            }
+        }
+        let count = count & !(1 << POINTS_BIT);
+        if count > TAX_SUMS_MAX {
+            return Err(DecodeError::Limit("sums of tax"));
+        }
         let mut taxes: Vec<TaxSum> = Vec::new();
-        for _ in 0..source.count(col::COUNT, TAX_SUMS_MAX, "sums of tax")? {
+        for _ in 0..count {
             let (code, rate_bp) = (Code::decode(source, col::TAX_CODE)?, source.u32(col::TAX_RATE)?);
             let (goods, tax) = (source.int(col::AMOUNT)?, source.int(col::TAX_AMOUNT)?);
             if taxes.last().is_some_and(|last| (&last.code, last.rate_bp) >= (&code, rate_bp)) {
@@ -255,3 +272,6 @@ impl ShiftClose {
         })
     }
 }
+
+/// Above the count of taxes: the sum of points follows.
+const POINTS_BIT: u32 = 7;

@@ -69,9 +69,16 @@ pub const MEMBER_LINK: u16 = 102;
 pub const MEMBER_UNLINK: u16 = 103;
 pub const MEMBER_CONSENT: u16 = 104;
 pub const MEMBER_ERASE: u16 = 105;
+pub const LOYALTY: u16 = 110;
+pub const POINTS_ROW: u16 = 111;
+pub const CAMPAIGN: u16 = 112;
+pub const COUPON: u16 = 113;
+pub const REDEMPTION: u16 = 114;
+pub const COUPON_QUOTA: u16 = 115;
+pub const SALE_POINTS: u16 = 116;
 
 /// All kinds that this version knows.
-pub const ALL: [u16; 64] = [
+pub const ALL: [u16; 71] = [
     EPOCH_OPEN,
     BOOT,
     NODE,
@@ -136,6 +143,13 @@ pub const ALL: [u16; 64] = [
     MEMBER_UNLINK,
     MEMBER_CONSENT,
     MEMBER_ERASE,
+    LOYALTY,
+    POINTS_ROW,
+    CAMPAIGN,
+    COUPON,
+    REDEMPTION,
+    COUPON_QUOTA,
+    SALE_POINTS,
 ];
 
 /// Splits `kind << 1 | critical`.
@@ -144,10 +158,23 @@ pub(crate) fn split(coded: u64) -> Result<(u16, bool), DecodeError> {
     Ok((number, coded & 1 == 1))
 }
 
-/// Whether a known kind is critical. Control facts, product recalls, rights and promises are: acting without them does harm.
+/// Whether a known kind is critical. Control facts, product recalls, rights and promises are, and rights to points and coupons: acting without them does harm.
 pub(crate) fn is_critical(number: u16) -> bool {
     matches!(
         number,
-        EPOCH_OPEN | NODE | FENCE | STORE | FORK | RECALL | RIGHTS | PROMISE | PROMISE_STEP | SHORTAGE | RETIRE
+        EPOCH_OPEN
+            | NODE
+            | FENCE
+            | STORE
+            | FORK
+            | RECALL
+            | RIGHTS
+            | PROMISE
+            | PROMISE_STEP
+            | SHORTAGE
+            | RETIRE
+            | POINTS_ROW
+            | COUPON
+            | COUPON_QUOTA
     )
 }

@@ -27,6 +27,7 @@ impl Fact {
             | Self::OrderLimits(_)
             | Self::TillRules(_)
             | Self::SaleHours(_)
+            | Self::Loyalty(_)
             | Self::Staff(_) => *scope == Scope::Control,
             Self::Rights(RightsFact { account, .. })
             | Self::Promise(Promise { account, .. })
@@ -36,7 +37,9 @@ impl Fact {
             Self::PromiseStep(_) | Self::Compensation(_) | Self::Retire(_) | Self::Consent(_) => {
                 matches!(scope, Scope::StoreRights(_))
             }
-            Self::Product(_) | Self::Recall(_) | Self::Template(_) | Self::TaxRate(_) => *scope == Scope::Catalog,
+            Self::Product(_) | Self::Recall(_) | Self::Template(_) | Self::TaxRate(_) | Self::Campaign(_) => {
+                *scope == Scope::Catalog
+            }
             Self::Price(price) => *scope == Scope::Prices(price.book.clone()),
             Self::Promotion(promotion) => *scope == Scope::Prices(promotion.book.clone()),
             Self::GoodsReceipt(_)
@@ -79,6 +82,9 @@ impl Fact {
                     || matches!((scope, returned.origin), (Scope::StoreOrders(at), Origin::Receipt(seller, _)) if *at == seller)
             }
             Self::PassShown(shown) => *scope == Scope::StoreRights(shown.pass.store),
+            Self::PointsRow(_) | Self::Coupon(_) | Self::Redemption(_) | Self::Quota(_) | Self::SalePoints(_) => {
+                matches!(scope, Scope::StoreMembers(_))
+            }
         }
     }
 
@@ -104,6 +110,8 @@ impl Fact {
             Self::SaleHours(hours) => hours.entity(),
             Self::Staff(record) => record.entity(),
             Self::LabelDone(done) => done.entity(),
+            Self::Loyalty(rules) => rules.entity(),
+            Self::Campaign(campaign) => campaign.entity(),
             Self::Rights(rights) => Rows::of(|s| {
                 rights.account.encode(s);
                 rights.class.encode(s);
@@ -157,6 +165,11 @@ impl Fact {
             | Self::MemberUnlink(_)
             | Self::MemberConsent(_)
             | Self::MemberErase(_)
+            | Self::PointsRow(_)
+            | Self::Coupon(_)
+            | Self::Redemption(_)
+            | Self::Quota(_)
+            | Self::SalePoints(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }

@@ -5,6 +5,8 @@
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::ids::{Actor, StoreId};
+use stockroom_crdt::loyalty::coupon::{CouponSays, QuotaSide};
+use stockroom_crdt::loyalty::points::PointsSide;
 use stockroom_crdt::member::Stage;
 use stockroom_crdt::member::link::Weight;
 use stockroom_crdt::scope::Scope;
@@ -31,7 +33,6 @@ pub enum Area {
     StoreHistory,
     StoreMembers,
     Prices,
-    Campaign,
     Catalog,
     Orders,
 }
@@ -58,9 +59,20 @@ pub const RULES: &[Rule] = &[
             kind::TILL_RULES,
             kind::SALE_HOURS,
             kind::STAFF,
+            kind::LOYALTY,
         ],
     ),
-    (Writer::Hub, Area::Catalog, &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE, kind::TAX_RATE]),
+    (
+        Writer::Hub,
+        Area::Catalog,
+        &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE, kind::TAX_RATE, kind::CAMPAIGN],
+    ),
+    (Writer::Hub, Area::StoreMembers, &[kind::EPOCH_OPEN, kind::POINTS_ROW, kind::COUPON, kind::COUPON_QUOTA]),
+    (
+        Writer::OwnStore,
+        Area::StoreMembers,
+        &[kind::EPOCH_OPEN, kind::POINTS_ROW, kind::SALE_POINTS, kind::COUPON, kind::REDEMPTION, kind::COUPON_QUOTA],
+    ),
     (Writer::Hub, Area::Prices, &[kind::EPOCH_OPEN, kind::PRICE, kind::PROMOTION]),
     (
         Writer::Hub,
@@ -211,7 +223,6 @@ pub fn area(scope: &Scope) -> Area {
         Scope::StoreHistory(_) => Area::StoreHistory,
         Scope::StoreMembers(_) => Area::StoreMembers,
         Scope::Prices(_) => Area::Prices,
-        Scope::Campaign(_) => Area::Campaign,
         Scope::Catalog => Area::Catalog,
         Scope::Orders(_) => Area::Orders,
     }
@@ -240,6 +251,21 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         Fact::OrderStep(step) => writer == Writer::Hub || step.order.home == actor.node,
         // Only the store says what its people decide and what becomes of its goods.
         Fact::FulfillmentStep(step) => writer == Writer::OwnStore || !step.step.is_of_store(),
+        // A hub places rights to points and coupons; only their holder says what it did with them.
+        Fact::PointsRow(row) => match row.says {
+            PointsSide::Hub(_) => writer == Writer::Hub,
+            PointsSide::Store(_) => writer == Writer::OwnStore && row.holder == actor,
+        },
+        Fact::Quota(row) => match row.says {
+            QuotaSide::Hub(_) => writer == Writer::Hub,
+            QuotaSide::Store(_) => writer == Writer::OwnStore && row.holder == actor,
+        },
+        Fact::Coupon(coupon) => match coupon.says {
+            CouponSays::Placed { .. } | CouponSays::WantedBack { .. } | CouponSays::Used { .. } => {
+                writer == Writer::Hub
+            }
+            CouponSays::GivenUp { .. } | CouponSays::Asked { .. } => writer == Writer::OwnStore,
+        },
         // A store enrols its own, and says nothing in another's name: copies, proven values, strong links and the end of an erasure are a hub's word.
         Fact::Member(enrolment) => writer == Writer::Hub || enrolment.copied.is_none(),
         Fact::MemberValue(value) => writer == Writer::Hub || (value.copied.is_none() && !value.verified),
@@ -289,6 +315,10 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         | Fact::ShiftClose(_)
         | Fact::TenderStep(_)
         | Fact::LabelDone(_)
+        | Fact::Loyalty(_)
+        | Fact::Campaign(_)
+        | Fact::Redemption(_)
+        | Fact::SalePoints(_)
         | Fact::PolicyRule(_)
         | Fact::Want(_)
         | Fact::Hint(_)

@@ -8,6 +8,7 @@ pub mod baskets;
 pub mod cells;
 pub mod days;
 pub mod identifiers;
+pub mod loyalty;
 pub mod members;
 pub mod orders;
 pub mod returns;
@@ -63,7 +64,10 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     let Some(store) = context.scope.store() else { return Ok(Vec::new()) };
     match context.scope {
         Scope::StoreRights(_) => return rights::apply(overlay, store, context, &item.entry),
-        Scope::StoreMembers(_) => return members::apply(overlay, store, context, &item.entry).map(|()| Vec::new()),
+        Scope::StoreMembers(_) => {
+            members::apply(overlay, store, context, &item.entry)?;
+            return loyalty::apply(overlay, store, context, &item.entry.fact).map(|()| Vec::new());
+        }
         Scope::StoreOrders(_) => {
             if paid_before != paid_now {
                 paid_before.map(|refund| days::pay_in(overlay, store, refund)).transpose()?;
@@ -131,6 +135,13 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::SaleHours(_)
         | Fact::Staff(_)
         | Fact::LabelDone(_)
+        | Fact::Loyalty(_)
+        | Fact::PointsRow(_)
+        | Fact::Campaign(_)
+        | Fact::Coupon(_)
+        | Fact::Redemption(_)
+        | Fact::Quota(_)
+        | Fact::SalePoints(_)
         | Fact::Member(_)
         | Fact::MemberValue(_)
         | Fact::MemberLink(_)
@@ -211,7 +222,7 @@ fn cash_paid(overlay: &Overlay, context: &Context<'_>, fact: &Fact) -> Result<Op
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 18] = [
+pub const STORE_TABLES: [Table; 20] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -229,6 +240,8 @@ pub const STORE_TABLES: [Table; 18] = [
     Table::Returns,
     Table::Baskets,
     Table::Shifts,
+    Table::Points,
+    Table::Coupons,
     Table::Members,
 ];
 

@@ -5,9 +5,11 @@
 
 pub mod admin;
 pub mod baskets;
+pub mod benefits;
 pub mod catalog;
 pub mod checkout;
 pub mod count;
+pub mod coupons;
 mod cover;
 pub mod day;
 pub mod drawer;
@@ -15,6 +17,7 @@ pub mod exchange;
 pub mod fulfil;
 pub mod goods;
 pub mod label;
+pub mod loyalty;
 pub mod members;
 pub mod order;
 pub mod policy;
@@ -155,6 +158,11 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::Member(retry, request) => members::say(replica, retry, *request),
         Command::FindMember(sought) => members::find(replica, sought),
         Command::SignIn(request) => staff::sign_in(replica, &request),
+        Command::Loyalty(retry, rules) => once(replica, retry, |replica| loyalty::rules(replica, *rules)),
+        Command::Campaigns(retry, campaigns) => many(replica, retry, |replica| loyalty::campaigns(replica, campaigns)),
+        Command::IssueCoupons(retry, request) => many(replica, retry, |replica| loyalty::issue(replica, &request)),
+        Command::Coupon(retry, request) => once(replica, retry, |replica| loyalty::coupon(replica, &request)),
+        Command::Points(retry, request) => once(replica, retry, |replica| loyalty::points(replica, request)),
     }
 }
 
@@ -183,7 +191,9 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Prices(..)
         | Command::Template(..)
         | Command::TaxRates(..)
-        | Command::Promotions(..) => space == DiskSpace::Ample,
+        | Command::Promotions(..)
+        | Command::Campaigns(..)
+        | Command::IssueCoupons(..) => space == DiskSpace::Ample,
         Command::Receive(..)
         | Command::Adjust(..)
         | Command::CountScan(..)
@@ -213,6 +223,9 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::IssueToken(_)
         | Command::Enrol(_)
         | Command::NewEpoch(_)
+        | Command::Loyalty(..)
+        | Command::Coupon(..)
+        | Command::Points(..)
         | Command::EnrolMember(..)
         | Command::Member(..)
         | Command::Staff(..) => space < DiskSpace::Critical,

@@ -119,10 +119,14 @@ impl Core {
 
     fn release(&mut self, now: Now) -> Result<(), CoreError> {
         self.replica.now = now;
+        let resting = self.replica.desk.resting;
         self.replica.settle_members()?;
         self.replica.settle_orders()?;
         self.replica.settle()?;
         self.replica.settle_orders()?;
+        if !resting {
+            self.replica.settle_loyalty()?;
+        }
         let events = std::mem::take(&mut self.replica.events);
         let fenced = events.iter().any(|event| matches!(event, Event::Entry { kind: kind::FENCE, .. }));
         let reopened = events.iter().any(|event| matches!(event, Event::EpochOpened(_)));

@@ -3,6 +3,7 @@
 pub mod checkout;
 pub mod enrolment;
 pub mod goods;
+pub mod loyalty;
 pub mod members;
 pub mod orders;
 pub mod promises;
@@ -16,6 +17,8 @@ use stockroom_crdt::checkout::rules::{SaleHours, TaxRate, TillRules};
 use stockroom_crdt::checkout::staff::StaffRecord;
 use stockroom_crdt::control::EpochReason;
 use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId};
+use stockroom_crdt::loyalty::campaign::Campaign;
+use stockroom_crdt::loyalty::rules::LoyaltyRules;
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::rules::RoutingRules;
 use stockroom_crdt::order::rules::hours::StoreService;
@@ -236,6 +239,16 @@ pub enum Command {
     SaleHours(RetryKey, Box<SaleHours>),
     /// Say who somebody is and what she may do (at a hub).
     Staff(RetryKey, StaffRecord),
+    /// Say what points are worth (at a hub).
+    Loyalty(RetryKey, Box<LoyaltyRules>),
+    /// Put campaigns down (at a hub). One with a secret of zeros gets one.
+    Campaigns(RetryKey, Vec<Campaign>),
+    /// Place rights to coupons with a store (at a hub).
+    IssueCoupons(RetryKey, loyalty::IssueRequest),
+    /// Ask for the right to a coupon, or give it up (at a store).
+    Coupon(RetryKey, loyalty::CouponRequest),
+    /// Ask for the right to points, or give it back (at a store).
+    Points(RetryKey, loyalty::PointsRequest),
     /// Make an account for a new member (at her store, or at its hub).
     EnrolMember(RetryKey, Box<members::EnrolMember>),
     /// Say something of a member: values, consents, links, that she is to be forgotten.
@@ -405,6 +418,24 @@ pub enum Refusal {
     /// The basket costs something else than the customer was told.
     #[error("the price has changed: it is {} now", .0.total)]
     PriceChanged(Box<Quote>),
+    /// A coupon is not taken.
+    #[error("{field}: {why}")]
+    Coupon {
+        /// Path of the coupon in the request.
+        field: String,
+        /// Why, and what can be done.
+        why: loyalty::CouponRefused,
+    },
+    /// More points than may be spent here.
+    #[error(
+        "{wanted} points are more than the {may} that may be spent here: ask the hub for more, or take the rest otherwise"
+    )]
+    Points {
+        /// How many are wanted.
+        wanted: u64,
+        /// How many may be spent, by right or within the limit.
+        may: u64,
+    },
     /// The request does not fit the state that things are in.
     #[error("{0}")]
     State(String),

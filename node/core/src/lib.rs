@@ -49,6 +49,7 @@ pub mod journal;
 pub mod overlay;
 pub mod storage;
 
+pub mod loyalty;
 pub mod members;
 pub mod orders;
 pub mod policy;

@@ -68,9 +68,19 @@ pub enum Plant {
     SaleWithoutTender,
     /// A till that sends its basket again has the terminal asked again.
     ChargeAgain,
+    /// The second line of a basket has the price of an hour later.
+    MixedPrices,
+    /// A Z report forgets what was taken to the safe.
+    ZForgets,
+    /// A coupon is taken wherever it is shown, whether or not the right to it is there.
+    DoubleCoupon,
+    /// Points are counted for each entry, not for each sale.
+    PointsTwice,
+    /// Without a right, a store lets points be spent without a limit.
+    SoftWithoutLimit,
 }
 
-/// All of them that scenarios ought to find. Those of checkouts are found by the tests that walk through checkouts.
+/// All of them: scenarios ought to find each.
 pub const ALL: &[Plant] = &[
     Plant::SkipSync,
     Plant::TellBeforeDurable,
@@ -101,6 +111,13 @@ pub const ALL: &[Plant] = &[
     Plant::LoserKeeps,
     Plant::WallClockLimits,
     Plant::RefundEarly,
+    Plant::SaleWithoutTender,
+    Plant::ChargeAgain,
+    Plant::MixedPrices,
+    Plant::ZForgets,
+    Plant::DoubleCoupon,
+    Plant::PointsTwice,
+    Plant::SoftWithoutLimit,
 ];
 
 impl Plant {
@@ -190,10 +207,27 @@ impl Plant {
                 "a cancel is paid back before the store that holds the goods confirmed it",
                 &["cancel-race"],
             ),
-            Self::SaleWithoutTender => {
-                ("sale-without-tender", "a sale that a terminal paid is written without the terminal's word", &[])
+            Self::SaleWithoutTender => (
+                "sale-without-tender",
+                "a sale that a terminal paid is written without the terminal's word",
+                &["terminal-unknown"],
+            ),
+            Self::ChargeAgain => {
+                ("charge-again", "a basket that is sent again has the terminal asked again", &["terminal-unknown"])
             }
-            Self::ChargeAgain => ("charge-again", "a basket that is sent again has the terminal asked again", &[]),
+            Self::MixedPrices => {
+                ("mixed-prices", "the second line of a basket has the price of an hour later", &["price-change"])
+            }
+            Self::ZForgets => {
+                ("z-forgets", "a Z report forgets what was taken to the safe", &["terminal-unknown", "price-change"])
+            }
+            Self::DoubleCoupon => ("double-coupon", "a coupon is taken wherever it is shown", &["coupon-storm"]),
+            Self::PointsTwice => {
+                ("points-twice", "points are counted for each entry, not for each sale", &["member-roams"])
+            }
+            Self::SoftWithoutLimit => {
+                ("soft-without-limit", "points are spent without a right and without a limit", &["coupon-storm"])
+            }
         }
     }
 

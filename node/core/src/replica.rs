@@ -30,6 +30,7 @@ use crate::ingest::fork_key;
 use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
 use crate::limits::REOPEN_AFTER_MS;
+use crate::loyalty::LoyaltyDesk;
 use crate::members::desk::MemberDesk;
 use crate::orders::desk::OrderDesk;
 use crate::overlay::Overlay;
@@ -104,6 +105,8 @@ pub struct Replica {
     pub(crate) desk: Desk,
     /// What is remembered about orders between commits.
     pub(crate) order_desk: OrderDesk,
+    /// What is remembered about points and coupons until the commit.
+    pub(crate) loyalty_desk: LoyaltyDesk,
     /// What is remembered about members between commits.
     pub(crate) member_desk: MemberDesk,
     /// Stores whose records came or changed in this batch: what lies between two nodes depends on these.
@@ -164,6 +167,7 @@ impl Replica {
             parked: Parked::default(),
             desk: Desk::default(),
             order_desk: OrderDesk::default(),
+            loyalty_desk: LoyaltyDesk::default(),
             member_desk: MemberDesk::default(),
             changed_stores: BTreeSet::new(),
             lazy: BTreeMap::new(),
@@ -201,6 +205,7 @@ impl Replica {
         replica.write(&replica.home_scope(), vec![Fact::Boot(boot)])?;
         replica.load_desk()?;
         replica.load_orders()?;
+        replica.load_loyalty()?;
         replica.load_members()?;
         Ok(replica)
     }
@@ -494,6 +499,7 @@ impl Replica {
         }
         self.touch_rights(actor, &item.entry, accounts)?;
         self.touch_order(&item.entry)?;
+        self.touch_loyalty(actor, &scope, &item.entry)?;
         self.touch_members(&item.entry.fact);
         if let Scope::StoreStock(store) = scope {
             self.touch_goods(store, &item.entry)?;

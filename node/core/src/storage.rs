@@ -86,10 +86,16 @@ pub enum Table {
     MemberStores = 35,
     /// Keyed hash of an identifier to accounts, and an account to its hashes. Of this node alone, like the key of the hash: it is in no log.
     MemberIndex = 36,
+    /// (store, ...) to rows of points: what hubs, holders and sales say.
+    Points = 37,
+    /// (store, ...) to rows of coupons: rights, redemptions and quotas.
+    Coupons = 38,
+    /// (member or coupon, store): in which stores' scopes something is said of it.
+    LoyaltyStores = 39,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 37] = [
+pub const TABLES: [Table; 40] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -127,6 +133,9 @@ pub const TABLES: [Table; 37] = [
     Table::Members,
     Table::MemberStores,
     Table::MemberIndex,
+    Table::Points,
+    Table::Coupons,
+    Table::LoyaltyStores,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

@@ -5,6 +5,7 @@ pub mod closing;
 pub mod figures;
 pub mod goods;
 pub mod labels;
+pub mod loyalty;
 pub mod members;
 pub mod orders;
 pub mod promises;

@@ -68,6 +68,8 @@ pub struct TenderTotals {
     voucher: i64,
     /// Anything else.
     other: i64,
+    /// What was paid with points.
+    points: i64,
 }
 
 /// A day that was closed by hand.
@@ -226,7 +228,7 @@ impl DayAnswer {
 
 impl TenderTotals {
     /// Sums in the order of the kinds of tender.
-    pub fn of([cash, card, voucher, other]: [i64; 4]) -> Self {
-        Self { cash, card, voucher, other }
+    pub fn of([cash, card, voucher, other, points]: [i64; 5]) -> Self {
+        Self { cash, card, voucher, other, points }
     }
 }

@@ -387,6 +387,8 @@ impl From<Refusal> for Problem {
             Refusal::Stopped { field, reason } => Self::about(Kind::SaleStopped, field, reason),
             Refusal::State(_) => Self::new(Kind::Conflict, said),
             Refusal::PriceChanged(_) => Self::new(Kind::PriceChanged, said),
+            Refusal::Coupon { field, why } => Self::about(Kind::Conflict, field, why.to_string()),
+            Refusal::Points { .. } => Self::new(Kind::Conflict, said),
             Refusal::NotHere(_) => Self::new(Kind::NotHere, said),
             Refusal::DiskFull => Self::new(Kind::DiskFull, said),
             Refusal::Token => Self::new(Kind::Unauthorized, said),

@@ -30,8 +30,8 @@ pub struct DrawerReport {
     pub voids: u32,
     /// What was sold, less what came back.
     pub sales: Money,
-    /// Cash, card, voucher, other.
-    pub tenders: [Money; 4],
+    /// Cash, card, voucher, other, points.
+    pub tenders: [Money; 5],
     /// What lay in the drawer at the beginning.
     pub float: Money,
     /// Paid in, paid out, dropped, refunded.
@@ -74,7 +74,8 @@ impl Sheet for DrawerReport {
         to.field(Word::VoidCount, &self.voids.to_string());
         to.field(Word::LastReceipt, self.last.as_deref().unwrap_or_default());
         put(&mut to, Word::Sales, self.sales);
-        for (word, amount) in [Word::Cash, Word::Card, Word::Voucher, Word::OtherTender].into_iter().zip(self.tenders) {
+        let words = [Word::Cash, Word::Card, Word::Voucher, Word::OtherTender, Word::Points];
+        for (word, amount) in words.into_iter().zip(self.tenders) {
             put(&mut to, word, amount);
         }
         to.put(Block::Rule);

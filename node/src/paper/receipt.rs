@@ -89,6 +89,8 @@ pub enum Tendered {
     Voucher,
     /// Anything else.
     Other,
+    /// A member's points.
+    Points,
 }
 
 /// One line of a receipt.
@@ -153,6 +155,7 @@ impl Tendered {
             Self::Card => Word::Card,
             Self::Voucher => Word::Voucher,
             Self::Other => Word::OtherTender,
+            Self::Points => Word::Points,
         }
     }
 }

@@ -117,6 +117,8 @@ pub enum Word {
     Voucher,
     /// Paid in another way.
     OtherTender,
+    /// Paid with a member's points.
+    Points,
     /// The receipt was taken back as a whole.
     Voided,
     /// Before the number of the receipt that this one takes back.
@@ -223,6 +225,7 @@ const TABLE: [(Word, &str, &str); 76] = [
     (Word::Card, "Card", "银行卡"),
     (Word::Voucher, "Voucher", "代金券"),
     (Word::OtherTender, "Other", "其他"),
+    (Word::Points, "Points", "积分"),
     (Word::Voided, "VOIDED", "已作废"),
     (Word::Voids, "Takes back", "冲销"),
     (Word::ZReport, "Z report", "班结单"),

@@ -188,7 +188,6 @@ pub fn scope() -> impl Strategy<Value = Scope> {
         u32s().prop_map(|n| Scope::StoreHistory(StoreId(n))),
         u32s().prop_map(|store| Scope::StoreMembers(StoreId(store))),
         code().prop_map(Scope::Prices),
-        u32s().prop_map(Scope::Campaign),
         Just(Scope::Catalog),
         u32s().prop_map(Scope::Orders),
     ]

@@ -33,6 +33,8 @@ pub(super) struct Goods<'a> {
     pub runs: Vec<Run>,
     /// What promotions took off.
     reductions: Vec<Reduction>,
+    /// What coupons took off, by their places in the request.
+    coupons: Vec<(usize, i64)>,
 }
 
 /// Pieces that cost the same.
@@ -86,7 +88,7 @@ impl<'a> Goods<'a> {
         let (units, each) = if unit == Unit::Each { (units, unit_price) } else { (1, label) };
         let runs = vec![Run { units, each, is_open: source != PriceSource::Entered }];
         let (label_off, reductions) = (amount - label, Vec::new());
-        Ok(Self { at, asked, tables, unit, unit_price, source, label_off, runs, reductions })
+        Ok(Self { at, asked, tables, unit, unit_price, source, label_off, runs, reductions, coupons: Vec::new() })
     }
 
     /// 1 for what is sold, -1 for what comes back.
@@ -99,6 +101,11 @@ impl<'a> Goods<'a> {
         let (units, off) = (self.asked.quantity.unsigned_abs(), self.asked.discount.unsigned_abs());
         let prices = (self.unit_price, self.asked.code_price, self.asked.entered_price);
         (&self.asked.sku, prices, units, off, self.at)
+    }
+
+    /// What a coupon took off, by its place in the request.
+    pub fn given(&self, coupon: usize) -> i64 {
+        self.coupons.iter().filter(|(of, _)| *of == coupon).map(|(_, off)| off).sum()
     }
 
     /// The rate of the tax that it bears.
@@ -143,7 +150,7 @@ impl<'a> Goods<'a> {
     }
 
     /// Takes off what a promotion gives. Pieces of one cut share it evenly, to the cent.
-    pub fn cut(&mut self, cuts: &[Cut], promotion: &Promotion) {
+    pub fn cut(&mut self, cuts: &[Cut], (promotion, coupon): (&Promotion, Option<usize>)) {
         for cut in cuts {
             let Some(run) = self.runs.get_mut(cut.run) else { continue };
             run.units -= cut.units;
@@ -161,6 +168,9 @@ impl<'a> Goods<'a> {
             alike
         });
         let amount = cuts.iter().map(|cut| cut.off).sum();
+        if let Some(coupon) = coupon {
+            self.coupons.push((coupon, amount));
+        }
         if amount > 0 {
             self.reductions.push(Reduction { promotion: promotion.id.clone(), amount });
         }

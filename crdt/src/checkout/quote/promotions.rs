@@ -32,18 +32,36 @@ pub(super) struct Pieces {
     pub each: i64,
 }
 
-/// The promotions that hold for a basket, in the order in which they are tried.
-pub(super) fn in_force<'a>(promotions: &'a [Promotion], asked: &Asked) -> Vec<&'a Promotion> {
-    let holds = |it: &&Promotion| it.holds(asked.store, asked.at_ms) && (asked.member || !it.members_only);
-    let mut in_force: Vec<&Promotion> = promotions.iter().filter(holds).collect();
-    in_force.sort_by_key(|promotion| (Reverse(promotion.priority), &promotion.id));
+/// A promotion, by itself or because a coupon activates it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offer<'a> {
+    /// What it gives.
+    pub terms: &'a Promotion,
+    /// Which coupon activates it, by its place in the request.
+    pub coupon: Option<usize>,
+    /// Minor units that it gives at most.
+    pub most: i64,
+}
+
+/// The promotions that hold for a basket, in the order in which they are tried: of equals, those without a coupon first.
+pub(super) fn in_force<'a>(promotions: &'a [Promotion], asked: &'a Asked) -> Vec<Offer<'a>> {
+    let of_book = promotions.iter().map(|terms| Offer { terms, coupon: None, most: i64::MAX });
+    let shown = asked.coupons.iter().enumerate().map(|(at, shown)| Offer {
+        terms: &shown.terms,
+        coupon: Some(at),
+        most: if shown.worth_max == 0 { i64::MAX } else { shown.worth_max },
+    });
+    let holds = |it: &Promotion| it.holds(asked.store, asked.at_ms) && (asked.member || !it.members_only);
+    let mut in_force: Vec<Offer<'a>> = of_book.chain(shown).filter(|offer| holds(offer.terms)).collect();
+    in_force
+        .sort_by_key(|offer| (Reverse(offer.terms.priority), offer.coupon.is_some(), &offer.terms.id, offer.coupon));
     in_force
 }
 
 /// The goods with everything taken off. A promotion for members may stand in the way of a better one for everybody, so a member pays
 /// what everybody pays if that is less.
-pub(super) fn cheapest<'a>(goods: Vec<Goods<'a>>, in_force: &[&Promotion]) -> Vec<Goods<'a>> {
-    let common: Vec<&Promotion> = in_force.iter().filter(|it| !it.members_only).copied().collect();
+pub(super) fn cheapest<'a>(goods: Vec<Goods<'a>>, in_force: &[Offer<'_>]) -> Vec<Goods<'a>> {
+    let common: Vec<Offer<'_>> = in_force.iter().filter(|it| !it.terms.members_only).copied().collect();
     if common.len() == in_force.len() {
         return reduced(goods, in_force);
     }
@@ -51,16 +69,18 @@ pub(super) fn cheapest<'a>(goods: Vec<Goods<'a>>, in_force: &[&Promotion]) -> Ve
     if owed(&own) <= owed(&common) { own } else { common }
 }
 
-fn reduced<'a>(mut goods: Vec<Goods<'a>>, in_force: &[&Promotion]) -> Vec<Goods<'a>> {
+fn reduced<'a>(mut goods: Vec<Goods<'a>>, in_force: &[Offer<'_>]) -> Vec<Goods<'a>> {
     let no_department = Code::default();
-    for promotion in in_force {
+    for offer in in_force {
+        let promotion = offer.terms;
         let pieces = pieces(&goods, promotion, &no_department);
         if pieces.is_empty() {
             continue;
         }
-        let mut cuts = cuts(&goods, promotion, pieces);
+        let mut cuts = capped(cuts(&goods, promotion, pieces), offer.most);
         cuts.sort_by_key(|cut| (cut.line, cut.run));
-        cuts.chunk_by(|one, next| one.line == next.line).for_each(|cuts| goods[cuts[0].line].cut(cuts, promotion));
+        cuts.chunk_by(|one, next| one.line == next.line)
+            .for_each(|cuts| goods[cuts[0].line].cut(cuts, (promotion, offer.coupon)));
     }
     goods
 }
@@ -108,6 +128,15 @@ fn cuts(goods: &[Goods<'_>], promotion: &Promotion, mut pieces: Vec<Pieces>) -> 
             spread(off.max(0).saturating_mul(fits.min(times)).min(cost), &pieces)
         }
     }
+}
+
+/// The same cuts, in proportion, so that together they take off no more than `most`.
+fn capped(mut cuts: Vec<Cut>, most: i64) -> Vec<Cut> {
+    let offs: Vec<i64> = cuts.iter().map(|cut| cut.off).collect();
+    if offs.iter().sum::<i64>() > most {
+        cuts.iter_mut().zip(shares::proportional(most, &offs)).for_each(|(cut, off)| cut.off = off);
+    }
+    cuts
 }
 
 fn percent(mut pieces: Vec<Pieces>, off_bp: u32) -> Vec<Cut> {

@@ -165,6 +165,22 @@ pub fn waiting(snapshot: &(impl Snapshot + ?Sized), store: StoreId) -> Result<Ve
     Ok(out)
 }
 
+/// What baskets of a store that wait hold of members' points and coupons: those that are being paid, and slips that nobody pays yet. One
+/// that is suspended holds nothing, it is priced again.
+pub fn holding(snapshot: &(impl Snapshot + ?Sized), store: StoreId) -> Result<Vec<Basket>, StoreError> {
+    let mut out = Vec::new();
+    for held in waiting(snapshot, store)? {
+        let mut waits = held.end.is_none() && held.basket.waits != Waits::Suspended && !held.basket.holds.is_empty();
+        for payer in &held.payers {
+            waits = waits && load(snapshot, store, *payer)?.is_none_or(|payer| payer.end.is_some());
+        }
+        if waits {
+            out.push(held.basket);
+        }
+    }
+    Ok(out)
+}
+
 /// How a receipt came to its prices, if this system priced it. Of several histories the first counts.
 pub fn explained(
     snapshot: &(impl Snapshot + ?Sized),

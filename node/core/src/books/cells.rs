@@ -54,6 +54,8 @@ pub fn is_decision(number: u16) -> bool {
             | kind::SALE_HOURS
             | kind::STAFF
             | kind::LABEL_DONE
+            | kind::LOYALTY
+            | kind::CAMPAIGN
     )
 }
 

@@ -1,7 +1,7 @@
 //! Baskets that this node prices. A basket is priced by the tables that held at its store when it was rung up, also when the store is cut off,
 //! and then paid, put aside, or put on a slip: in one commit, or not at all.
 
-use stockroom_crdt::checkout::basket::{Basket, Waits};
+use stockroom_crdt::checkout::basket::{Basket, HeldCoupon, Waits};
 use stockroom_crdt::checkout::quote::{Asked, AskedLine, NoPrice, Quote, Tables, quote};
 use stockroom_crdt::checkout::rules::TillRules;
 use stockroom_crdt::checkout::{PriceSource, Stop};
@@ -11,11 +11,12 @@ use stockroom_crdt::limits::{AMOUNT_MAX, LINES_MAX};
 use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::scope::Scope;
 
+use super::coupons::{self, Shown};
 use super::tenders::{self, Payment};
-use super::{Failed, check_fact, check_quantity, own_store, sell};
+use super::{Failed, benefits, check_fact, check_quantity, own_store, sell};
 use crate::books::baskets::{self, End, Held};
 use crate::books::{sales, shifts};
-use crate::input::checkout::{CheckoutAnswer, CheckoutRequest, Need, Quoted, Then};
+use crate::input::checkout::{CheckoutAnswer, CheckoutRequest, Need, Then};
 use crate::input::{Answer, Refusal};
 use crate::journal::{damaged, entry_at};
 use crate::plant::{Plant, planted};
@@ -25,7 +26,7 @@ use crate::view::View;
 /// Prices a basket and does with it what was asked for. Its number at its till is its retry key.
 pub fn checkout(replica: &mut Replica, request: CheckoutRequest) -> Result<Answer, Failed> {
     let store = own_store(replica)?;
-    let is_quote = request.then == Then::Quote;
+    let is_quote = matches!(request.then, Then::Quote { .. });
     if !is_quote && let Some(answer) = replayed(replica, store, &request)? {
         replica.reached("a retry was answered from an earlier write");
         return Ok(Answer::Checkout(answer));
@@ -35,13 +36,13 @@ pub fn checkout(replica: &mut Replica, request: CheckoutRequest) -> Result<Answe
     let record = View::new(&replica.overlay).store(store)?;
     let currency = record.map(|record| record.currency);
     let currency = currency.ok_or_else(|| Refusal::State("the store's currency is not known yet".into()))?;
-    let (quote, needs) = priced(replica, store, &request, rung_ms)?;
-    if is_quote {
-        return Ok(Answer::Checkout(CheckoutAnswer::Quoted(Box::new(Quoted { quote, currency, needs }))));
+    let priced = priced(replica, store, &request, rung_ms)?;
+    if let Then::Quote { points } = request.then {
+        let quoted = benefits::quoted(replica, store, &request, (priced, currency, points))?;
+        return Ok(Answer::Checkout(CheckoutAnswer::Quoted(Box::new(quoted))));
     }
-    if let Some(need) = needs.into_iter().next().filter(|_| request.approver.is_empty()) {
-        return Err(Refusal::Stopped { field: format!("lines[{}]", need.line), reason: need.why }.into());
-    }
+    priced.refused(&request)?;
+    let Priced { quote, held, tier, .. } = priced;
     if request.expected_total.is_some_and(|expected| expected != quote.total) {
         replica.reached("a price had changed since the customer was told");
         return Err(Refusal::PriceChanged(Box::new(quote)).into());
@@ -51,6 +52,7 @@ pub fn checkout(replica: &mut Replica, request: CheckoutRequest) -> Result<Answe
         id: request.basket,
         waits: Waits::Suspended,
         currency,
+        holds: benefits::holds(&request, tier, held)?,
         cashier: request.cashier,
         approver: request.approver,
         owner: Code::default(),
@@ -70,7 +72,7 @@ pub fn checkout(replica: &mut Replica, request: CheckoutRequest) -> Result<Answe
             let (_, answer) = tenders::pay(replica, store, basket, payment)?;
             return Ok(Answer::Checkout(answer));
         }
-        Then::Quote | Then::Suspend => {}
+        Then::Suspend | Then::Quote { .. } => {}
         Then::Slip { owner } => (basket.waits, basket.owner) = (Waits::Slip, owner),
     }
     let id = basket.id;
@@ -130,35 +132,47 @@ fn replayed(
 }
 
 /// What the basket costs, and what has to be approved or looked at before it is sold.
-fn priced(
-    replica: &Replica,
-    store: StoreId,
-    request: &CheckoutRequest,
-    at_ms: u64,
-) -> Result<(Quote, Vec<Need>), Failed> {
+fn priced(replica: &Replica, store: StoreId, request: &CheckoutRequest, at_ms: u64) -> Result<Priced, Failed> {
     if request.lines.is_empty() || request.lines.len() > LINES_MAX {
         return Err(Refusal::invalid("lines", format!("a basket has 1 to {LINES_MAX} lines")).into());
     }
     request.lines.iter().enumerate().try_for_each(|(index, line)| check_line(index, line))?;
+    for (index, line) in request.lines.iter().enumerate().filter(|(_, line)| line.quantity < 0) {
+        benefits::paid_in_money(replica, (store, index), line.original)?;
+    }
     let view = View::new(&replica.overlay);
-    let tables = view.tables(store, &request.lines, at_ms)?;
+    let mut tables = view.tables(store, &request.lines, at_ms)?;
+    if planted(Plant::MixedPrices) && tables.len() > 1 {
+        tables[1] = view.tables(store, &request.lines[1..2], at_ms + 3_600_000)?.remove(0);
+    }
+    let tier = benefits::tier(replica, store, request.member)?;
     let promotions = match view.store(store)? {
         Some(record) => view.promotions(&record.book, store, at_ms)?,
         None => Vec::new(),
     };
+    let promotions = benefits::of_tier(replica, promotions, &tier)?;
     let rules = view.till_rules(store)?;
     let local_ms = (at_ms as i64).saturating_add(i64::from(replica.zone_offset_s) * 1000).max(0) as u64;
     let (days, minute) = (local_ms / DAY_MS, local_ms % DAY_MS / 60_000);
-    let asked = Asked {
+    let mut asked = Asked {
         store,
         at_ms,
         // The first of January 1970 was a Thursday.
         local: (((days + 3) % 7) as usize, minute as u16),
         today: u32::try_from(days).unwrap_or(u32::MAX),
-        member: request.member,
+        member: request.member.is_some(),
+        coupons: Vec::new(),
         lines: request.lines.clone(),
     };
-    let mut quote = quote(&asked, &tables, &promotions, &rules).map_err(no_price)?;
+    let mut shown = coupons::shown(replica, (store, at_ms), request)?;
+    // One that is refused by what it gives is left out and the rest is priced again: at most once for each.
+    let mut quote = loop {
+        asked.coupons = shown.iter().filter_map(Shown::presented).collect();
+        let quote = quote(&asked, &tables, &promotions, &rules).map_err(no_price)?;
+        if !coupons::refused_by_worth(replica, store, &mut shown, &quote.coupons)? {
+            break quote;
+        }
+    };
     let mut needs = Vec::new();
     for (index, table) in tables.iter().enumerate() {
         let stops = quote.explained[index].stops.clone();
@@ -166,7 +180,36 @@ fn priced(
         needs.push(Need { line: index, why });
         quote.lines[index].overridden |= stops.iter().any(|stop| !is_checked(*stop, request));
     }
-    Ok((quote, needs))
+    let held = shown.iter().filter_map(Shown::held).collect();
+    Ok(Priced { quote, needs, shown, held, tier })
+}
+
+/// A basket with its price, and what became of the coupons that were shown.
+pub struct Priced {
+    /// What it costs.
+    pub quote: Quote,
+    /// What has to be approved or looked at before it is sold.
+    pub needs: Vec<Need>,
+    /// Each coupon that was shown.
+    pub shown: Vec<Shown>,
+    /// Those that are taken.
+    pub held: Vec<HeldCoupon>,
+    /// The member's tier.
+    pub tier: Code,
+}
+
+impl Priced {
+    /// Refuses a basket of which a line needs an approval that is not there, or of which one coupon is not taken.
+    fn refused(&self, request: &CheckoutRequest) -> Result<(), Refusal> {
+        if let Some(need) = self.needs.first().filter(|_| request.approver.is_empty()) {
+            return Err(Refusal::Stopped { field: format!("lines[{}]", need.line), reason: need.why.clone() });
+        }
+        let refused = |(index, shown): (usize, &Shown)| {
+            let why = shown.taken.as_ref().err()?.clone();
+            Some(Refusal::Coupon { field: format!("coupons[{index}]"), why })
+        };
+        self.shown.iter().enumerate().find_map(refused).map_or(Ok(()), Err)
+    }
 }
 
 /// Why a line needs somebody's approval, and what can be done, if it does.

@@ -13,6 +13,7 @@ use crate::books::shifts::{self, Range, Shift};
 use crate::input::checkout::{DrawerDeed, DrawerRequest};
 use crate::input::{Answer, Refusal, RetryKey};
 use crate::journal::{Place, damaged};
+use crate::plant::{Plant, planted};
 use crate::replica::Replica;
 use crate::storage::{Snapshot, StoreError, Table};
 use crate::view::View;
@@ -127,7 +128,9 @@ fn close(
     let opening = shift.opening(None).map(|open| &open.what);
     let opening = opening.ok_or_else(|| Refusal::State("the opening of this shift is not known".into()))?;
     let range = Range { after: opening.after, last: Some(last) };
-    let totals = view.totals(store, range, opening.float, shift.moves.iter().map(|said| &said.what))?;
+    let moves = shift.moves.iter().map(|said| &said.what);
+    let moves = moves.filter(|cash| !planted(Plant::ZForgets) || cash.cash != Cash::Drop);
+    let totals = view.totals(store, range, opening.float, moves)?;
     let limit = view.till_rules(store)?.drawer_limit;
     let close = ShiftClose {
         till: request.till,

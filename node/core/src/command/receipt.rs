@@ -7,7 +7,7 @@ use stockroom_crdt::ids::{Code, Digest, StoreId};
 use stockroom_crdt::sale::{ReceiptNumber, Sale};
 use stockroom_crdt::scope::Scope;
 
-use super::{Failed, check_fact, sell};
+use super::{Failed, benefits, check_fact, sell};
 use crate::books::shifts;
 use crate::input::Refusal;
 use crate::journal::Place;
@@ -24,6 +24,7 @@ pub fn receipt(
     let till = basket.id.till;
     let shift = shifts::open_shift(&replica.overlay, store, till)?.unwrap_or(0);
     let (place, number) = sell::post(replica, store, (sale(basket), body), Vec::new())?;
+    benefits::redeem(replica, store, basket, number)?;
     let checkout = Checkout { shift, receipt: number, ..explanation(basket, waited) };
     let ended = [waited.then_some(basket.id), basket.slip].into_iter().flatten();
     let step = |id| BasketStep { basket: id, outcome: Outcome::Sold(number), till, staff: staff.clone() };

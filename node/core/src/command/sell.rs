@@ -6,10 +6,10 @@ use stockroom_crdt::ids::{Digest, StoreId, TillId};
 use stockroom_crdt::limits::{AMOUNT_MAX, LINES_MAX, TENDERS_MAX};
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::receiving::Disposition;
-use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tender};
+use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tender, TenderKind};
 use stockroom_crdt::scope::Scope;
 
-use super::{Failed, check_fact, check_quantity, day, own_store};
+use super::{Failed, benefits, check_fact, check_quantity, day, own_store};
 use crate::books::{baskets, sales};
 use crate::input::sales::{SellLine, SellRequest, VoidRequest};
 use crate::input::{Answer, Refusal};
@@ -65,6 +65,11 @@ pub fn drafted(replica: &Replica, store: StoreId, request: SellRequest) -> Resul
     }
     check_amount("cash_rounding", request.cash_rounding)?;
     check_tenders(&request.tenders)?;
+    if request.tenders.iter().any(|tender| tender.kind == TenderKind::Points) {
+        return Err(
+            Refusal::invalid("tenders", "points pay at a checkout only, which knows what a member may spend").into()
+        );
+    }
     Ok(Sale {
         till_seq: request.till_seq,
         receipt: ReceiptNumber { till: request.till, series: 0, sequence: 0 },
@@ -211,6 +216,9 @@ fn check_line(replica: &Replica, at: (StoreId, usize), line: SellLine, sale: (u6
     if line.quantity > 0 && line.disposition != Disposition::Resale {
         let message = format!("is {}, but only goods that come back have one", line.disposition.as_str());
         return Err(Refusal::invalid(format!("{field}.disposition"), message).into());
+    }
+    if line.quantity < 0 {
+        benefits::paid_in_money(replica, (store, index), line.original)?;
     }
     let unit = line.unit.or(product.as_ref().map(|p| p.unit)).unwrap_or(Unit::Each);
     if let Some(product) = product.as_ref().filter(|product| product.unit != unit) {

@@ -14,7 +14,7 @@ use stockroom_crdt::scope::Scope;
 
 use super::checkout::standing;
 use super::receipt::{check_fits, receipt};
-use super::{Failed, cover, own_store};
+use super::{Failed, benefits, cover, own_store};
 use crate::books::baskets::{self, Held};
 use crate::input::checkout::{CheckoutAnswer, TerminalSaid};
 use crate::input::{Answer, Refusal};
@@ -40,6 +40,8 @@ pub fn pay(
     mut basket: Basket,
     payment: Payment,
 ) -> Result<(Place, CheckoutAnswer), Failed> {
+    let mut payment = payment;
+    benefits::take_points(replica, store, &mut basket, &mut payment.tenders)?;
     let (total, only_here) = (basket.total(), payment.terminal.is_none());
     let rules = View::new(&replica.overlay).till_rules(store)?;
     if only_here && payment.tenders.iter().all(|(tender, _)| tender.kind == TenderKind::Cash) {
@@ -88,9 +90,10 @@ pub fn pay_rest(
     replica: &mut Replica,
     store: StoreId,
     held: &Held,
-    (tenders, staff): (Vec<(Tender, Assurance)>, Code),
+    (mut tenders, staff): (Vec<(Tender, Assurance)>, Code),
 ) -> Result<Place, Failed> {
     let mut basket = paid(&held.basket, held.approved());
+    benefits::take_points(replica, store, &mut basket, &mut tenders)?;
     let is_cash = |kind: TenderKind| kind == TenderKind::Cash;
     let only_cash = tenders.iter().all(|(tender, _)| is_cash(tender.kind));
     if only_cash && basket.tenders.iter().all(|tender| is_cash(tender.kind)) {

@@ -4,9 +4,11 @@ use stockroom_crdt::checkout::basket::BasketId;
 use stockroom_crdt::checkout::quote::{AskedLine, Quote};
 use stockroom_crdt::checkout::shift::Cash;
 use stockroom_crdt::checkout::tender::{Assurance, TenderState};
-use stockroom_crdt::ids::{Code, Digest, Sku, TillId};
+use stockroom_crdt::ids::{Code, Digest, MemberId, Sku, TillId};
 use stockroom_crdt::money::Currency;
 use stockroom_crdt::sale::{ReceiptNumber, Tender, TenderKind};
+
+use super::loyalty::{CouponQuoted, PointsQuoted};
 
 /// A basket to be priced and paid, suspended, or put on a slip.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +25,12 @@ pub struct CheckoutRequest {
     pub approver: Code,
     /// The cashier looked at a document, or at the customer, where the buyer's age matters.
     pub age_checked: bool,
-    /// The customer is a member.
-    pub member: bool,
+    /// Who buys, if she is a member: the account that earns points.
+    pub member: Option<MemberId>,
+    /// Further accounts that are hers, whose points may pay as well.
+    pub accounts: Vec<MemberId>,
+    /// Codes of coupons that she shows.
+    pub coupons: Vec<Code>,
     /// What.
     pub lines: Vec<AskedLine>,
     /// What the till showed the customer, but for the rounding of cash; another total is refused with the new one.
@@ -36,14 +42,18 @@ pub struct CheckoutRequest {
 /// What becomes of a basket that was priced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Nothing: it is only priced, and nothing is written. Neither its number nor its retries matter.
-    Quote,
     /// It is paid: these tenders are there, with how sure each is; a terminal brings the rest, if there is one.
     Pay {
-        /// Paid without a terminal of ours.
+        /// Paid without a terminal of ours. Points are worth what the programme says, and whether there is a right to them is found here: what is
+        /// said of how sure they are is not used.
         tenders: Vec<(Tender, Assurance)>,
         /// To be asked for what is left, under this name.
         terminal: Option<(Code, TenderKind)>,
+    },
+    /// Nothing is written: what would it come to, with so many points to pay with?
+    Quote {
+        /// How many points she wants to spend.
+        points: u64,
     },
     /// It waits for the customer.
     Suspend,
@@ -218,6 +228,10 @@ pub struct Quoted {
     pub currency: Currency,
     /// What somebody has to do or approve before it is sold.
     pub needs: Vec<Need>,
+    /// Each coupon that was shown, in its order.
+    pub coupons: Vec<CouponQuoted>,
+    /// Points, if the customer is a member and there is a programme.
+    pub points: Option<PointsQuoted>,
 }
 
 /// Why a line is not sold just so.

@@ -8,7 +8,7 @@ use std::ops::Bound;
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Actor, Digest, Epoch, NodeId, StoreId, TillId};
-use stockroom_crdt::sale::{ReceiptNumber, Sale};
+use stockroom_crdt::sale::{ReceiptNumber, Sale, TenderKind};
 use stockroom_crdt::scope::Scope;
 
 use super::View;
@@ -79,7 +79,7 @@ pub struct Taken {
     /// Minor units.
     pub total: i64,
     /// Minor units per way to pay.
-    pub tenders: [i64; 4],
+    pub tenders: [i64; TenderKind::ALL.len()],
 }
 
 /// A shift, and its part of a day.

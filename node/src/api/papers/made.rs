@@ -168,6 +168,7 @@ pub fn receipt(books: &Books<'_>, id: ReceiptId) -> Answered<SaleReceipt> {
         TenderKind::Card => Tendered::Card,
         TenderKind::Voucher => Tendered::Voucher,
         TenderKind::Other => Tendered::Other,
+        TenderKind::Points => Tendered::Points,
     };
     let bearer = books.till_rules(id.store)?.floor_bearer;
     let assured = |at: usize| match explained.as_ref()?.assured.get(at)? {

@@ -109,6 +109,8 @@ pub struct TotalsAnswer {
     voucher: i64,
     /// Anything else.
     other: i64,
+    /// What was paid with points.
+    points: i64,
     /// What lay in the drawer at the beginning.
     float: i64,
     /// Put in.
@@ -237,7 +239,8 @@ impl MoveAnswer {
 impl TotalsAnswer {
     /// Sums.
     pub fn of(totals: Totals) -> Self {
-        let ([cash, card, voucher, other], [paid_in, paid_out, dropped, refunded]) = (totals.tenders, totals.moved);
+        let ([cash, card, voucher, other, points], [paid_in, paid_out, dropped, refunded]) =
+            (totals.tenders, totals.moved);
         let expected_cash = totals.expected_cash();
         let tax =
             |sum: TaxSum| TaxAnswer { code: Text(sum.code), rate_bp: sum.rate_bp, goods: sum.goods, tax: sum.tax };
@@ -249,6 +252,7 @@ impl TotalsAnswer {
             card,
             voucher,
             other,
+            points,
             float: totals.float,
             paid_in,
             paid_out,
