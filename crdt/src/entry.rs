@@ -20,6 +20,7 @@ use crate::fork::ForkProof;
 use crate::gtin::Template;
 use crate::ids::{Actor, Digest};
 use crate::limits::ENTRY_BYTES_MAX;
+use crate::note::{NoteChange, NoteSnapshot};
 use crate::order::header::{Order, Payment};
 use crate::order::intent::OrderStep;
 use crate::order::offer::Offer;
@@ -103,9 +104,11 @@ pub mod kind {
     pub const CASH_MOVE: u16 = 89;
     pub const SHIFT_CLOSE: u16 = 90;
     pub const TENDER_STEP: u16 = 91;
+    pub const NOTE_CHANGE: u16 = 120;
+    pub const NOTE_SNAPSHOT: u16 = 121;
 
     /// All kinds that this version knows.
-    pub const ALL: [u16; 57] = [
+    pub const ALL: [u16; 59] = [
         EPOCH_OPEN,
         BOOT,
         NODE,
@@ -163,6 +166,8 @@ pub mod kind {
         CASH_MOVE,
         SHIFT_CLOSE,
         TENDER_STEP,
+        NOTE_CHANGE,
+        NOTE_SNAPSHOT,
     ];
 }
 
@@ -227,6 +232,8 @@ pub enum Fact {
     CashMove(CashMove),
     ShiftClose(ShiftClose),
     TenderStep(TenderStep),
+    NoteChange(NoteChange),
+    NoteSnapshot(NoteSnapshot),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -312,6 +319,8 @@ impl Fact {
             Self::CashMove(_) => kind::CASH_MOVE,
             Self::ShiftClose(_) => kind::SHIFT_CLOSE,
             Self::TenderStep(_) => kind::TENDER_STEP,
+            Self::NoteChange(_) => kind::NOTE_CHANGE,
+            Self::NoteSnapshot(_) => kind::NOTE_SNAPSHOT,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -370,6 +379,9 @@ impl Fact {
             | Self::CashMove(_)
             | Self::ShiftClose(_)
             | Self::TenderStep(_) => matches!(scope, Scope::StoreStock(_)),
+            Self::NoteChange(NoteChange { subject, .. }) | Self::NoteSnapshot(NoteSnapshot { subject, .. }) => {
+                subject.belongs_in(scope)
+            }
             Self::GoodsIssue(issue) => *scope == Scope::StoreStock(issue.account.store),
             Self::Order(_) | Self::Payment(_) | Self::Redress(_) | Self::OrderStep(_) => {
                 matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_))
@@ -452,6 +464,8 @@ impl Fact {
             | Self::CashMove(_)
             | Self::ShiftClose(_)
             | Self::TenderStep(_)
+            | Self::NoteChange(_)
+            | Self::NoteSnapshot(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }
@@ -516,6 +530,8 @@ impl Fact {
             Self::CashMove(fact) => fact.encode(sink),
             Self::ShiftClose(fact) => fact.encode(sink),
             Self::TenderStep(fact) => fact.encode(sink),
+            Self::NoteChange(fact) => fact.encode(sink),
+            Self::NoteSnapshot(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -579,6 +595,8 @@ impl Fact {
             kind::CASH_MOVE => Self::CashMove(CashMove::decode(source)?),
             kind::SHIFT_CLOSE => Self::ShiftClose(ShiftClose::decode(source)?),
             kind::TENDER_STEP => Self::TenderStep(TenderStep::decode(source)?),
+            kind::NOTE_CHANGE => Self::NoteChange(NoteChange::decode(source)?),
+            kind::NOTE_SNAPSHOT => Self::NoteSnapshot(NoteSnapshot::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }

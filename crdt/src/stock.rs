@@ -275,6 +275,8 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
         | Fact::CashMove(_)
         | Fact::ShiftClose(_)
         | Fact::TenderStep(_)
+        | Fact::NoteChange(_)
+        | Fact::NoteSnapshot(_)
         | Fact::Opaque(_) => Vec::new(),
     }
 }

@@ -5,6 +5,7 @@
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::ids::{Actor, StoreId};
+use stockroom_crdt::note::Subject;
 use stockroom_crdt::scope::Scope;
 
 /// The writer, seen from the scope.
@@ -56,6 +57,8 @@ pub const RULES: &[Rule] = &[
             kind::TILL_RULES,
             kind::SALE_HOURS,
             kind::STAFF,
+            kind::NOTE_CHANGE,
+            kind::NOTE_SNAPSHOT,
         ],
     ),
     (Writer::Hub, Area::Catalog, &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE, kind::TAX_RATE]),
@@ -105,7 +108,22 @@ pub const RULES: &[Rule] = &[
             kind::COMPENSATION,
         ],
     ),
-    (Writer::Hub, Area::Orders, &[kind::EPOCH_OPEN, kind::ORDER, kind::ORDER_STEP, kind::PAYMENT, kind::REDRESS]),
+    (
+        Writer::Hub,
+        Area::Orders,
+        &[
+            kind::EPOCH_OPEN,
+            kind::ORDER,
+            kind::ORDER_STEP,
+            kind::PAYMENT,
+            kind::REDRESS,
+            kind::NOTE_CHANGE,
+            kind::NOTE_SNAPSHOT,
+        ],
+    ),
+    // The store is the home of the notes in its scopes: it alone folds them.
+    (Writer::Hub, Area::StoreMembers, &[kind::EPOCH_OPEN, kind::NOTE_CHANGE]),
+    (Writer::OwnStore, Area::StoreMembers, &[kind::EPOCH_OPEN, kind::NOTE_CHANGE, kind::NOTE_SNAPSHOT]),
     (
         Writer::Hub,
         Area::StoreOrders,
@@ -116,6 +134,7 @@ pub const RULES: &[Rule] = &[
             kind::FULFILLMENT_STEP,
             kind::GOODS_RETURN,
             kind::RETURN_GRANT,
+            kind::NOTE_CHANGE,
         ],
     ),
     // A store is the home of orders that begin at its own counter.
@@ -131,6 +150,8 @@ pub const RULES: &[Rule] = &[
             kind::REDRESS,
             kind::FULFILLMENT_STEP,
             kind::RETURN_GRANT,
+            kind::NOTE_CHANGE,
+            kind::NOTE_SNAPSHOT,
         ],
     ),
     (
@@ -211,6 +232,11 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         Fact::OrderStep(step) => writer == Writer::Hub || step.order.home == actor.node,
         // Only the store says what its people decide and what becomes of its goods.
         Fact::FulfillmentStep(step) => writer == Writer::OwnStore || !step.step.is_of_store(),
+        // Only the home of a note says what somebody else wrote.
+        Fact::NoteChange(change) => {
+            let by_hubs = matches!(change.subject, Subject::Product(_) | Subject::Order(_));
+            change.origin.is_none() || writer == Writer::OwnStore || (writer == Writer::Hub && by_hubs)
+        }
         Fact::EpochOpen(_)
         | Fact::Boot(_)
         | Fact::Node(_)
@@ -252,6 +278,7 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         | Fact::CashMove(_)
         | Fact::ShiftClose(_)
         | Fact::TenderStep(_)
+        | Fact::NoteSnapshot(_)
         | Fact::PolicyRule(_)
         | Fact::Want(_)
         | Fact::Hint(_)

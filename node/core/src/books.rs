@@ -7,6 +7,7 @@ pub mod account;
 pub mod baskets;
 pub mod cells;
 pub mod days;
+pub mod notes;
 pub mod orders;
 pub mod returns;
 pub mod rights;
@@ -57,6 +58,10 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     let paid_now = cash_paid(overlay, context, &item.entry.fact)?;
     if orders::is_about_one(&item.entry.fact) {
         orders::apply(overlay, context, &item.entry)?;
+    }
+    if let Fact::NoteChange(_) | Fact::NoteSnapshot(_) = &item.entry.fact {
+        notes::apply(overlay, context, item)?;
+        return Ok(Vec::new());
     }
     let Some(store) = context.scope.store() else { return Ok(Vec::new()) };
     match context.scope {
@@ -127,6 +132,8 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Promotion(_)
         | Fact::SaleHours(_)
         | Fact::Staff(_)
+        | Fact::NoteChange(_)
+        | Fact::NoteSnapshot(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;
@@ -201,7 +208,7 @@ fn cash_paid(overlay: &Overlay, context: &Context<'_>, fact: &Fact) -> Result<Op
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 17] = [
+pub const STORE_TABLES: [Table; 18] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -219,6 +226,7 @@ pub const STORE_TABLES: [Table; 17] = [
     Table::Returns,
     Table::Baskets,
     Table::Shifts,
+    Table::Notes,
 ];
 
 /// Empties the books of one store.

@@ -14,6 +14,7 @@ pub mod drawer;
 pub mod exchange;
 pub mod fulfil;
 pub mod goods;
+pub mod notes;
 pub mod order;
 pub mod policy;
 pub mod promise;
@@ -149,6 +150,7 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::SaleHours(retry, hours) => once(replica, retry, |replica| rules::sale_hours(replica, *hours)),
         Command::Staff(retry, record) => once(replica, retry, |replica| staff::staff(replica, record)),
         Command::SignIn(request) => staff::sign_in(replica, &request),
+        Command::Note(retry, request) => once(replica, retry, |replica| notes::edit(replica, &request)),
     }
 }
 
@@ -205,7 +207,8 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::IssueToken(_)
         | Command::Enrol(_)
         | Command::NewEpoch(_)
-        | Command::Staff(..) => space < DiskSpace::Critical,
+        | Command::Staff(..)
+        | Command::Note(..) => space < DiskSpace::Critical,
     }
 }
 

@@ -122,6 +122,7 @@ impl Core {
         self.replica.settle_orders()?;
         self.replica.settle()?;
         self.replica.settle_orders()?;
+        self.replica.settle_notes()?;
         let events = std::mem::take(&mut self.replica.events);
         let fenced = events.iter().any(|event| matches!(event, Event::Entry { kind: kind::FENCE, .. }));
         let reopened = events.iter().any(|event| matches!(event, Event::EpochOpened(_)));

@@ -2,6 +2,7 @@
 
 pub mod checkout;
 pub mod goods;
+pub mod notes;
 pub mod orders;
 pub mod returns;
 
@@ -237,6 +238,8 @@ pub enum Command {
     SignIn(checkout::SignInRequest),
     /// Take a till's drawer, move cash, or count it and give it back (at the store).
     Drawer(RetryKey, checkout::DrawerRequest),
+    /// Edit a note.
+    Note(RetryKey, notes::NoteRequest),
 }
 
 /// A sale as a till rings it up.

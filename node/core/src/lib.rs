@@ -12,6 +12,7 @@
 //! | [`journal`], [`books`] | the logs, and what they add up to |
 //! | [`policy`] | who holds how many rights, and what may be promised without one: pure functions of demand and outages |
 //! | [`rights`] | what a node does with rights by itself: mint, grant, burn, name who goes without |
+//! | [`notes`] | what a home does with notes by itself: fold them, and write once more what was late |
 //! | [`sealed`], [`vault`] | what only some can read, and the keys of members |
 //! | [`overlay`], [`storage`] | the batch in progress, the tables on disk |
 //! | [`sync`] | links, handshake, feeds, parcels |
@@ -46,6 +47,7 @@ pub mod journal;
 pub mod overlay;
 pub mod storage;
 
+pub mod notes;
 pub mod orders;
 pub mod policy;
 pub mod rights;

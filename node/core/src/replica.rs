@@ -23,6 +23,7 @@ use stockroom_crdt::ids::{Actor, Code, Digest, Epoch, NodeId, StoreId, TenantId}
 use stockroom_crdt::limits::{SEAL_BYTES_MAX, SEAL_ENTRIES_MAX};
 use stockroom_crdt::scope::{Lane, Scope};
 
+use crate::books::notes::Note;
 use crate::books::{self, Context, cells, days};
 use crate::continuity::{Evidence, Token, judge};
 use crate::fences::Fences;
@@ -103,6 +104,8 @@ pub struct Replica {
     pub(crate) desk: Desk,
     /// What is remembered about orders between commits.
     pub(crate) order_desk: OrderDesk,
+    /// Notes to look at before the next commit.
+    pub(crate) notes: BTreeSet<Note>,
     /// Stores whose records came or changed in this batch: what lies between two nodes depends on these.
     pub(crate) changed_stores: BTreeSet<StoreId>,
     /// Rows that are worth keeping, but not worth a commit of their own.
@@ -161,6 +164,7 @@ impl Replica {
             parked: Parked::default(),
             desk: Desk::default(),
             order_desk: OrderDesk::default(),
+            notes: BTreeSet::new(),
             changed_stores: BTreeSet::new(),
             lazy: BTreeMap::new(),
             meta,
@@ -372,7 +376,9 @@ impl Replica {
         let (told, counters) = (self.events.len(), self.counters.clone());
         let (demand, marks) = (self.desk.demand(), self.desk.marks());
         books::clear(&mut self.overlay, store)?;
-        for scope in [Scope::StoreStock(store), Scope::StoreRights(store), Scope::StoreOrders(store)] {
+        for scope in
+            [Scope::StoreStock(store), Scope::StoreRights(store), Scope::StoreOrders(store), Scope::StoreMembers(store)]
+        {
             let Some(feed) = self.journal.feed(&scope) else { continue };
             for (_, row) in feed_rows(&self.overlay, feed.number, 0, usize::MAX)? {
                 let FeedRow::Entries { log, first, last } = row else { continue };
@@ -488,6 +494,7 @@ impl Replica {
         }
         self.touch_rights(actor, &item.entry, accounts)?;
         self.touch_order(&item.entry)?;
+        self.touch_note(&scope, &item.entry.fact);
         if let Scope::StoreStock(store) = scope {
             self.touch_goods(store, &item.entry)?;
         }

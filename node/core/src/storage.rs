@@ -80,10 +80,12 @@ pub enum Table {
     SignIns = 32,
     /// Member to the key of her personal values, and until when this node may use it. In no log, so that it can be destroyed.
     MemberKeys = 33,
+    /// (store, subject, ...) to the changes and snapshots of a note; store 0 for those that stand in no store's scope.
+    Notes = 34,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 34] = [
+pub const TABLES: [Table; 35] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -118,6 +120,7 @@ pub const TABLES: [Table; 34] = [
     Table::Shifts,
     Table::SignIns,
     Table::MemberKeys,
+    Table::Notes,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

@@ -56,12 +56,7 @@ pub fn make(replica: &mut Replica, member: MemberId) -> Result<bool, StoreError>
 }
 
 /// Seals something about a member. `None` if her key is not here.
-pub fn seal(
-    replica: &mut Replica,
-    member: MemberId,
-    what: What,
-    plain: &[u8],
-) -> Result<Option<Vec<u8>>, StoreError> {
+pub fn seal(replica: &mut Replica, member: MemberId, what: What, plain: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(Held::Key(key)) = held(&replica.overlay, member)? else { return Ok(None) };
     let about = about(replica.me.tenant, member, what);
     Ok(sealed::wrap(&key, &about, plain, &mut replica.rng))

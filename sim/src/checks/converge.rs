@@ -292,7 +292,9 @@ fn domain_of(scope: &Scope) -> Option<Domain> {
         Scope::StoreRights(store) => Some(Domain::Rights(store.0)),
         Scope::StoreOrders(store) => Some(Domain::Orders(store.0)),
         Scope::Orders(home) => Some(Domain::Home(*home)),
-        Scope::StoreHistory(_) | Scope::StoreMembers(_) | Scope::Prices(_) | Scope::Campaign(_) | Scope::Catalog => None,
+        Scope::StoreHistory(_) | Scope::StoreMembers(_) | Scope::Prices(_) | Scope::Campaign(_) | Scope::Catalog => {
+            None
+        }
     }
 }
 

@@ -91,7 +91,8 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::OrderTimes
         | Table::Returns
         | Table::SignIns
-        | Table::MemberKeys => return None,
+        | Table::MemberKeys
+        | Table::Notes => return None,
     };
     out.push(table as u8);
     Some((domain, kind, out))

@@ -63,7 +63,7 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
             })
             .boxed(),
         kind::TENDER_STEP => tender_step().prop_map(Fact::TenderStep).boxed(),
-        other => panic!("no generator for facts of kind {other}"),
+        other => super::notes::fact_of(other),
     }
 }
 

@@ -110,6 +110,8 @@ impl Replica {
             | Fact::CashMove(_)
             | Fact::ShiftClose(_)
             | Fact::TenderStep(_)
+            | Fact::NoteChange(_)
+            | Fact::NoteSnapshot(_)
             | Fact::Opaque(_) => true,
         })
     }

@@ -172,6 +172,7 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::Shifts => "shifts",
         Table::SignIns => "sign_ins",
         Table::MemberKeys => "member_keys",
+        Table::Notes => "notes",
     })
 }
 
