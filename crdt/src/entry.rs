@@ -20,6 +20,9 @@ use crate::fork::ForkProof;
 use crate::gtin::Template;
 use crate::ids::{Actor, Digest};
 use crate::limits::ENTRY_BYTES_MAX;
+use crate::member::link::{MemberLink, MemberUnlink};
+use crate::member::value::{MemberConsent, MemberValue};
+use crate::member::{Enrolment, MemberErase};
 use crate::note::{NoteChange, NoteSnapshot};
 use crate::order::header::{Order, Payment};
 use crate::order::intent::OrderStep;
@@ -104,11 +107,17 @@ pub mod kind {
     pub const CASH_MOVE: u16 = 89;
     pub const SHIFT_CLOSE: u16 = 90;
     pub const TENDER_STEP: u16 = 91;
+    pub const MEMBER: u16 = 100;
+    pub const MEMBER_VALUE: u16 = 101;
+    pub const MEMBER_LINK: u16 = 102;
+    pub const MEMBER_UNLINK: u16 = 103;
+    pub const MEMBER_CONSENT: u16 = 104;
+    pub const MEMBER_ERASE: u16 = 105;
     pub const NOTE_CHANGE: u16 = 120;
     pub const NOTE_SNAPSHOT: u16 = 121;
 
     /// All kinds that this version knows.
-    pub const ALL: [u16; 59] = [
+    pub const ALL: [u16; 65] = [
         EPOCH_OPEN,
         BOOT,
         NODE,
@@ -166,6 +175,12 @@ pub mod kind {
         CASH_MOVE,
         SHIFT_CLOSE,
         TENDER_STEP,
+        MEMBER,
+        MEMBER_VALUE,
+        MEMBER_LINK,
+        MEMBER_UNLINK,
+        MEMBER_CONSENT,
+        MEMBER_ERASE,
         NOTE_CHANGE,
         NOTE_SNAPSHOT,
     ];
@@ -232,6 +247,12 @@ pub enum Fact {
     CashMove(CashMove),
     ShiftClose(ShiftClose),
     TenderStep(TenderStep),
+    Member(Enrolment),
+    MemberValue(MemberValue),
+    MemberLink(MemberLink),
+    MemberUnlink(MemberUnlink),
+    MemberConsent(MemberConsent),
+    MemberErase(MemberErase),
     NoteChange(NoteChange),
     NoteSnapshot(NoteSnapshot),
     /// A kind from a newer version: kept and relayed byte for byte.
@@ -319,6 +340,12 @@ impl Fact {
             Self::CashMove(_) => kind::CASH_MOVE,
             Self::ShiftClose(_) => kind::SHIFT_CLOSE,
             Self::TenderStep(_) => kind::TENDER_STEP,
+            Self::Member(_) => kind::MEMBER,
+            Self::MemberValue(_) => kind::MEMBER_VALUE,
+            Self::MemberLink(_) => kind::MEMBER_LINK,
+            Self::MemberUnlink(_) => kind::MEMBER_UNLINK,
+            Self::MemberConsent(_) => kind::MEMBER_CONSENT,
+            Self::MemberErase(_) => kind::MEMBER_ERASE,
             Self::NoteChange(_) => kind::NOTE_CHANGE,
             Self::NoteSnapshot(_) => kind::NOTE_SNAPSHOT,
             Self::Opaque(opaque) => opaque.kind,
@@ -379,6 +406,15 @@ impl Fact {
             | Self::CashMove(_)
             | Self::ShiftClose(_)
             | Self::TenderStep(_) => matches!(scope, Scope::StoreStock(_)),
+            // What is said first of an account stands where it belongs; a copy anywhere.
+            Self::Member(enrolment) => {
+                matches!(scope, Scope::StoreMembers(at) if *at == enrolment.home || enrolment.copied.is_some())
+            }
+            Self::MemberValue(_)
+            | Self::MemberLink(_)
+            | Self::MemberUnlink(_)
+            | Self::MemberConsent(_)
+            | Self::MemberErase(_) => matches!(scope, Scope::StoreMembers(_)),
             Self::NoteChange(NoteChange { subject, .. }) | Self::NoteSnapshot(NoteSnapshot { subject, .. }) => {
                 subject.belongs_in(scope)
             }
@@ -464,6 +500,12 @@ impl Fact {
             | Self::CashMove(_)
             | Self::ShiftClose(_)
             | Self::TenderStep(_)
+            | Self::Member(_)
+            | Self::MemberValue(_)
+            | Self::MemberLink(_)
+            | Self::MemberUnlink(_)
+            | Self::MemberConsent(_)
+            | Self::MemberErase(_)
             | Self::NoteChange(_)
             | Self::NoteSnapshot(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
@@ -530,6 +572,12 @@ impl Fact {
             Self::CashMove(fact) => fact.encode(sink),
             Self::ShiftClose(fact) => fact.encode(sink),
             Self::TenderStep(fact) => fact.encode(sink),
+            Self::Member(fact) => fact.encode(sink),
+            Self::MemberValue(fact) => fact.encode(sink),
+            Self::MemberLink(fact) => fact.encode(sink),
+            Self::MemberUnlink(fact) => fact.encode(sink),
+            Self::MemberConsent(fact) => fact.encode(sink),
+            Self::MemberErase(fact) => fact.encode(sink),
             Self::NoteChange(fact) => fact.encode(sink),
             Self::NoteSnapshot(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
@@ -595,6 +643,12 @@ impl Fact {
             kind::CASH_MOVE => Self::CashMove(CashMove::decode(source)?),
             kind::SHIFT_CLOSE => Self::ShiftClose(ShiftClose::decode(source)?),
             kind::TENDER_STEP => Self::TenderStep(TenderStep::decode(source)?),
+            kind::MEMBER => Self::Member(Enrolment::decode(source)?),
+            kind::MEMBER_VALUE => Self::MemberValue(MemberValue::decode(source)?),
+            kind::MEMBER_LINK => Self::MemberLink(MemberLink::decode(source)?),
+            kind::MEMBER_UNLINK => Self::MemberUnlink(MemberUnlink::decode(source)?),
+            kind::MEMBER_CONSENT => Self::MemberConsent(MemberConsent::decode(source)?),
+            kind::MEMBER_ERASE => Self::MemberErase(MemberErase::decode(source)?),
             kind::NOTE_CHANGE => Self::NoteChange(NoteChange::decode(source)?),
             kind::NOTE_SNAPSHOT => Self::NoteSnapshot(NoteSnapshot::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),

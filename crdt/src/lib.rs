@@ -12,6 +12,7 @@
 //! | [`control`], [`product`], [`price`], [`receiving`], [`sale`], [`count`], [`transfer`], [`day`] | the facts themselves |
 //! | [`checkout`] | prices explained, tax, promotions, tenders, shifts, staff |
 //! | [`order`] | orders, their fulfillments, and what these add up to |
+//! | [`member`] | who somebody is: accounts, sealed values, links, consents, erasure |
 //! | [`note`] | texts, settings and conversations that several edit at once |
 //! | [`place`] | coordinate systems and distances |
 //! | [`stock`] | what the facts add up to: stock on hand, and why |
@@ -42,6 +43,7 @@ pub mod checkout;
 pub mod control;
 pub mod count;
 pub mod day;
+pub mod member;
 pub mod note;
 pub mod order;
 pub mod place;

@@ -88,6 +88,14 @@ pub const PIN_HASH_BYTES_MAX: usize = 160;
 /// Taxes of one shift: codes times rates.
 pub const TAX_SUMS_MAX: usize = 64;
 
+/// Values of one field that a member has: a few telephones, cards of years.
+pub const MEMBER_SLOTS_MAX: u8 = 8;
+
+/// Bytes of one value of a member, before it is sealed.
+pub const MEMBER_VALUE_BYTES_MAX: usize = 200;
+
+/// Accounts of one person. Somebody with more of them is several people, or a fault of the links: a person looks.
+pub const CLASS_MEMBERS_MAX: usize = 16;
 /// Bytes of one text of a note, as somebody enters it: three pages.
 pub const NOTE_TEXT_BYTES_MAX: usize = 8 * 1024;
 

@@ -275,6 +275,12 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
         | Fact::CashMove(_)
         | Fact::ShiftClose(_)
         | Fact::TenderStep(_)
+        | Fact::Member(_)
+        | Fact::MemberValue(_)
+        | Fact::MemberLink(_)
+        | Fact::MemberUnlink(_)
+        | Fact::MemberConsent(_)
+        | Fact::MemberErase(_)
         | Fact::NoteChange(_)
         | Fact::NoteSnapshot(_)
         | Fact::Opaque(_) => Vec::new(),

@@ -33,7 +33,7 @@ const WRITERS: [Writer; 3] = [Writer::Hub, Writer::OwnStore, Writer::OtherStore]
 /// The table once more, in other words: written by hand from the design, not from the code.
 fn design(writer: Writer, area: Area) -> &'static [u16] {
     match (writer, area) {
-        (Writer::Hub, Area::Control) => &[1, 2, 10, 11, 12, 13, 14, 67, 68, 69, 81, 83, 84],
+        (Writer::Hub, Area::Control) => &[1, 2, 10, 11, 12, 13, 14, 67, 68, 69, 81, 83, 84, 120, 121],
         (Writer::Hub, Area::Catalog) => &[1, 20, 21, 23, 80],
         (Writer::Hub, Area::Prices) => &[1, 22, 82],
         (Writer::Hub, Area::StoreRights) => &[1, 40, 41, 42, 43, 44, 46, 47],
@@ -42,9 +42,9 @@ fn design(writer: Writer, area: Area) -> &'static [u16] {
         (Writer::OwnStore, Area::StoreStock) => {
             &[1, 30, 31, 32, 33, 34, 35, 36, 49, 50, 51, 52, 53, 54, 70, 85, 86, 87, 88, 89, 90, 91]
         }
-        (Writer::Hub, Area::Orders) => &[1, 60, 63, 64, 65],
-        (Writer::Hub, Area::StoreOrders) => &[1, 61, 62, 63, 70, 71],
-        (Writer::OwnStore, Area::StoreOrders) => &[1, 60, 61, 62, 63, 64, 65, 71],
+        (Writer::Hub, Area::Orders) => &[1, 60, 63, 64, 65, 120, 121],
+        (Writer::Hub, Area::StoreOrders) => &[1, 61, 62, 63, 70, 71, 120],
+        (Writer::OwnStore, Area::StoreOrders) => &[1, 60, 61, 62, 63, 64, 65, 71, 120, 121],
         _ => &[],
     }
 }

@@ -5,6 +5,8 @@
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::ids::{Actor, StoreId};
+use stockroom_crdt::member::Stage;
+use stockroom_crdt::member::link::Weight;
 use stockroom_crdt::note::Subject;
 use stockroom_crdt::scope::Scope;
 
@@ -121,9 +123,6 @@ pub const RULES: &[Rule] = &[
             kind::NOTE_SNAPSHOT,
         ],
     ),
-    // The store is the home of the notes in its scopes: it alone folds them.
-    (Writer::Hub, Area::StoreMembers, &[kind::EPOCH_OPEN, kind::NOTE_CHANGE]),
-    (Writer::OwnStore, Area::StoreMembers, &[kind::EPOCH_OPEN, kind::NOTE_CHANGE, kind::NOTE_SNAPSHOT]),
     (
         Writer::Hub,
         Area::StoreOrders,
@@ -182,6 +181,36 @@ pub const RULES: &[Rule] = &[
             kind::TENDER_STEP,
         ],
     ),
+    (
+        Writer::Hub,
+        Area::StoreMembers,
+        &[
+            kind::EPOCH_OPEN,
+            kind::MEMBER,
+            kind::MEMBER_VALUE,
+            kind::MEMBER_LINK,
+            kind::MEMBER_UNLINK,
+            kind::MEMBER_CONSENT,
+            kind::MEMBER_ERASE,
+            kind::NOTE_CHANGE,
+        ],
+    ),
+    // The store is the home of the notes in its scopes: it alone folds them.
+    (
+        Writer::OwnStore,
+        Area::StoreMembers,
+        &[
+            kind::EPOCH_OPEN,
+            kind::MEMBER,
+            kind::MEMBER_VALUE,
+            kind::MEMBER_LINK,
+            kind::MEMBER_UNLINK,
+            kind::MEMBER_CONSENT,
+            kind::MEMBER_ERASE,
+            kind::NOTE_CHANGE,
+            kind::NOTE_SNAPSHOT,
+        ],
+    ),
 ];
 
 /// Which writer a node is, seen from `scope`.
@@ -232,6 +261,13 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         Fact::OrderStep(step) => writer == Writer::Hub || step.order.home == actor.node,
         // Only the store says what its people decide and what becomes of its goods.
         Fact::FulfillmentStep(step) => writer == Writer::OwnStore || !step.step.is_of_store(),
+        // A store enrols its own, and says nothing in another's name: copies, proven values, strong links and the end of an erasure are a hub's word.
+        Fact::Member(enrolment) => writer == Writer::Hub || enrolment.copied.is_none(),
+        Fact::MemberValue(value) => writer == Writer::Hub || (value.copied.is_none() && !value.verified),
+        Fact::MemberLink(link) => writer == Writer::Hub || (link.copied.is_none() && link.weight == Weight::Tentative),
+        Fact::MemberUnlink(unlink) => writer == Writer::Hub || (unlink.copied.is_none() && !unlink.strong),
+        Fact::MemberConsent(consent) => writer == Writer::Hub || consent.copied.is_none(),
+        Fact::MemberErase(erase) => writer == Writer::Hub || (erase.copied.is_none() && erase.stage == Stage::Asked),
         // Only the home of a note says what somebody else wrote.
         Fact::NoteChange(change) => {
             let by_hubs = matches!(change.subject, Subject::Product(_) | Subject::Order(_));

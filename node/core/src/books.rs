@@ -7,6 +7,8 @@ pub mod account;
 pub mod baskets;
 pub mod cells;
 pub mod days;
+pub mod identifiers;
+pub mod members;
 pub mod notes;
 pub mod orders;
 pub mod returns;
@@ -66,6 +68,7 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     let Some(store) = context.scope.store() else { return Ok(Vec::new()) };
     match context.scope {
         Scope::StoreRights(_) => return rights::apply(overlay, store, context, &item.entry),
+        Scope::StoreMembers(_) => return members::apply(overlay, store, context, &item.entry).map(|()| Vec::new()),
         Scope::StoreOrders(_) => {
             if paid_before != paid_now {
                 paid_before.map(|refund| days::pay_in(overlay, store, refund)).transpose()?;
@@ -132,6 +135,12 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Promotion(_)
         | Fact::SaleHours(_)
         | Fact::Staff(_)
+        | Fact::Member(_)
+        | Fact::MemberValue(_)
+        | Fact::MemberLink(_)
+        | Fact::MemberUnlink(_)
+        | Fact::MemberConsent(_)
+        | Fact::MemberErase(_)
         | Fact::NoteChange(_)
         | Fact::NoteSnapshot(_)
         | Fact::Opaque(_) => {}
@@ -208,7 +217,7 @@ fn cash_paid(overlay: &Overlay, context: &Context<'_>, fact: &Fact) -> Result<Op
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 18] = [
+pub const STORE_TABLES: [Table; 19] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -226,6 +235,7 @@ pub const STORE_TABLES: [Table; 18] = [
     Table::Returns,
     Table::Baskets,
     Table::Shifts,
+    Table::Members,
     Table::Notes,
 ];
 

@@ -14,6 +14,7 @@ pub mod drawer;
 pub mod exchange;
 pub mod fulfil;
 pub mod goods;
+pub mod members;
 pub mod notes;
 pub mod order;
 pub mod policy;
@@ -149,6 +150,9 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::TillRules(retry, rules) => once(replica, retry, |replica| rules::tills(replica, *rules)),
         Command::SaleHours(retry, hours) => once(replica, retry, |replica| rules::sale_hours(replica, *hours)),
         Command::Staff(retry, record) => once(replica, retry, |replica| staff::staff(replica, record)),
+        Command::EnrolMember(retry, request) => members::enrol(replica, retry, *request),
+        Command::Member(retry, request) => members::say(replica, retry, *request),
+        Command::FindMember(sought) => members::find(replica, sought),
         Command::SignIn(request) => staff::sign_in(replica, &request),
         Command::Note(retry, request) => once(replica, retry, |replica| notes::edit(replica, &request)),
     }
@@ -170,6 +174,7 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Exchange(..)
         | Command::SignReceipt(_)
         | Command::SignIn(_)
+        | Command::FindMember(_)
         | Command::Checkout(_)
         | Command::Basket(..)
         | Command::TerminalSaid(_)
@@ -207,6 +212,8 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::IssueToken(_)
         | Command::Enrol(_)
         | Command::NewEpoch(_)
+        | Command::EnrolMember(..)
+        | Command::Member(..)
         | Command::Staff(..)
         | Command::Note(..) => space < DiskSpace::Critical,
     }

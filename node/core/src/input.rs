@@ -2,6 +2,7 @@
 
 pub mod checkout;
 pub mod goods;
+pub mod members;
 pub mod notes;
 pub mod orders;
 pub mod returns;
@@ -234,6 +235,12 @@ pub enum Command {
     SaleHours(RetryKey, Box<SaleHours>),
     /// Say who somebody is and what she may do (at a hub).
     Staff(RetryKey, StaffRecord),
+    /// Make an account for a new member (at her store, or at its hub).
+    EnrolMember(RetryKey, Box<members::EnrolMember>),
+    /// Say something of a member: values, consents, links, that she is to be forgotten.
+    Member(RetryKey, Box<members::MemberRequest>),
+    /// Look for a member; a store that does not know her asks its hub.
+    FindMember(members::Sought),
     /// Somebody entered a PIN.
     SignIn(checkout::SignInRequest),
     /// Take a till's drawer, move cash, or count it and give it back (at the store).
@@ -533,6 +540,8 @@ pub enum Answer {
     },
     /// Somebody entered a PIN.
     SignIn(checkout::SignInAnswer),
+    /// Who a member is.
+    Member(members::MemberAnswer),
     /// Where a basket stands.
     Checkout(checkout::CheckoutAnswer),
     /// Done; nothing more to say.

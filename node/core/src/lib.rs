@@ -47,6 +47,7 @@ pub mod journal;
 pub mod overlay;
 pub mod storage;
 
+pub mod members;
 pub mod notes;
 pub mod orders;
 pub mod policy;

@@ -131,3 +131,33 @@ pub const NOTE_UNFOLDED_MAX: usize = 512;
 pub const NOTE_EDITS_MAX: usize = 16;
 
 const _: () = assert!(PARCEL_BYTES_MAX < FRAME_BYTES_MAX, "a parcel travels in one frame");
+
+/// For how long a store may use keys of members after it last heard its hub: an outage of a long weekend leaves its own members readable, and
+/// somebody who was erased meanwhile is unreadable there within a week.
+pub const MEMBER_LEASE_MS: u64 = 7 * 24 * 3_600 * 1_000;
+
+/// How often running time is written down while a lease counts on it, and how much of it a start assumes to be lost.
+pub const RUN_NOTED_MS: u64 = 600_000;
+
+/// After so long without a visit a store lets go of members of other stores.
+pub const MEMBER_FORGET_MS: u64 = 30 * 24 * 3_600 * 1_000;
+
+/// How often it looks for them.
+pub const MEMBER_SWEEP_MS: u64 = 24 * 3_600 * 1_000;
+
+/// How long a question to the hub about a member waits for an answer: a customer stands at the till.
+pub const FETCH_MS_MAX: u64 = 10_000;
+
+/// Questions that wait at a time: one for each till of a large store.
+pub const FETCHES_MAX: usize = 64;
+
+/// Keys or members in one frame: 40 KB.
+pub const KEYS_IN_FRAME_MAX: usize = 1_000;
+
+/// Accounts that one commit looks at: each may cost a hub a few copies.
+pub const MEMBERS_SETTLED_MAX: usize = 64;
+
+/// Accounts with one identifier that are believed to be one person, or a family.
+pub const CLASS_LOOKUP_MAX: usize = 8;
+
+const _: () = assert!(KEYS_IN_FRAME_MAX * 42 < FRAME_BYTES_MAX, "a full frame of keys can be sent");

@@ -48,8 +48,8 @@ pub fn open(
 ) -> Result<Opened, StoreError> {
     if let Some(member) = note.subject.member() {
         match vault::held(snapshot, member)? {
-            Some(vault::Held::Key(_)) => {}
-            Some(vault::Held::Destroyed) | None => return Ok(Opened::Sealed),
+            Some(vault::Held::Key(..)) => {}
+            Some(vault::Held::Forgotten | vault::Held::Destroyed) | None => return Ok(Opened::Sealed),
         }
     }
     let begins = match base {

@@ -31,6 +31,7 @@ use crate::ingest::fork_key;
 use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
 use crate::limits::REOPEN_AFTER_MS;
+use crate::members::desk::MemberDesk;
 use crate::orders::desk::OrderDesk;
 use crate::overlay::Overlay;
 use crate::parked::Parked;
@@ -104,6 +105,8 @@ pub struct Replica {
     pub(crate) desk: Desk,
     /// What is remembered about orders between commits.
     pub(crate) order_desk: OrderDesk,
+    /// What is remembered about members between commits.
+    pub(crate) member_desk: MemberDesk,
     /// Notes to look at before the next commit.
     pub(crate) notes: BTreeSet<Note>,
     /// Stores whose records came or changed in this batch: what lies between two nodes depends on these.
@@ -164,6 +167,7 @@ impl Replica {
             parked: Parked::default(),
             desk: Desk::default(),
             order_desk: OrderDesk::default(),
+            member_desk: MemberDesk::default(),
             notes: BTreeSet::new(),
             changed_stores: BTreeSet::new(),
             lazy: BTreeMap::new(),
@@ -201,6 +205,7 @@ impl Replica {
         replica.write(&replica.home_scope(), vec![Fact::Boot(boot)])?;
         replica.load_desk()?;
         replica.load_orders()?;
+        replica.load_members()?;
         Ok(replica)
     }
 
@@ -376,9 +381,8 @@ impl Replica {
         let (told, counters) = (self.events.len(), self.counters.clone());
         let (demand, marks) = (self.desk.demand(), self.desk.marks());
         books::clear(&mut self.overlay, store)?;
-        for scope in
-            [Scope::StoreStock(store), Scope::StoreRights(store), Scope::StoreOrders(store), Scope::StoreMembers(store)]
-        {
+        let scopes = [Scope::StoreStock, Scope::StoreRights, Scope::StoreOrders, Scope::StoreMembers];
+        for scope in scopes.map(|of| of(store)) {
             let Some(feed) = self.journal.feed(&scope) else { continue };
             for (_, row) in feed_rows(&self.overlay, feed.number, 0, usize::MAX)? {
                 let FeedRow::Entries { log, first, last } = row else { continue };
@@ -494,6 +498,7 @@ impl Replica {
         }
         self.touch_rights(actor, &item.entry, accounts)?;
         self.touch_order(&item.entry)?;
+        self.touch_members(&item.entry.fact);
         self.touch_note(&scope, &item.entry.fact);
         if let Scope::StoreStock(store) = scope {
             self.touch_goods(store, &item.entry)?;

@@ -80,12 +80,18 @@ pub enum Table {
     SignIns = 32,
     /// Member to the key of her personal values, and until when this node may use it. In no log, so that it can be destroyed.
     MemberKeys = 33,
+    /// (store, member) to the account as that store's scope has it.
+    Members = 34,
+    /// (member, store): whose scopes say something of an account.
+    MemberStores = 35,
+    /// Keyed hash of an identifier to accounts, and an account to its hashes. Of this node alone, like the key of the hash: it is in no log.
+    MemberIndex = 36,
     /// (store, subject, ...) to the changes and snapshots of a note; store 0 for those that stand in no store's scope.
-    Notes = 34,
+    Notes = 37,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 35] = [
+pub const TABLES: [Table; 38] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -120,6 +126,9 @@ pub const TABLES: [Table; 35] = [
     Table::Shifts,
     Table::SignIns,
     Table::MemberKeys,
+    Table::Members,
+    Table::MemberStores,
+    Table::MemberIndex,
     Table::Notes,
 ];
 

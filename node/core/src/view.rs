@@ -4,6 +4,7 @@ pub mod checkout;
 pub mod closing;
 pub mod figures;
 pub mod goods;
+pub mod members;
 pub mod notes;
 pub mod orders;
 pub mod promises;

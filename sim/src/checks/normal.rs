@@ -92,6 +92,9 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::Returns
         | Table::SignIns
         | Table::MemberKeys
+        | Table::Members
+        | Table::MemberStores
+        | Table::MemberIndex
         | Table::Notes => return None,
     };
     out.push(table as u8);

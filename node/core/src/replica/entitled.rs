@@ -110,6 +110,12 @@ impl Replica {
             | Fact::CashMove(_)
             | Fact::ShiftClose(_)
             | Fact::TenderStep(_)
+            | Fact::Member(_)
+            | Fact::MemberValue(_)
+            | Fact::MemberLink(_)
+            | Fact::MemberUnlink(_)
+            | Fact::MemberConsent(_)
+            | Fact::MemberErase(_)
             | Fact::NoteChange(_)
             | Fact::NoteSnapshot(_)
             | Fact::Opaque(_) => true,

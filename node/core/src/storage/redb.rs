@@ -172,6 +172,9 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::Shifts => "shifts",
         Table::SignIns => "sign_ins",
         Table::MemberKeys => "member_keys",
+        Table::Members => "members",
+        Table::MemberStores => "member_stores",
+        Table::MemberIndex => "member_index",
         Table::Notes => "notes",
     })
 }

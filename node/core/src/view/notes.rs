@@ -9,8 +9,9 @@ use stockroom_crdt::note::story::Chapter;
 
 use super::View;
 use crate::books::notes::{self, Note};
+use crate::journal::fixed;
 use crate::notes::{Opened, With, open};
-use crate::storage::{Snapshot, StoreError};
+use crate::storage::{Snapshot, StoreError, Table};
 
 /// A note, as far as it can be read here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +43,9 @@ pub struct OpenNote {
 
 impl<S: Snapshot + ?Sized> View<'_, S> {
     /// What a note says now; an empty one if nobody has written it.
-    pub fn note(&self, tenant: TenantId, note: &Note) -> Result<NoteView, StoreError> {
+    pub fn note(&self, note: &Note) -> Result<NoteView, StoreError> {
         let (generation, base) = notes::newest(self.snapshot, note)?.unwrap_or_default();
-        let view = self.note_in(tenant, note, (generation, base), With::Live)?;
+        let view = self.note_in(note, (generation, base), With::Live)?;
         let NoteView::Open(mut open) = view else { return Ok(view) };
         let late: BTreeMap<NoteId, usize> = notes::counts(self.snapshot, note)?;
         open.waiting += late.iter().filter(|(of, _)| **of != base).map(|(_, count)| count).sum::<usize>();
@@ -52,20 +53,21 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
     }
 
     /// What a note said at the end of an earlier generation, with the story of that; `None` if there was no such one.
-    pub fn note_before(&self, tenant: TenantId, note: &Note, generation: u32) -> Result<Option<NoteView>, StoreError> {
+    pub fn note_before(&self, note: &Note, generation: u32) -> Result<Option<NoteView>, StoreError> {
         let chain = notes::chain(self.snapshot, note)?;
         let first = (generation == 0).then(Default::default);
         let head = chain.into_iter().find(|(of, _)| *of == generation).or(first);
-        head.map(|head| self.note_in(tenant, note, head, With::All)).transpose()
+        head.map(|head| self.note_in(note, head, With::All)).transpose()
     }
 
     fn note_in(
         &self,
-        tenant: TenantId,
         note: &Note,
         (generation, base): (u32, NoteId),
         with: With,
     ) -> Result<NoteView, StoreError> {
+        let tenant = self.snapshot.get(Table::Meta, b"tenant")?.map(|row| fixed(&row)).transpose()?;
+        let Some(tenant) = tenant.map(TenantId) else { return Ok(NoteView::Unreadable) };
         let document = match open(self.snapshot, tenant, note, (base, with))? {
             Opened::Document(document) => document,
             Opened::Sealed => return Ok(NoteView::Sealed),
