@@ -104,6 +104,8 @@ fn sealed(replica: &Replica, note: &Note) -> Result<Refusal, Failed> {
     };
     Ok(match held {
         Some(Held::Destroyed) => Refusal::State("this member was erased: nothing can be written about her".into()),
-        Some(Held::Key(..) | Held::Forgotten) | None => Refusal::Unknown { field: "subject".into(), what: "member here" },
+        Some(Held::Key(..) | Held::Forgotten) | None => {
+            Refusal::Unknown { field: "subject".into(), what: "member here" }
+        }
     })
 }

@@ -60,12 +60,7 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
         head.map(|head| self.note_in(note, head, With::All)).transpose()
     }
 
-    fn note_in(
-        &self,
-        note: &Note,
-        (generation, base): (u32, NoteId),
-        with: With,
-    ) -> Result<NoteView, StoreError> {
+    fn note_in(&self, note: &Note, (generation, base): (u32, NoteId), with: With) -> Result<NoteView, StoreError> {
         let tenant = self.snapshot.get(Table::Meta, b"tenant")?.map(|row| fixed(&row)).transpose()?;
         let Some(tenant) = tenant.map(TenantId) else { return Ok(NoteView::Unreadable) };
         let document = match open(self.snapshot, tenant, note, (base, with))? {
