@@ -15,8 +15,12 @@ use stockroom_crdt::day::{DayClose, DayOpen};
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::fork::{Branch, ForkProof};
 use stockroom_crdt::gtin::{Embedded, Template};
-use stockroom_crdt::ids::{Actor, Code, Digest, NodeId, Sku, StoreId, TillId};
+use stockroom_crdt::ids::{Actor, Code, Digest, MemberId, NodeId, Sku, StoreId, TillId};
+use stockroom_crdt::member::link::{Evidence, MemberLink, MemberUnlink, Weight};
+use stockroom_crdt::member::value::{Field, MemberConsent, MemberValue, Purpose, Slot};
+use stockroom_crdt::member::{Enrolment, MemberErase, Stage};
 use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::note::{NoteChange, NoteId, NoteSnapshot, Subject};
 use stockroom_crdt::order::header::{Order, OrderLine, Payment, Preference};
 use stockroom_crdt::order::intent::{OrderStep, Saying};
 use stockroom_crdt::order::offer::{Offer, OfferLine, code_hash, phone_hash};
@@ -138,7 +142,9 @@ pub fn facts(world: &World, by: Actor, store: u32) -> Vec<Fact> {
         Fact::TransferReceive(receive),
         Fact::CountOpen(open),
     ];
-    let mut facts = [facts, promising(by, store), ordering(world, by, store), checking_out()].concat();
+    let mut facts =
+        [facts, promising(by, store), ordering(world, by, store), checking_out(), membership(StoreId(store)), notes()]
+            .concat();
     let place = |fact: &Fact| kind::ALL.iter().position(|kind| *kind == fact.kind());
     facts.sort_by_key(place);
     assert_eq!(facts.iter().map(Fact::kind).collect::<Vec<_>>(), kind::ALL, "one of every kind");
@@ -301,6 +307,47 @@ fn ordering(world: &World, by: Actor, store: u32) -> Vec<Fact> {
         Fact::GoodsReturn(returned),
         Fact::ReturnGrant(grant),
     ]
+}
+
+/// What a store may say of a member that it enrols.
+fn membership(store: StoreId) -> Vec<Fact> {
+    let (member, other, code) = (MemberId(7), MemberId(8), Code::default);
+    let slot = Slot { field: Field::Phone, number: 0 };
+    let (sealed, verified, copied) = (Some(vec![1, 2, 3]), false, None);
+    let link = MemberLink::found((member, other), Evidence::Staff, Weight::Tentative);
+    let MemberLink { id, a, b, .. } = link;
+    let (purpose, given, source) = (Purpose::Membership, true, code());
+    let (stage, whole) = (Stage::Asked, false);
+    vec![
+        Fact::Member(Enrolment { member, home: store, staff: code(), copied }),
+        Fact::MemberValue(MemberValue { member, slot, sealed, verified, staff: code(), copied }),
+        Fact::MemberLink(link),
+        Fact::MemberUnlink(MemberUnlink { id, a, b, strong: false, reason: code(), staff: code(), copied }),
+        Fact::MemberConsent(MemberConsent { member, purpose, given, source, staff: code(), copied }),
+        Fact::MemberErase(MemberErase { member, stage, whole, reason: code(), staff: code(), copied }),
+    ]
+}
+
+/// An edit of a note, and its fold. About what depends on the scope: see [`fitted`].
+fn notes() -> Vec<Fact> {
+    let (subject, base, bytes) = (Subject::Member(MemberId(7)), NoteId::default(), Vec::new);
+    let change = NoteChange { subject: subject.clone(), base, staff: Code::default(), origin: None, bytes: bytes() };
+    let snapshot = NoteSnapshot { subject, generation: 1, base, covers: Vec::new(), bytes: bytes() };
+    vec![Fact::NoteChange(change), Fact::NoteSnapshot(snapshot)]
+}
+
+/// A fact as it may stand in `scope`: a note about something that has its notes there.
+pub fn fitted(fact: Fact, scope: &Scope) -> Fact {
+    let about = || match scope {
+        Scope::Control => Subject::Product(Sku::parse("TEA").unwrap()),
+        Scope::StoreOrders(_) | Scope::Orders(_) => Subject::Order(OrderId { home: NodeId(HUB), number: 1 }),
+        _ => Subject::Member(MemberId(7)),
+    };
+    match fact {
+        Fact::NoteChange(change) => Fact::NoteChange(NoteChange { subject: about(), ..change }),
+        Fact::NoteSnapshot(snapshot) => Fact::NoteSnapshot(NoteSnapshot { subject: about(), ..snapshot }),
+        other => other,
+    }
 }
 
 /// Facts about a basket, its money and its rules.

@@ -116,7 +116,12 @@ fn only_the_scope_of_a_fact_admits_it() {
         let stray = matches!(scope, Scope::Campaign(_));
         let of_note = matches!(entry.fact.kind(), kind::NOTE_CHANGE | kind::NOTE_SNAPSHOT);
         let of_members = matches!(scope, Scope::StoreMembers(_));
-        prop_assert!(opening || of_note || !(of_members && entry.fact.belongs_in(&scope)), "{:?}", entry.fact);
+        let of_member = (kind::MEMBER..=kind::MEMBER_ERASE).contains(&entry.fact.kind());
+        prop_assert!(
+            opening || of_note || of_member || !(of_members && entry.fact.belongs_in(&scope)),
+            "{:?}",
+            entry.fact
+        );
         prop_assert!(opening || !(stray && entry.fact.belongs_in(&scope)), "{:?} in {}", entry.fact, scope);
         let of_orders = matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_));
         let number = entry.fact.kind();

@@ -63,7 +63,7 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
             })
             .boxed(),
         kind::TENDER_STEP => tender_step().prop_map(Fact::TenderStep).boxed(),
-        other => super::notes::fact_of(other),
+        other => super::members::fact_of(other),
     }
 }
 

@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 
 use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::{MemberId, StoreId};
-use stockroom_crdt::member::Said;
 use stockroom_crdt::member::link::{Class, Links, Weight, class_of};
 use stockroom_crdt::member::record::Record;
+use stockroom_crdt::member::{Said, Stage};
 
 use super::Context;
 use crate::journal::{damaged, fixed};
@@ -90,11 +90,11 @@ pub fn class(snapshot: &(impl Snapshot + ?Sized), member: MemberId, weight: Weig
     })
 }
 
-/// The same for an account that is being erased: who was she until now?
+/// Accounts that are one person with one that is being erased: those whose erasure is not done yet count.
 pub fn class_to_erase(snapshot: &(impl Snapshot + ?Sized), member: MemberId) -> Result<Class, StoreError> {
     class_of(member, Weight::Strong, |account| {
         let record = record(snapshot, account)?.unwrap_or_default();
-        let counts = account == member || record.erased().is_none();
+        let counts = account == member || record.erased().is_none_or(|(_, erase)| erase.stage == Stage::Asked);
         Ok(counts.then(|| record.links().clone()))
     })
 }

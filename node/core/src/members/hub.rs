@@ -27,7 +27,7 @@ use crate::view::View;
 /// Something was said of an account, or its key came.
 pub(super) fn look_at(replica: &mut Replica, member: MemberId, record: &Record) -> Result<(), CoreError> {
     if let Some((_, erase)) = record.erased() {
-        return finish_erasure(replica, member, record, erase.clone());
+        return finish_erasure(replica, member, erase.clone());
     }
     replica.index_member(member, record)?;
     let ours = own_stores(replica)?;
@@ -58,12 +58,7 @@ pub fn holders(replica: &Replica, member: MemberId) -> Result<BTreeSet<StoreId>,
 }
 
 /// Somebody is erased for whom this hub answers: every store that heard of her is told, and no key is left.
-fn finish_erasure(
-    replica: &mut Replica,
-    member: MemberId,
-    record: &Record,
-    erase: MemberErase,
-) -> Result<(), CoreError> {
+fn finish_erasure(replica: &mut Replica, member: MemberId, erase: MemberErase) -> Result<(), CoreError> {
     let ours = own_stores(replica)?;
     if erase.stage == Stage::Asked {
         let mut asking = BTreeSet::new();
@@ -71,8 +66,11 @@ fn finish_erasure(
             let held = members::of_store(&replica.overlay, store, member)?;
             asking.extend(held.is_some_and(|held| held.erased().is_some()).then_some(store));
         }
-        let mut may_ask = vault::leased_to(&replica.overlay, member)?;
-        may_ask.extend(record.enrolled().map(|(_, enrolment)| enrolment.home));
+        let mut may_ask = BTreeSet::new();
+        for account in members::class_to_erase(&replica.overlay, member)?.members {
+            may_ask.extend(vault::leased_to(&replica.overlay, account)?);
+            may_ask.extend(home_of(replica, account)?);
+        }
         if !ours.is_empty() && asking.is_disjoint(&may_ask) {
             replica.reached("an erasure was asked for by a store that does not hold the member");
             replica
