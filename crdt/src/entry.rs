@@ -30,6 +30,7 @@ use crate::loyalty::rules::LoyaltyRules;
 use crate::member::link::{MemberLink, MemberUnlink};
 use crate::member::value::{MemberConsent, MemberValue};
 use crate::member::{Enrolment, MemberErase};
+use crate::note::{NoteChange, NoteSnapshot};
 use crate::order::header::{Order, Payment};
 use crate::order::intent::OrderStep;
 use crate::order::offer::Offer;
@@ -126,6 +127,8 @@ pub enum Fact {
     MemberUnlink(MemberUnlink),
     MemberConsent(MemberConsent),
     MemberErase(MemberErase),
+    NoteChange(NoteChange),
+    NoteSnapshot(NoteSnapshot),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -225,6 +228,8 @@ impl Fact {
             Self::MemberUnlink(_) => kind::MEMBER_UNLINK,
             Self::MemberConsent(_) => kind::MEMBER_CONSENT,
             Self::MemberErase(_) => kind::MEMBER_ERASE,
+            Self::NoteChange(_) => kind::NOTE_CHANGE,
+            Self::NoteSnapshot(_) => kind::NOTE_SNAPSHOT,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -310,6 +315,8 @@ impl Fact {
             Self::MemberUnlink(fact) => fact.encode(sink),
             Self::MemberConsent(fact) => fact.encode(sink),
             Self::MemberErase(fact) => fact.encode(sink),
+            Self::NoteChange(fact) => fact.encode(sink),
+            Self::NoteSnapshot(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -387,6 +394,8 @@ impl Fact {
             kind::MEMBER_UNLINK => Self::MemberUnlink(MemberUnlink::decode(source)?),
             kind::MEMBER_CONSENT => Self::MemberConsent(MemberConsent::decode(source)?),
             kind::MEMBER_ERASE => Self::MemberErase(MemberErase::decode(source)?),
+            kind::NOTE_CHANGE => Self::NoteChange(NoteChange::decode(source)?),
+            kind::NOTE_SNAPSHOT => Self::NoteSnapshot(NoteSnapshot::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }

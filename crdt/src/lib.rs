@@ -14,6 +14,7 @@
 //! | [`loyalty`] | points, campaigns and coupons |
 //! | [`order`] | orders, their fulfillments, and what these add up to |
 //! | [`member`] | who somebody is: accounts, sealed values, links, consents, erasure |
+//! | [`note`] | texts, settings and conversations that several edit at once |
 //! | [`place`] | coordinate systems and distances |
 //! | [`stock`] | what the facts add up to: stock on hand, and why |
 //!
@@ -45,6 +46,7 @@ pub mod count;
 pub mod day;
 pub mod loyalty;
 pub mod member;
+pub mod note;
 pub mod order;
 pub mod place;
 pub mod price;

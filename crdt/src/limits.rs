@@ -116,3 +116,38 @@ pub const MEMBER_VALUE_BYTES_MAX: usize = 200;
 
 /// Accounts of one person. Somebody with more of them is several people, or a fault of the links: a person looks.
 pub const CLASS_MEMBERS_MAX: usize = 16;
+/// Bytes of one text of a note, as somebody enters it: three pages.
+pub const NOTE_TEXT_BYTES_MAX: usize = 8 * 1024;
+
+/// Bytes of one text that a snapshot keeps: what several people pasted at once, with room. The rest is in the log only.
+pub const NOTE_TEXT_KEPT_MAX: usize = 12 * 1024;
+
+/// Values of one note.
+pub const NOTE_VALUES_MAX: usize = 32;
+
+/// Concurrent values of one name that a snapshot keeps, the newest first: nobody settles more by hand.
+pub const NOTE_CANDIDATES_MAX: usize = 4;
+
+/// Bytes of one message in a conversation.
+pub const NOTE_MESSAGE_BYTES_MAX: usize = 500;
+
+/// Bytes of a conversation that a snapshot keeps, the newest messages. Earlier ones are in the log only.
+pub const NOTE_CHAT_KEPT_MAX: usize = 8 * 1024;
+
+/// Bytes of one change of a note: two texts anew, with what automerge and a seal add.
+pub const NOTE_CHANGE_BYTES_MAX: usize = 24 * 1024;
+
+/// Bytes of a snapshot: an entry's, less its other fields.
+pub const NOTE_SNAPSHOT_BYTES_MAX: usize = 54 * 1024;
+
+/// Changes that one snapshot covers. The home folds long before; several writers who were cut off together may bring more.
+pub const NOTE_COVERS_MAX: usize = 1_024;
+
+/// Operations of one change: each character that comes or goes is one.
+pub const NOTE_OPS_MAX: usize = 64 * 1024;
+
+/// Changes against one snapshot that are merged at once; later ones wait for the home to fold.
+pub const NOTE_MERGED_MAX: usize = 1_024;
+
+/// Operation numbers of a document. One generation needs a small part; whoever jumps ahead would leave none to others.
+pub const NOTE_OP_NUMBER_MAX: u64 = 1 << 28;

@@ -289,6 +289,8 @@ pub fn effects(entry: &Entry) -> Vec<(Sku, Unit, Effect)> {
         | Fact::MemberUnlink(_)
         | Fact::MemberConsent(_)
         | Fact::MemberErase(_)
+        | Fact::NoteChange(_)
+        | Fact::NoteSnapshot(_)
         | Fact::Opaque(_) => Vec::new(),
     }
 }

@@ -27,6 +27,7 @@
 //! | [`settlement`] | what was sold for whom, and whether an acquirer agrees |
 //! | [`staff`], [`who`] | who works here, signing in, approvals; who asks, and what she may do |
 //! | [`till_rules`] | taxes, promotions, hours of sale, and what else tills follow |
+//! | [`members`], [`notes`] | who somebody is, who read it, and what people write down about members, orders, stores and products |
 //! | [`figures`] | how well orders are served |
 //! | [`couriers`], [`riders`] | who brings orders to customers |
 //! | [`near`] | where stores are |
@@ -97,6 +98,9 @@ pub mod trail;
 pub mod staff;
 pub mod who;
 
+pub mod members;
+pub mod notes;
+
 pub mod figures;
 
 pub mod near;
@@ -131,6 +135,7 @@ use utoipa_axum::routes;
 
 use crate::handle::Handle;
 use crate::info::{ApiConfig, NodeInfo};
+use crate::reads::Reads;
 use crate::staff::People;
 use problem::{Answered, Kind, Problem};
 
@@ -148,6 +153,7 @@ pub struct Api {
     told: broadcast::Sender<events::ApiEvent>,
     scans: std::sync::Mutex<fulfillments::scans::Scans>,
     people: People,
+    reads: Reads,
     stopping: watch::Receiver<bool>,
 }
 
@@ -162,6 +168,7 @@ impl Api {
         let streams = Arc::new(Semaphore::new(limits::STREAMS_MAX));
         let openapi = openapi::document().to_json().expect("a description made of text is JSON").into();
         let (told, _) = broadcast::channel(limits::TOLD_MAX);
+        let reads = Reads::new(&info.data_dir);
         config.webhooks.announce_to(told.clone());
         config.desk.announce_to(told.clone());
         Arc::new(Self {
@@ -175,6 +182,7 @@ impl Api {
             told,
             scans: Default::default(),
             people: People::default(),
+            reads,
             stopping,
         })
     }
@@ -357,6 +365,19 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(staff::sign_in))
         .routes(routes!(staff::sign_out))
         .routes(routes!(staff::approve))
+        .routes(routes!(members::enrol_member))
+        .routes(routes!(members::find_member))
+        .routes(routes!(members::show_question))
+        .routes(routes!(members::audit::list_reads))
+        .routes(routes!(members::show_member))
+        .routes(routes!(members::report_member))
+        .routes(routes!(members::deeds::set_member_value))
+        .routes(routes!(members::deeds::remove_member_value))
+        .routes(routes!(members::deeds::set_member_consent))
+        .routes(routes!(members::deeds::link_member))
+        .routes(routes!(members::deeds::unlink_member))
+        .routes(routes!(members::deeds::erase_member))
+        .routes(routes!(notes::show_note, notes::edit_note))
         .routes(routes!(figures::show_figures))
         .routes(routes!(exports::export_outages))
         .routes(routes!(exports::export_sales))

@@ -10,6 +10,7 @@ macro_rules! out {
 mod ask;
 mod checkout;
 mod keep;
+mod members;
 mod node;
 mod orders;
 mod promise;
@@ -85,6 +86,12 @@ enum Command {
     /// Who works in stores (at the hub)
     #[command(subcommand)]
     Staff(staff::StaffCommand),
+    /// Members: enrolling, finding, what is known of one, forgetting her
+    #[command(subcommand)]
+    Members(members::MembersCommand),
+    /// Notes about members, orders, stores and products
+    #[command(subcommand)]
+    Notes(members::NotesCommand),
     /// Write off what a node may promise that will never come back (at the hub)
     Retire(promise::RetireArgs),
     /// Write a table for other programs, as CSV
@@ -305,6 +312,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Policy(command) => promise::policy(&command),
         Command::TillRules(command) => till_rules::till_rules(&command),
         Command::Staff(command) => staff::staff(&command),
+        Command::Members(command) => members::members(&command),
+        Command::Notes(command) => members::notes(&command),
         Command::Retire(args) => promise::retire(&args),
         Command::Export(args) => promise::export(&args),
         Command::Device(command) => keep::device(command),

@@ -11,6 +11,7 @@
 //! | [`handle`], [`info`] | the seam between the core's thread and everything else |
 //! | [`api`] | HTTP |
 //! | [`devices`] | tokens of tills and handhelds on the LAN |
+//! | [`reads`] | who read personal data of whom |
 //! | [`staff`] | PINs, who is signed in, approvals |
 //! | [`terminal`] | payment terminals, and the desk that asks them |
 //! | [`courier`] | courier services and own riders, at a hub |
@@ -40,6 +41,7 @@ pub mod info;
 
 pub mod api;
 pub mod devices;
+pub mod reads;
 
 pub mod staff;
 pub mod terminal;

@@ -19,6 +19,7 @@ mod crdt {
     mod hostile;
     mod join;
     mod members;
+    mod notes;
     mod ordered;
     mod priced;
     mod promised;

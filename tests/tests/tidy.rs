@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// Direct dependencies of each crate that must stay small or point down only. An entry that the crate no longer uses must go.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
-    ("crdt", &["ring", "thiserror"]),
+    ("crdt", &["automerge", "ring", "thiserror"]),
     (
         "node/core",
         &[

@@ -76,9 +76,11 @@ pub const COUPON: u16 = 113;
 pub const REDEMPTION: u16 = 114;
 pub const COUPON_QUOTA: u16 = 115;
 pub const SALE_POINTS: u16 = 116;
+pub const NOTE_CHANGE: u16 = 120;
+pub const NOTE_SNAPSHOT: u16 = 121;
 
 /// All kinds that this version knows.
-pub const ALL: [u16; 71] = [
+pub const ALL: [u16; 73] = [
     EPOCH_OPEN,
     BOOT,
     NODE,
@@ -150,6 +152,8 @@ pub const ALL: [u16; 71] = [
     REDEMPTION,
     COUPON_QUOTA,
     SALE_POINTS,
+    NOTE_CHANGE,
+    NOTE_SNAPSHOT,
 ];
 
 /// Splits `kind << 1 | critical`.

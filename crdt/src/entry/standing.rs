@@ -4,6 +4,7 @@ use super::Fact;
 use crate::cell::CellKey;
 use crate::codec::{Rows, Sink, col};
 use crate::ids::{Actor, Digest};
+use crate::note::{NoteChange, NoteSnapshot};
 use crate::order::returns::Origin;
 use crate::scope::Scope;
 use crate::stock::custody::{Hint, Want};
@@ -82,6 +83,9 @@ impl Fact {
                     || matches!((scope, returned.origin), (Scope::StoreOrders(at), Origin::Receipt(seller, _)) if *at == seller)
             }
             Self::PassShown(shown) => *scope == Scope::StoreRights(shown.pass.store),
+            Self::NoteChange(NoteChange { subject, .. }) | Self::NoteSnapshot(NoteSnapshot { subject, .. }) => {
+                subject.belongs_in(scope)
+            }
             Self::PointsRow(_) | Self::Coupon(_) | Self::Redemption(_) | Self::Quota(_) | Self::SalePoints(_) => {
                 matches!(scope, Scope::StoreMembers(_))
             }
@@ -170,6 +174,8 @@ impl Fact {
             | Self::Redemption(_)
             | Self::Quota(_)
             | Self::SalePoints(_)
+            | Self::NoteChange(_)
+            | Self::NoteSnapshot(_)
             | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
         };
         CellKey { entity: entity.into(), field: self.kind(), writer }

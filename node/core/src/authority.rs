@@ -9,6 +9,7 @@ use stockroom_crdt::loyalty::coupon::{CouponSays, QuotaSide};
 use stockroom_crdt::loyalty::points::PointsSide;
 use stockroom_crdt::member::Stage;
 use stockroom_crdt::member::link::Weight;
+use stockroom_crdt::note::Subject;
 use stockroom_crdt::scope::Scope;
 
 /// The writer, seen from the scope.
@@ -60,6 +61,8 @@ pub const RULES: &[Rule] = &[
             kind::SALE_HOURS,
             kind::STAFF,
             kind::LOYALTY,
+            kind::NOTE_CHANGE,
+            kind::NOTE_SNAPSHOT,
         ],
     ),
     (
@@ -119,7 +122,19 @@ pub const RULES: &[Rule] = &[
             kind::COMPENSATION,
         ],
     ),
-    (Writer::Hub, Area::Orders, &[kind::EPOCH_OPEN, kind::ORDER, kind::ORDER_STEP, kind::PAYMENT, kind::REDRESS]),
+    (
+        Writer::Hub,
+        Area::Orders,
+        &[
+            kind::EPOCH_OPEN,
+            kind::ORDER,
+            kind::ORDER_STEP,
+            kind::PAYMENT,
+            kind::REDRESS,
+            kind::NOTE_CHANGE,
+            kind::NOTE_SNAPSHOT,
+        ],
+    ),
     (
         Writer::Hub,
         Area::StoreOrders,
@@ -130,6 +145,7 @@ pub const RULES: &[Rule] = &[
             kind::FULFILLMENT_STEP,
             kind::GOODS_RETURN,
             kind::RETURN_GRANT,
+            kind::NOTE_CHANGE,
         ],
     ),
     // A store is the home of orders that begin at its own counter.
@@ -145,6 +161,8 @@ pub const RULES: &[Rule] = &[
             kind::REDRESS,
             kind::FULFILLMENT_STEP,
             kind::RETURN_GRANT,
+            kind::NOTE_CHANGE,
+            kind::NOTE_SNAPSHOT,
         ],
     ),
     (
@@ -187,8 +205,10 @@ pub const RULES: &[Rule] = &[
             kind::MEMBER_UNLINK,
             kind::MEMBER_CONSENT,
             kind::MEMBER_ERASE,
+            kind::NOTE_CHANGE,
         ],
     ),
+    // The store is the home of the notes in its scopes: it alone folds them.
     (
         Writer::OwnStore,
         Area::StoreMembers,
@@ -200,6 +220,8 @@ pub const RULES: &[Rule] = &[
             kind::MEMBER_UNLINK,
             kind::MEMBER_CONSENT,
             kind::MEMBER_ERASE,
+            kind::NOTE_CHANGE,
+            kind::NOTE_SNAPSHOT,
         ],
     ),
 ];
@@ -273,6 +295,11 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         Fact::MemberUnlink(unlink) => writer == Writer::Hub || (unlink.copied.is_none() && !unlink.strong),
         Fact::MemberConsent(consent) => writer == Writer::Hub || consent.copied.is_none(),
         Fact::MemberErase(erase) => writer == Writer::Hub || (erase.copied.is_none() && erase.stage == Stage::Asked),
+        // Only the home of a note says what somebody else wrote.
+        Fact::NoteChange(change) => {
+            let by_hubs = matches!(change.subject, Subject::Product(_) | Subject::Order(_));
+            change.origin.is_none() || writer == Writer::OwnStore || (writer == Writer::Hub && by_hubs)
+        }
         Fact::EpochOpen(_)
         | Fact::Boot(_)
         | Fact::Node(_)
@@ -319,6 +346,7 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         | Fact::Campaign(_)
         | Fact::Redemption(_)
         | Fact::SalePoints(_)
+        | Fact::NoteSnapshot(_)
         | Fact::PolicyRule(_)
         | Fact::Want(_)
         | Fact::Hint(_)

@@ -10,6 +10,7 @@ pub mod days;
 pub mod identifiers;
 pub mod loyalty;
 pub mod members;
+pub mod notes;
 pub mod orders;
 pub mod returns;
 pub mod rights;
@@ -60,6 +61,10 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     let paid_now = cash_paid(overlay, context, &item.entry.fact)?;
     if orders::is_about_one(&item.entry.fact) {
         orders::apply(overlay, context, &item.entry)?;
+    }
+    if let Fact::NoteChange(_) | Fact::NoteSnapshot(_) = &item.entry.fact {
+        notes::apply(overlay, context, item)?;
+        return Ok(Vec::new());
     }
     let Some(store) = context.scope.store() else { return Ok(Vec::new()) };
     match context.scope {
@@ -148,6 +153,8 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::MemberUnlink(_)
         | Fact::MemberConsent(_)
         | Fact::MemberErase(_)
+        | Fact::NoteChange(_)
+        | Fact::NoteSnapshot(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;
@@ -222,7 +229,7 @@ fn cash_paid(overlay: &Overlay, context: &Context<'_>, fact: &Fact) -> Result<Op
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 20] = [
+pub const STORE_TABLES: [Table; 21] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -243,6 +250,7 @@ pub const STORE_TABLES: [Table; 20] = [
     Table::Points,
     Table::Coupons,
     Table::Members,
+    Table::Notes,
 ];
 
 /// Empties the books of one store.

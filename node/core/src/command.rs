@@ -19,6 +19,7 @@ pub mod goods;
 pub mod label;
 pub mod loyalty;
 pub mod members;
+pub mod notes;
 pub mod order;
 pub mod policy;
 pub mod promise;
@@ -163,6 +164,7 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::IssueCoupons(retry, request) => many(replica, retry, |replica| loyalty::issue(replica, &request)),
         Command::Coupon(retry, request) => once(replica, retry, |replica| loyalty::coupon(replica, &request)),
         Command::Points(retry, request) => once(replica, retry, |replica| loyalty::points(replica, request)),
+        Command::Note(retry, request) => once(replica, retry, |replica| notes::edit(replica, &request)),
     }
 }
 
@@ -228,7 +230,8 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Points(..)
         | Command::EnrolMember(..)
         | Command::Member(..)
-        | Command::Staff(..) => space < DiskSpace::Critical,
+        | Command::Staff(..)
+        | Command::Note(..) => space < DiskSpace::Critical,
     }
 }
 

@@ -127,6 +127,7 @@ impl Core {
         if !resting {
             self.replica.settle_loyalty()?;
         }
+        self.replica.settle_notes()?;
         let events = std::mem::take(&mut self.replica.events);
         let fenced = events.iter().any(|event| matches!(event, Event::Entry { kind: kind::FENCE, .. }));
         let reopened = events.iter().any(|event| matches!(event, Event::EpochOpened(_)));

@@ -5,6 +5,7 @@ pub mod enrolment;
 pub mod goods;
 pub mod loyalty;
 pub mod members;
+pub mod notes;
 pub mod orders;
 pub mod promises;
 pub mod returns;
@@ -261,6 +262,8 @@ pub enum Command {
     Drawer(RetryKey, checkout::DrawerRequest),
     /// Say that labels were put up on shelves (at the store).
     Labels(RetryKey, checkout::LabelsRequest),
+    /// Edit a note.
+    Note(RetryKey, notes::NoteRequest),
 }
 
 /// What a command did.

@@ -121,6 +121,15 @@ pub const SETTLE_ROUNDS_MAX: usize = 8;
 /// Peers that a hub introduces to one store.
 pub const INTRODUCED_MAX: usize = 32;
 
+/// Changes of a note after which its home folds them into a snapshot: so many are merged whenever somebody reads it.
+pub const NOTE_FOLD_AFTER: usize = 64;
+
+/// Changes of one note that a node writes without its home having folded: a day of two people who write all the time.
+pub const NOTE_UNFOLDED_MAX: usize = 512;
+
+/// Edits of one request.
+pub const NOTE_EDITS_MAX: usize = 16;
+
 const _: () = assert!(PARCEL_BYTES_MAX < FRAME_BYTES_MAX, "a parcel travels in one frame");
 
 /// How long before its start a price is put on shelves: a night shift does it for the next day.

@@ -23,6 +23,7 @@ use stockroom_crdt::ids::{Actor, Code, Digest, Epoch, NodeId, StoreId, TenantId}
 use stockroom_crdt::limits::{SEAL_BYTES_MAX, SEAL_ENTRIES_MAX};
 use stockroom_crdt::scope::{Lane, Scope};
 
+use crate::books::notes::Note;
 use crate::books::{self, Context, cells, days};
 use crate::continuity::{Evidence, Token, judge};
 use crate::fences::Fences;
@@ -109,6 +110,8 @@ pub struct Replica {
     pub(crate) loyalty_desk: LoyaltyDesk,
     /// What is remembered about members between commits.
     pub(crate) member_desk: MemberDesk,
+    /// Notes to look at before the next commit.
+    pub(crate) notes: BTreeSet<Note>,
     /// Stores whose records came or changed in this batch: what lies between two nodes depends on these.
     pub(crate) changed_stores: BTreeSet<StoreId>,
     /// Rows that are worth keeping, but not worth a commit of their own.
@@ -169,6 +172,7 @@ impl Replica {
             order_desk: OrderDesk::default(),
             loyalty_desk: LoyaltyDesk::default(),
             member_desk: MemberDesk::default(),
+            notes: BTreeSet::new(),
             changed_stores: BTreeSet::new(),
             lazy: BTreeMap::new(),
             meta,
@@ -501,6 +505,7 @@ impl Replica {
         self.touch_order(&item.entry)?;
         self.touch_loyalty(actor, &scope, &item.entry)?;
         self.touch_members(&item.entry.fact);
+        self.touch_note(&scope, &item.entry.fact);
         if let Scope::StoreStock(store) = scope {
             self.touch_goods(store, &item.entry)?;
         }

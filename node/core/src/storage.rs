@@ -92,10 +92,12 @@ pub enum Table {
     Coupons = 38,
     /// (member or coupon, store): in which stores' scopes something is said of it.
     LoyaltyStores = 39,
+    /// (store, subject, ...) to the changes and snapshots of a note; store 0 for those that stand in no store's scope.
+    Notes = 40,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 40] = [
+pub const TABLES: [Table; 41] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -136,6 +138,7 @@ pub const TABLES: [Table; 40] = [
     Table::Points,
     Table::Coupons,
     Table::LoyaltyStores,
+    Table::Notes,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

@@ -7,6 +7,7 @@ pub mod goods;
 pub mod labels;
 pub mod loyalty;
 pub mod members;
+pub mod notes;
 pub mod orders;
 pub mod promises;
 pub mod returns;

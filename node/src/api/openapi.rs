@@ -56,6 +56,8 @@ pub struct Index {
         (name = "order rules", description = "How orders are routed, how long things may take, when stores are open"),
         (name = "till rules", description = "Taxes, promotions, hours of sale, and what else tills follow"),
         (name = "staff", description = "Who works here, signing in with a PIN, approvals by a manager"),
+        (name = "members", description = "Who somebody is: enrolled, found by scan, joined, forgotten; and who read it"),
+        (name = "notes", description = "What people write down about members, orders, stores and products, merged where several write at once"),
         (name = "stores", description = "Other stores, with the age of what is known of them"),
         (name = "nodes", description = "Running the tenant's nodes"),
         (name = "status", description = "The truth about this node"),

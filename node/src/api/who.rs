@@ -87,6 +87,11 @@ impl Who {
         }
     }
 
+    /// The short name of whoever is signed in; empty if nobody is.
+    pub fn signed_in_name(&self) -> String {
+        self.signed_in.as_ref().map_or(String::new(), |record| record.staff.as_str().to_owned())
+    }
+
     /// Who approved a request, if anybody did. `body` names the request: an approval is good for one, and for its retries.
     pub fn approver(&self, api: &Api, shown: &Shown, of: (What, Digest)) -> Answered<Code> {
         let named = &shown.approver;

@@ -97,7 +97,8 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::LoyaltyStores
         | Table::Members
         | Table::MemberStores
-        | Table::MemberIndex => return None,
+        | Table::MemberIndex
+        | Table::Notes => return None,
     };
     out.push(table as u8);
     Some((domain, kind, out))

@@ -21,6 +21,7 @@ use stockroom_crdt::member::link::{Evidence, MemberLink, MemberUnlink, Weight};
 use stockroom_crdt::member::value::{Field, MemberConsent, MemberValue, Purpose, Slot};
 use stockroom_crdt::member::{Enrolment, MemberErase, Stage};
 use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::note::{NoteChange, NoteId, NoteSnapshot, Subject};
 use stockroom_crdt::order::header::{Order, OrderLine, Payment, Preference};
 use stockroom_crdt::order::intent::{OrderStep, Saying};
 use stockroom_crdt::order::offer::{Offer, OfferLine, code_hash, phone_hash};
@@ -143,7 +144,8 @@ pub fn facts(world: &World, by: Actor, store: u32) -> Vec<Fact> {
         Fact::CountOpen(open),
     ];
     let mut facts =
-        [facts, promising(by, store), ordering(world, by, store), checking_out(), membership(StoreId(store))].concat();
+        [facts, promising(by, store), ordering(world, by, store), checking_out(), membership(StoreId(store)), notes()]
+            .concat();
     let place = |fact: &Fact| kind::ALL.iter().position(|kind| *kind == fact.kind());
     facts.sort_by_key(place);
     assert_eq!(facts.iter().map(Fact::kind).collect::<Vec<_>>(), kind::ALL, "one of every kind");
@@ -325,6 +327,28 @@ fn membership(store: StoreId) -> Vec<Fact> {
         Fact::MemberConsent(MemberConsent { member, purpose, given, source, staff: code(), copied }),
         Fact::MemberErase(MemberErase { member, stage, whole, reason: code(), staff: code(), copied }),
     ]
+}
+
+/// An edit of a note, and its fold. About what depends on the scope: see [`fitted`].
+fn notes() -> Vec<Fact> {
+    let (subject, base, bytes) = (Subject::Member(MemberId(7)), NoteId::default(), Vec::new);
+    let change = NoteChange { subject: subject.clone(), base, staff: Code::default(), origin: None, bytes: bytes() };
+    let snapshot = NoteSnapshot { subject, generation: 1, base, covers: Vec::new(), bytes: bytes() };
+    vec![Fact::NoteChange(change), Fact::NoteSnapshot(snapshot)]
+}
+
+/// A fact as it may stand in `scope`: a note about something that has its notes there.
+pub fn fitted(fact: Fact, scope: &Scope) -> Fact {
+    let about = || match scope {
+        Scope::Control => Subject::Product(Sku::parse("TEA").unwrap()),
+        Scope::StoreOrders(_) | Scope::Orders(_) => Subject::Order(OrderId { home: NodeId(HUB), number: 1 }),
+        _ => Subject::Member(MemberId(7)),
+    };
+    match fact {
+        Fact::NoteChange(change) => Fact::NoteChange(NoteChange { subject: about(), ..change }),
+        Fact::NoteSnapshot(snapshot) => Fact::NoteSnapshot(NoteSnapshot { subject: about(), ..snapshot }),
+        other => other,
+    }
 }
 
 /// Facts about a basket, its money and its rules.

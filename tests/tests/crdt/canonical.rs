@@ -113,14 +113,27 @@ fn what_does_harm_when_it_is_not_understood_is_critical_and_nothing_else_is() {
 fn only_the_scope_of_a_fact_admits_it() {
     check("only_the_scope_of_a_fact_admits_it", 2_000, (known(), scope()), |(entry, scope)| {
         let opening = matches!(entry.fact, Fact::EpochOpen(_));
-        let stray = matches!(scope, Scope::StoreMembers(_) | Scope::Campaign(_));
+        let stray = matches!(scope, Scope::Campaign(_));
+        let of_note = matches!(entry.fact.kind(), kind::NOTE_CHANGE | kind::NOTE_SNAPSHOT);
+        let of_members = matches!(scope, Scope::StoreMembers(_));
+        let of_member = (kind::MEMBER..=kind::MEMBER_ERASE).contains(&entry.fact.kind());
+        prop_assert!(
+            opening || of_note || of_member || !(of_members && entry.fact.belongs_in(&scope)),
+            "{:?}",
+            entry.fact
+        );
         prop_assert!(opening || !(stray && entry.fact.belongs_in(&scope)), "{:?} in {}", entry.fact, scope);
         let of_orders = matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_));
         let number = entry.fact.kind();
         let is_of_one = (kind::ORDER..=kind::REDRESS).contains(&number) || number == kind::RETURN_GRANT;
         let is_return = number == kind::GOODS_RETURN;
         prop_assert!(
-            opening || is_return || !of_orders || is_of_one == entry.fact.belongs_in(&scope) || scope.store().is_none()
+            opening
+                || is_return
+                || of_note
+                || !of_orders
+                || is_of_one == entry.fact.belongs_in(&scope)
+                || scope.store().is_none()
         );
         if let Fact::Price(price) = &entry.fact {
             prop_assert!(entry.fact.belongs_in(&Scope::Prices(price.book.clone())));
@@ -382,6 +395,8 @@ pub fn encode_rest(entry: &Entry, sink: &mut impl Sink) {
         Fact::MemberUnlink(fact) => fact.encode(sink),
         Fact::MemberConsent(fact) => fact.encode(sink),
         Fact::MemberErase(fact) => fact.encode(sink),
+        Fact::NoteChange(fact) => fact.encode(sink),
+        Fact::NoteSnapshot(fact) => fact.encode(sink),
         Fact::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
     }
 }

@@ -119,7 +119,8 @@ fn entries() -> Vec<(&'static str, Entry)> {
         .chain(super::ordered::examples())
         .chain(super::returned::examples())
         .chain(super::rung::examples())
-        .chain(super::members::examples());
+        .chain(super::members::examples())
+        .chain(super::notes::examples());
     facts.map(|(name, fact)| (name, Entry { hlc: Hlc::new(MS, 3), fact })).collect()
 }
 

@@ -56,7 +56,7 @@ pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
                 Fact::MemberErase(MemberErase { member: MemberId(member), stage, whole, reason, staff, copied })
             })
             .boxed(),
-        other => panic!("no generator for facts of kind {other}"),
+        other => super::notes::fact_of(other),
     }
 }
 

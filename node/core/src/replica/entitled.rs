@@ -124,6 +124,8 @@ impl Replica {
             | Fact::MemberUnlink(_)
             | Fact::MemberConsent(_)
             | Fact::MemberErase(_)
+            | Fact::NoteChange(_)
+            | Fact::NoteSnapshot(_)
             | Fact::Opaque(_) => true,
         })
     }

@@ -178,6 +178,7 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::Members => "members",
         Table::MemberStores => "member_stores",
         Table::MemberIndex => "member_index",
+        Table::Notes => "notes",
     })
 }
 
