@@ -449,7 +449,7 @@ fn merge_texts(before: &str, after: &str, here: &str) -> Result<String, NoteErro
 /// Cuts what a snapshot keeps to its bounds: the newest messages, the newest values, the beginnings of texts.
 fn keep_bounds(state: &mut State) {
     for text in state.texts.values_mut() {
-        let end = text.floor_char_boundary(NOTE_TEXT_KEPT_MAX);
+        let end = (0..=NOTE_TEXT_KEPT_MAX.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         text.truncate(end);
     }
     while state.values.len() > NOTE_VALUES_MAX {

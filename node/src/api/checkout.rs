@@ -15,7 +15,7 @@ use stockroom_crdt::checkout::basket::BasketId;
 use stockroom_crdt::checkout::quote::AskedLine;
 use stockroom_crdt::checkout::staff::Role;
 use stockroom_crdt::checkout::tender::Assurance;
-use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
+use stockroom_crdt::ids::{Code, Digest, MemberId, Sku, StoreId, TillId};
 use stockroom_crdt::limits::{LINES_MAX, TENDERS_MAX};
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::receiving::Disposition;
@@ -62,9 +62,19 @@ pub struct CheckoutBody {
     /// The cashier looked at a document, or at the customer, where the buyer's age matters.
     #[serde(default)]
     age_checked: bool,
-    /// The customer is a member.
+    /// The customer's account, if she is a member: it earns points, and prices for members are hers.
+    #[schema(value_type = Option<String>, example = "00c0ffee00c0ffee")]
+    member: Option<Text<MemberId>>,
+    /// Further accounts that are hers, whose points may pay as well.
     #[serde(default)]
-    member: bool,
+    #[schema(value_type = Vec<String>)]
+    accounts: Vec<Text<MemberId>>,
+    /// Codes of the coupons that she shows.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    coupons: Vec<Text<Code>>,
+    /// For `quote`: how many points she wants to pay with. They pay as a tender of kind `points`.
+    points: Option<u64>,
     /// 1 to 1,000 lines.
     lines: Vec<BasketLineBody>,
     /// What the customer was told, but for the rounding of cash. If it costs something else by now nothing is done, and the answer has the new
@@ -140,7 +150,7 @@ pub struct BasketLineBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = PaidTender)]
 pub struct PaidBody {
-    /// `cash`, `card`, `voucher` or `other`.
+    /// `cash`, `card`, `voucher`, `points` or `other`. Points are given in money: what they are worth, and how sure they are, is found here.
     #[schema(value_type = String, example = "cash")]
     kind: Text<TenderKind>,
     /// Minor units.
@@ -230,7 +240,9 @@ impl CheckoutBody {
             cashier: self.cashier.0,
             approver: self.approver.0,
             age_checked: self.age_checked,
-            member: self.member,
+            member: self.member.as_ref().map(|it| it.0),
+            accounts: self.accounts.iter().map(|it| it.0).collect(),
+            coupons: self.coupons.iter().map(|it| it.0.clone()).collect(),
             lines: Vec::new(),
             expected_total: self.expected_total,
             then,
@@ -258,11 +270,14 @@ impl CheckoutBody {
         if wish != Wish::Pay && self.terminal.is_some() {
             return Err(stray("terminal"));
         }
+        if wish != Wish::Quote && self.points.is_some() {
+            return Err(stray("points"));
+        }
         if wish != Wish::Slip && !self.owner.0.is_empty() {
             return Err(stray("owner"));
         }
         Ok(match wish {
-            Wish::Quote => Then::Quote,
+            Wish::Quote => Then::Quote { points: self.points.unwrap_or(0) },
             Wish::Pay => Then::Pay { tenders: paid(&self.tenders)?, terminal: terminal(api, self.terminal.as_ref())? },
             Wish::Suspend => Then::Suspend,
             Wish::Slip if self.owner.0.is_empty() => {

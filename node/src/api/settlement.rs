@@ -227,7 +227,7 @@ fn taken(books: &Books<'_>, store: StoreId, sales: &[Sale]) -> Answered<Vec<Take
                     currency: Text(sale.currency),
                     assurance: assured.get(at).copied().map(Text),
                 }),
-                TenderKind::Cash | TenderKind::Voucher => {}
+                TenderKind::Cash | TenderKind::Voucher | TenderKind::Points => {}
             }
         }
     }

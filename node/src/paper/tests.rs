@@ -183,7 +183,7 @@ fn report(store: &str, code: &str) -> DrawerReport {
         receipts: 321,
         voids: 2,
         sales: money(812_345),
-        tenders: [money(300_000), money(500_000), money(12_345), money(0)],
+        tenders: [money(300_000), money(500_000), money(12_345), money(0), money(700)],
         float: money(10_000),
         moved: [money(150), money(1_200), money(250_000), money(999)],
         expected: money(57_951),

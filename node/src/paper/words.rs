@@ -174,7 +174,7 @@ pub enum Word {
 }
 
 /// Word, English, Chinese; in the order of the words.
-const TABLE: [(Word, &str, &str); 76] = [
+const TABLE: [(Word, &str, &str); 77] = [
     (Word::PickList, "Pick list", "拣货单"),
     (Word::Pickup, "Pickup", "自提"),
     (Word::PickupReceipt, "Pickup receipt", "自提凭证"),

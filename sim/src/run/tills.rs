@@ -191,8 +191,8 @@ impl Play<'_> {
                 self.saw(self.world.now_ms, node, Seen::Unanswered { what, refusal: None });
                 false
             }
-            Some(Ok(Answer::Checkout(answer))) => self.stands(desk, node, (number, was_sent), answer),
             Some(Ok(Answer::Checkout(CheckoutAnswer::Quoted(quoted)))) => self.priced(node, number, &quoted),
+            Some(Ok(Answer::Checkout(answer))) => self.stands(desk, node, (number, was_sent), answer),
             Some(Ok(Answer::Written { place, .. })) => self.voided(desk, node, number, place),
             Some(Ok(_)) => true,
             Some(Err(refusal)) => self.turned_down(node, number, refusal),
@@ -217,6 +217,7 @@ impl Play<'_> {
                 }
                 self.ring(desk, node, number)
             }
+            CheckoutAnswer::Quoted(_) => true,
             CheckoutAnswer::Ended(_) => {
                 let resumed = matches!(ring.stage, Stage::Deed(BasketDeed::Resume, _));
                 ring.to(Stage::Aside, now_ms);

@@ -98,7 +98,6 @@ const _: () = assert!(PIN_WAIT_MS << DOUBLINGS_MAX >= PIN_WAIT_MS_MAX, "the long
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::*;
     use crate::storage::Store;
@@ -111,7 +110,7 @@ mod tests {
     }
 
     fn overlay() -> Overlay {
-        Overlay::new(Arc::from(MemoryStore::default().reader().snapshot().unwrap()))
+        Overlay::new(MemoryStore::default().reader().snapshot().unwrap())
     }
 
     #[test]
