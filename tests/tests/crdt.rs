@@ -22,6 +22,7 @@ mod crdt {
     mod priced;
     mod promised;
     mod returned;
+    mod loyal;
     mod rung;
     mod runs;
     mod stock;

@@ -118,7 +118,8 @@ fn entries() -> Vec<(&'static str, Entry)> {
         .chain(super::promised::examples())
         .chain(super::ordered::examples())
         .chain(super::returned::examples())
-        .chain(super::rung::examples());
+        .chain(super::rung::examples())
+        .chain(super::loyal::examples());
     facts.map(|(name, fact)| (name, Entry { hlc: Hlc::new(MS, 3), fact })).collect()
 }
 
