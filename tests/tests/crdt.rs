@@ -18,6 +18,7 @@ mod crdt {
     mod goods;
     mod hostile;
     mod join;
+    mod loyal;
     mod members;
     mod notes;
     mod ordered;

@@ -70,12 +70,6 @@ pub const RULES: &[Rule] = &[
         Area::Catalog,
         &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE, kind::TAX_RATE, kind::CAMPAIGN],
     ),
-    (Writer::Hub, Area::StoreMembers, &[kind::EPOCH_OPEN, kind::POINTS_ROW, kind::COUPON, kind::COUPON_QUOTA]),
-    (
-        Writer::OwnStore,
-        Area::StoreMembers,
-        &[kind::EPOCH_OPEN, kind::POINTS_ROW, kind::SALE_POINTS, kind::COUPON, kind::REDEMPTION, kind::COUPON_QUOTA],
-    ),
     (Writer::Hub, Area::Prices, &[kind::EPOCH_OPEN, kind::PRICE, kind::PROMOTION]),
     (
         Writer::Hub,
@@ -206,6 +200,9 @@ pub const RULES: &[Rule] = &[
             kind::MEMBER_CONSENT,
             kind::MEMBER_ERASE,
             kind::NOTE_CHANGE,
+            kind::POINTS_ROW,
+            kind::COUPON,
+            kind::COUPON_QUOTA,
         ],
     ),
     // The store is the home of the notes in its scopes: it alone folds them.
@@ -222,6 +219,11 @@ pub const RULES: &[Rule] = &[
             kind::MEMBER_ERASE,
             kind::NOTE_CHANGE,
             kind::NOTE_SNAPSHOT,
+            kind::POINTS_ROW,
+            kind::SALE_POINTS,
+            kind::COUPON,
+            kind::REDEMPTION,
+            kind::COUPON_QUOTA,
         ],
     ),
 ];

@@ -1,7 +1,7 @@
 //! One true fact of every kind.
 
 use stockroom_crdt::capability::{Capability, Role};
-use stockroom_crdt::checkout::basket::{Basket, BasketId, BasketStep, Outcome, Waits};
+use stockroom_crdt::checkout::basket::{Basket, BasketId, BasketStep, Holds, Outcome, Waits};
 use stockroom_crdt::checkout::label::LabelDone;
 use stockroom_crdt::checkout::promotion::{Gives, Promotion};
 use stockroom_crdt::checkout::rounding::Rounding;
@@ -17,6 +17,12 @@ use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::fork::{Branch, ForkProof};
 use stockroom_crdt::gtin::{Embedded, Template};
 use stockroom_crdt::ids::{Actor, Code, Digest, MemberId, NodeId, Sku, StoreId, TillId};
+use stockroom_crdt::loyalty::campaign::{Bearer, Campaign, CouponKind, CouponName};
+use stockroom_crdt::loyalty::coupon::{
+    CouponFact, CouponSays, HubQuota, Proof, QuotaRow, QuotaSide, Redemption, StoreQuota,
+};
+use stockroom_crdt::loyalty::points::{HubPoints, PointsRow, PointsSide, SalePoints, StorePoints};
+use stockroom_crdt::loyalty::rules::LoyaltyRules;
 use stockroom_crdt::member::link::{Evidence, MemberLink, MemberUnlink, Weight};
 use stockroom_crdt::member::value::{Field, MemberConsent, MemberValue, Purpose, Slot};
 use stockroom_crdt::member::{Enrolment, MemberErase, Stage};
@@ -143,9 +149,16 @@ pub fn facts(world: &World, by: Actor, store: u32) -> Vec<Fact> {
         Fact::TransferReceive(receive),
         Fact::CountOpen(open),
     ];
-    let mut facts =
-        [facts, promising(by, store), ordering(world, by, store), checking_out(), membership(StoreId(store)), notes()]
-            .concat();
+    let mut facts = [
+        facts,
+        promising(by, store),
+        ordering(world, by, store),
+        checking_out(),
+        membership(StoreId(store)),
+        loyal(by),
+        notes(),
+    ]
+    .concat();
     let place = |fact: &Fact| kind::ALL.iter().position(|kind| *kind == fact.kind());
     facts.sort_by_key(place);
     assert_eq!(facts.iter().map(Fact::kind).collect::<Vec<_>>(), kind::ALL, "one of every kind");
@@ -403,6 +416,7 @@ fn checking_out() -> Vec<Fact> {
         tenders: Vec::new(),
         assured: Vec::new(),
         body: [1; 16],
+        holds: Holds::default(),
     };
     let tender = TenderStep {
         basket: id,
@@ -440,6 +454,81 @@ fn checking_out() -> Vec<Fact> {
         Fact::ShiftClose(close),
         Fact::TenderStep(tender),
         Fact::LabelDone(LabelDone { sku: Sku::parse("TEA").unwrap(), from_ms: 1, minor: Some(1), staff: code() }),
+    ]
+}
+
+/// Facts about points and coupons: what a hub says if it is one, else what a holder says.
+fn loyal(by: Actor) -> Vec<Fact> {
+    let (word, member, till) = (|text: &str| Code::parse(text).unwrap(), MemberId(7), TillId(1));
+    let is_hub = by.node == NodeId(HUB);
+    let (sale, receipt) = (BasketId { till, number: 1 }, ReceiptNumber { till, series: 1, sequence: 1 });
+    let Some(Fact::Promotion(mut terms)) = checking_out().into_iter().nth(2) else {
+        panic!("the third is a promotion")
+    };
+    terms.book = terms.id.clone();
+    let campaign = Campaign {
+        terms,
+        issuer: word("brand"),
+        funder: word("brand"),
+        bearer: Bearer::Funder,
+        alone: false,
+        returns: false,
+        budget: 0,
+        worth_max: 0,
+        kind: CouponKind::FirstN(1),
+        secret: [1; 16],
+    };
+    let rules = LoyaltyRules {
+        ended: false,
+        earn_per: 100,
+        worth: 1,
+        months: 0,
+        offline_limit: 0,
+        share: 0,
+        tiers: Vec::new(),
+    };
+    let points = match is_hub {
+        true => PointsSide::Hub(HubPoints { granted: 1, ..HubPoints::default() }),
+        false => PointsSide::Store(StorePoints { soft: 1, ..StorePoints::default() }),
+    };
+    let coupon = match is_hub {
+        true => CouponSays::Placed { turn: 1, holder: by, member: None, answers: 0 },
+        false => CouponSays::Asked { number: 1 },
+    };
+    let quota = match is_hub {
+        true => QuotaSide::Hub(HubQuota { confirmed: 1, ..HubQuota::default() }),
+        false => QuotaSide::Store(StoreQuota { want: 1, ..StoreQuota::default() }),
+    };
+    let redemption = Redemption {
+        coupon: CouponName { campaign: word("spring"), serial: Some(1) },
+        sale,
+        receipt,
+        member: None,
+        at_ms: 1,
+        worth: 1,
+        proof: Proof::Limit,
+        undone: false,
+    };
+    let earned = SalePoints {
+        member,
+        sale,
+        receipt,
+        at_ms: 1,
+        expires_ms: 0,
+        earned: 1,
+        spent: 0,
+        soft: 0,
+        taken_back: 0,
+        restored: 0,
+    };
+    vec![
+        Fact::Loyalty(rules),
+        Fact::PointsRow(PointsRow { member, holder: by, says: points }),
+        Fact::Campaign(campaign),
+        Fact::Coupon(CouponFact { campaign: word("spring"), serial: 1, says: coupon }),
+        Fact::Redemption(redemption),
+        Fact::Quota(QuotaRow { campaign: word("spring"), holder: by, says: quota }),
+        Fact::SalePoints(earned),
     ]
 }
 

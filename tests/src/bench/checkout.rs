@@ -128,7 +128,7 @@ fn arrived(store: &Driven) {
 
 /// What the basket costs.
 fn quoted(store: &Driven, n: u64) -> i64 {
-    match store.ask(basket(1, n, Then::Quote)).recv() {
+    match store.ask(basket(1, n, Then::Quote { points: 0 })).recv() {
         Ok(Ok(Answer::Checkout(CheckoutAnswer::Quoted(quoted)))) => quoted.quote.total,
         other => panic!("a basket has a price: {other:?}"),
     }
@@ -155,7 +155,9 @@ fn basket(till: u32, n: u64, then: Then) -> Command {
         cashier: code("anna"),
         approver: Code::default(),
         age_checked: false,
-        member: false,
+        member: None,
+        accounts: Vec::new(),
+        coupons: Vec::new(),
         lines: (0..LINES).map(line).collect(),
         expected_total: None,
         then,

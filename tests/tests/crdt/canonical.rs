@@ -113,16 +113,13 @@ fn what_does_harm_when_it_is_not_understood_is_critical_and_nothing_else_is() {
 fn only_the_scope_of_a_fact_admits_it() {
     check("only_the_scope_of_a_fact_admits_it", 2_000, (known(), scope()), |(entry, scope)| {
         let opening = matches!(entry.fact, Fact::EpochOpen(_));
-        let stray = matches!(scope, Scope::Campaign(_));
         let of_note = matches!(entry.fact.kind(), kind::NOTE_CHANGE | kind::NOTE_SNAPSHOT);
-        let of_members = matches!(scope, Scope::StoreMembers(_));
-        let of_member = (kind::MEMBER..=kind::MEMBER_ERASE).contains(&entry.fact.kind());
-        prop_assert!(
-            opening || of_note || of_member || !(of_members && entry.fact.belongs_in(&scope)),
-            "{:?}",
-            entry.fact
-        );
-        prop_assert!(opening || !(stray && entry.fact.belongs_in(&scope)), "{:?} in {}", entry.fact, scope);
+        let of_members = (kind::MEMBER..=kind::SALE_POINTS).contains(&entry.fact.kind())
+            && !matches!(entry.fact, Fact::Loyalty(_) | Fact::Campaign(_));
+        let is_members = matches!(scope, Scope::StoreMembers(_));
+        let belongs = entry.fact.belongs_in(&scope);
+        prop_assert!(opening || of_note || of_members || !(is_members && belongs), "{:?}", entry.fact);
+        prop_assert!(!(of_members && belongs) || is_members, "{:?} in {}", entry.fact, scope);
         let of_orders = matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_));
         let number = entry.fact.kind();
         let is_of_one = (kind::ORDER..=kind::REDRESS).contains(&number) || number == kind::RETURN_GRANT;
@@ -397,6 +394,13 @@ pub fn encode_rest(entry: &Entry, sink: &mut impl Sink) {
         Fact::MemberErase(fact) => fact.encode(sink),
         Fact::NoteChange(fact) => fact.encode(sink),
         Fact::NoteSnapshot(fact) => fact.encode(sink),
+        Fact::Loyalty(fact) => fact.encode(sink),
+        Fact::PointsRow(fact) => fact.encode(sink),
+        Fact::Campaign(fact) => fact.encode(sink),
+        Fact::Coupon(fact) => fact.encode(sink),
+        Fact::Redemption(fact) => fact.encode(sink),
+        Fact::Quota(fact) => fact.encode(sink),
+        Fact::SalePoints(fact) => fact.encode(sink),
         Fact::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
     }
 }
@@ -437,7 +441,7 @@ fn the_sink_of_these_tests_writes_what_the_crate_writes() {
 }
 
 /// Acting without these does harm, so a node that does not know them must stop.
-const CRITICAL: [u16; 11] = [
+const CRITICAL: [u16; 14] = [
     kind::EPOCH_OPEN,
     kind::NODE,
     kind::FENCE,
@@ -449,4 +453,7 @@ const CRITICAL: [u16; 11] = [
     kind::PROMISE_STEP,
     kind::SHORTAGE,
     kind::RETIRE,
+    kind::POINTS_ROW,
+    kind::COUPON,
+    kind::COUPON_QUOTA,
 ];

@@ -120,7 +120,8 @@ fn entries() -> Vec<(&'static str, Entry)> {
         .chain(super::returned::examples())
         .chain(super::rung::examples())
         .chain(super::members::examples())
-        .chain(super::notes::examples());
+        .chain(super::notes::examples())
+        .chain(super::loyal::examples());
     facts.map(|(name, fact)| (name, Entry { hlc: Hlc::new(MS, 3), fact })).collect()
 }
 

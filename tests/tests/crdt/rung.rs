@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use stockroom_crdt::checkout::basket::{Basket, BasketId, BasketStep, Outcome, Waits};
+use stockroom_crdt::checkout::basket::{Basket, BasketId, BasketStep, HeldCoupon, Holds, Outcome, Waits};
 use stockroom_crdt::checkout::label::LabelDone;
 use stockroom_crdt::checkout::promotion::{Gives, Promotion};
 use stockroom_crdt::checkout::rounding::Rounding;
@@ -26,6 +26,7 @@ use stockroom_crdt::sale::{ReceiptNumber, SaleLine, Tax, Tender, TenderKind};
 
 use super::arbitrary::{amount, code, currency, name, sku, some_code, u32s, u64s};
 use super::facts::{line, receipt_number, tender};
+use super::loyal::{coupon_name, debit, member, proof};
 
 /// A fact about checkout.
 pub fn fact_of(number: u16) -> BoxedStrategy<Fact> {
@@ -230,11 +231,12 @@ fn basket() -> impl Strategy<Value = Basket> {
     let people = (code(), code(), code());
     let paid = vec((tender(), assurance()), 0..3);
     let goods = (vec((line(), explanation()), 1..6), amount(), paid, option::of(basket_id()), any::<[u8; 16]>());
+    let goods = (goods, holds());
     (head, people, goods).prop_map(
         |(
             (id, waits, currency, shift, rung_ms),
             (cashier, approver, owner),
-            (lines, cash_rounding, paid, slip, body),
+            ((lines, cash_rounding, paid, slip, body), holds),
         )| {
             let (lines, explained) = lines.into_iter().unzip();
             let (tenders, assured) = paid.into_iter().unzip();
@@ -254,14 +256,27 @@ fn basket() -> impl Strategy<Value = Basket> {
                 tenders,
                 assured,
                 body,
+                holds,
             }
         },
     )
 }
 
+fn holds() -> impl Strategy<Value = Holds> {
+    let points = vec((member(), debit()), 0..3);
+    let coupon = (coupon_name(), amount(), proof());
+    let coupon = coupon.prop_map(|(coupon, worth, proof)| HeldCoupon { coupon, worth, proof });
+    (option::of(member()), code(), points, vec(coupon, 0..3)).prop_map(|(member, tier, points, coupons)| Holds {
+        member,
+        tier,
+        points,
+        coupons,
+    })
+}
+
 fn totals() -> impl Strategy<Value = Totals> {
     let taxes = btree_map((code(), u32s()), (any::<i64>(), amount()), 0..5);
-    let sums = (any::<i64>(), any::<[i64; 4]>(), any::<i64>(), any::<[i64; 4]>());
+    let sums = (any::<i64>(), any::<[i64; 5]>(), any::<i64>(), any::<[i64; 4]>());
     ((u32s(), u32s()), sums, taxes).prop_map(|((receipts, voids), (sales, tenders, float, moved), taxes)| {
         let sum = |((code, rate_bp), (goods, tax))| TaxSum { code, rate_bp, goods, tax };
         let taxes: BTreeMap<(Code, u32), (i64, i64)> = taxes;
@@ -316,6 +331,7 @@ pub fn examples() -> Vec<(&'static str, Fact)> {
         tenders: vec![Tender { kind: TenderKind::Voucher, amount: 500, reference: word("v-9") }],
         assured: vec![Assurance::Seen],
         body: [0xb0; 16],
+        holds: Holds::default(),
     };
     let step = BasketStep { basket: id, outcome: Outcome::Sold(receipt), till: TillId(4), staff: word("anna") };
     let label = LabelDone {
