@@ -344,11 +344,12 @@ fn twenty_erased_members_are_in_no_file_frame_or_word_once_the_databases_were_wr
         let before = bytes_of(&old);
         assert!(keys.iter().any(|key| has(&before, key)), "node {node}: freed pages keep their bytes");
         let fresh = FaultyDisk::new(99);
-        let from = old.open().unwrap().reader().snapshot().unwrap();
+        let held = old.open().unwrap();
+        let from = held.reader().snapshot().unwrap();
         let mut to = fresh.open().unwrap();
         assert!(compact::copy(&*from, &mut to).unwrap() > 100);
         assert_eq!(compact::difference(&*from, &*to.reader().snapshot().unwrap()).unwrap(), None);
-        drop((from, to));
+        drop((from, held, to));
         let after = bytes_of(&fresh);
         assert!(keys.iter().all(|key| !has(&after, key)), "node {node}: a key is left");
         for (_, phone) in &members {
