@@ -38,6 +38,10 @@ impl Replica {
         if self.desk.resting {
             return Ok(());
         }
+        let ours = match self.own_store() {
+            None if !self.member_desk.touched.is_empty() => hub::own_stores(self)?,
+            None | Some(_) => BTreeSet::new(),
+        };
         for _ in 0..SETTLE_ROUNDS_MAX {
             let mut touched = BTreeSet::new();
             while touched.len() < MEMBERS_SETTLED_MAX
@@ -52,7 +56,7 @@ impl Replica {
                 let Some(record) = members::record(&self.overlay, member)? else { continue };
                 match self.own_store() {
                     Some(store) => store::look_at(self, store, member, &record)?,
-                    None => hub::look_at(self, member, &record)?,
+                    None => hub::look_at(self, &ours, member, &record)?,
                 }
             }
         }

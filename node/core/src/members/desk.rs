@@ -27,7 +27,7 @@ pub struct MemberDesk {
     pub touched: BTreeSet<MemberId>,
     /// Keys that were made here and are not at the hub yet (at a store).
     pub ungiven: BTreeSet<MemberId>,
-    /// Accounts that are known here and cannot be read (at a store).
+    /// Accounts that are known here and cannot be read.
     pub missing: BTreeSet<MemberId>,
     /// Frames for the hub, to be sent after the commit (at a store).
     pub outbox: Vec<KeysFrame>,
@@ -85,24 +85,34 @@ impl Replica {
         self.member_desk.lease = lease.map(|row| decode_lease(&row).map_err(damaged)).transpose()?;
         let Some(own) = self.own_store() else {
             self.member_desk.known_at = members::all_stores(&self.overlay)?;
+            for store in self.member_desk.known_at.clone() {
+                self.load_store(store)?;
+            }
             return Ok(());
         };
+        self.load_store(own)?;
+        // Nobody reads answers to questions of an earlier start.
+        for (key, _) in self.overlay.scan_prefix(Table::MemberIndex, FETCH, usize::MAX)? {
+            self.overlay.remove(Table::MemberIndex, key);
+        }
+        self.lapse_if_over()
+    }
+
+    /// Which accounts of a store's scope cannot be read here, and which keys the hub does not have yet.
+    fn load_store(&mut self, store: StoreId) -> Result<(), StoreError> {
         let mut after = None;
         loop {
-            let page = members::accounts(&self.overlay, own, after, PAGE_MAX)?;
-            let Some((last, _)) = page.last() else { break };
+            let page = members::accounts(&self.overlay, store, after, PAGE_MAX)?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
             after = Some(*last);
             for (member, record) in page {
-                match vault::held(&self.overlay, member)? {
-                    None if record.enrolled().is_some() && record.erased().is_none() => {
-                        self.member_desk.missing.insert(member);
-                    }
-                    Some(Held::Key(_, Keep::Ungiven)) => _ = self.member_desk.ungiven.insert(member),
-                    None | Some(Held::Key(..) | Held::Forgotten | Held::Destroyed) => {}
+                if super::hub::is_lacking(self, member, &record)? {
+                    self.member_desk.missing.insert(member);
+                } else if let Some(Held::Key(_, Keep::Ungiven)) = vault::held(&self.overlay, member)? {
+                    self.member_desk.ungiven.insert(member);
                 }
             }
         }
-        self.lapse_if_over()
     }
 
     /// The hub was heard: keys may be used for this long from now.
@@ -152,6 +162,7 @@ impl Replica {
 
     /// A question goes to the hub. Gives the number under which the answer can be read.
     pub(crate) fn ask_hub_for(&mut self, sought: Sought) -> Result<u64, CoreError> {
+        self.forget_answers()?;
         let number = rand_core::Rng::next_u64(&mut self.rng);
         self.note_fetched(number, &Fetched::Waits);
         self.member_desk.fetches.insert(number, self.now.mono_ms.saturating_add(FETCH_MS_MAX));
@@ -206,7 +217,6 @@ impl Replica {
         if self.member_desk.lease.is_some() && now >= self.member_desk.sweep_ms {
             self.member_desk.sweep_ms = now.saturating_add(MEMBER_SWEEP_MS);
             super::store::forget_absent(self)?;
-            self.forget_answers()?;
         }
         Ok(())
     }

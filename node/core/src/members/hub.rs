@@ -25,12 +25,19 @@ use crate::vault::{self, Held, Keep, MemberKey, What};
 use crate::view::View;
 
 /// Something was said of an account, or its key came.
-pub(super) fn look_at(replica: &mut Replica, member: MemberId, record: &Record) -> Result<(), CoreError> {
+pub(super) fn look_at(
+    replica: &mut Replica,
+    ours: &BTreeSet<StoreId>,
+    member: MemberId,
+    record: &Record,
+) -> Result<(), CoreError> {
     if let Some((_, erase)) = record.erased() {
-        return finish_erasure(replica, member, erase.clone());
+        return finish_erasure(replica, ours, member, erase.clone());
     }
     replica.index_member(member, record)?;
-    let ours = own_stores(replica)?;
+    if is_lacking(replica, member, record)? {
+        replica.member_desk.missing.insert(member);
+    }
     for link in found_links(replica, member, record)? {
         if record.links().knows(&link) {
             continue;
@@ -40,7 +47,7 @@ pub(super) fn look_at(replica: &mut Replica, member: MemberId, record: &Record) 
         replica.write(&Scope::StoreMembers(home), vec![Fact::MemberLink(link)])?;
     }
     for account in members::class(&replica.overlay, member, Weight::Strong)?.members {
-        for store in holders(replica, account)?.intersection(&ours) {
+        for store in holders(replica, account)?.intersection(ours) {
             copy(replica, account, *store)?;
         }
     }
@@ -58,8 +65,12 @@ pub fn holders(replica: &Replica, member: MemberId) -> Result<BTreeSet<StoreId>,
 }
 
 /// Somebody is erased for whom this hub answers: every store that heard of her is told, and no key is left.
-fn finish_erasure(replica: &mut Replica, member: MemberId, erase: MemberErase) -> Result<(), CoreError> {
-    let ours = own_stores(replica)?;
+fn finish_erasure(
+    replica: &mut Replica,
+    ours: &BTreeSet<StoreId>,
+    member: MemberId,
+    erase: MemberErase,
+) -> Result<(), CoreError> {
     if erase.stage == Stage::Asked {
         let mut asking = BTreeSet::new();
         for store in members::stores(&replica.overlay, member)? {
@@ -71,7 +82,8 @@ fn finish_erasure(replica: &mut Replica, member: MemberId, erase: MemberErase) -
             may_ask.extend(vault::leased_to(&replica.overlay, account)?);
             may_ask.extend(home_of(replica, account)?);
         }
-        if !ours.is_empty() && asking.is_disjoint(&may_ask) {
+        let is_ours = home_of(replica, member)?.is_some_and(|home| ours.contains(&home));
+        if is_ours && asking.is_disjoint(&may_ask) {
             replica.reached("an erasure was asked for by a store that does not hold the member");
             replica
                 .alarm(format!("{member} is to be erased, says a store that does not hold her: nothing was destroyed"));
@@ -83,7 +95,7 @@ fn finish_erasure(replica: &mut Replica, member: MemberId, erase: MemberErase) -
     for account in accounts {
         let mut done = BTreeSet::from_iter(home_of(replica, account)?);
         done.extend(members::stores(&replica.overlay, account)?);
-        for store in done.intersection(&ours) {
+        for store in done.intersection(ours) {
             let held = members::of_store(&replica.overlay, *store, account)?.unwrap_or_default();
             if held.erased().is_some_and(|(_, erase)| erase.stage == Stage::Done) {
                 continue;
@@ -197,6 +209,7 @@ pub fn take_given(
             }
             None | Some(Held::Forgotten) => {
                 vault::put(&mut replica.overlay, member, key, Keep::Kept)?;
+                replica.member_desk.missing.remove(&member);
                 replica.member_desk.touched.insert(member);
                 kept.push(member);
             }
@@ -211,6 +224,23 @@ pub fn take_given(
         out.push(KeysFrame::Destroyed(destroyed));
     }
     Ok(out)
+}
+
+/// True when what is known of an account cannot be read here, and could be if its store gave the key: this hub was set back, or the key is on its way.
+pub(super) fn is_lacking(replica: &Replica, member: MemberId, record: &Record) -> Result<bool, StoreError> {
+    let lives = record.enrolled().is_some() && record.erased().is_none();
+    Ok(lives && vault::held(&replica.overlay, member)?.is_none())
+}
+
+/// A store can be reached: it is asked for keys of its own members that this hub has lost.
+pub fn greet(replica: &Replica, store: StoreId) -> Result<Vec<KeysFrame>, StoreError> {
+    let mut lost = Vec::new();
+    for member in &replica.member_desk.missing {
+        if home_of(replica, *member)? == Some(store) {
+            lost.push(*member);
+        }
+    }
+    Ok(lost.chunks(KEYS_IN_FRAME_MAX).map(|members| KeysFrame::Missing(members.to_vec())).collect())
 }
 
 /// A store lacks keys of members that it knows.

@@ -54,6 +54,21 @@ pub fn greet(replica: &mut Replica) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The hub has lost keys of members that belong here.
+pub fn give_back(replica: &mut Replica, wanted: Vec<MemberId>) -> Result<(), StoreError> {
+    let mut keys = Vec::new();
+    for member in wanted {
+        if let Some(Held::Key(key, _)) = vault::held(&replica.overlay, member)? {
+            keys.push((member, key));
+        }
+    }
+    if !keys.is_empty() {
+        replica.reached("a hub got keys back that it had lost");
+    }
+    offer(replica, keys);
+    Ok(())
+}
+
 /// Keys came on lease, or the hub says only that the lease goes on.
 pub fn take_leased(replica: &mut Replica, lease_ms: u64, keys: Vec<(MemberId, MemberKey)>) -> Result<(), StoreError> {
     if keys.is_empty() && replica.member_desk.lease.is_none() {

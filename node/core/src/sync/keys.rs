@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | give | store | keys that I made: keep them |
 //! | kept | hub | I have them durable; they are yours on lease |
-//! | missing | store | members that I know and cannot read |
+//! | missing | both | members that I know and cannot read |
 //! | fetch | store | who is this? |
 //! | fetched | hub | these accounts; what is known of them comes with the feed |
 //! | lease | hub | keys that you may use; and what you hold is good for so long from now |
@@ -86,7 +86,8 @@ pub fn on_keys(replica: &mut Replica, link: &mut Link, frame: KeysFrame) -> Resu
             KeysFrame::Destroyed(members) => {
                 members.into_iter().try_for_each(|member| replica.destroy_member(member))?;
             }
-            KeysFrame::Give(_) | KeysFrame::Missing(_) | KeysFrame::Fetch { .. } | KeysFrame::Dropped(_) => {
+            KeysFrame::Missing(members) => store::give_back(replica, members)?,
+            KeysFrame::Give(_) | KeysFrame::Fetch { .. } | KeysFrame::Dropped(_) => {
                 return Err(fault());
             }
         },
@@ -99,6 +100,10 @@ pub fn on_keys(replica: &mut Replica, link: &mut Link, frame: KeysFrame) -> Resu
 pub fn greet(replica: &mut Replica, link: &mut Link) -> Result<(), StoreError> {
     if link.path == Path::Direct && link.relation == Relation::Parent && replica.own_store().is_some() {
         store::greet(replica)?;
+    }
+    if link.path == Path::Direct && link.relation == Relation::Child && link.peer.store.0 != 0 {
+        let lost = hub::greet(replica, link.peer.store)?;
+        lost.into_iter().for_each(|word| link.push(Lane::Control, Frame::Keys(word)));
     }
     renew(replica, link);
     Ok(())
