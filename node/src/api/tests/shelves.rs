@@ -134,7 +134,7 @@ async fn goods_of_owners_are_settled_by_day_and_cards_are_matched_with_the_acqui
     checkout(&pair, back).await.expect(201);
     for (node, query) in [(&pair.store, ""), (&pair.hub, "&store=1")] {
         let answer = node.get(&format!("/v1/settlement?day=1{query}")).await.expect(200);
-        let sums: Vec<_> = answer["owners"].as_array().unwrap().iter().map(|it| {
+        let sums = answer["owners"].as_array().unwrap().iter().map(|it| {
             (it["owner"].as_str().unwrap(), it["sales"].as_i64(), it["returns"].as_i64(), it["due"].as_i64())
         });
         let wanted = [
