@@ -22,7 +22,8 @@ use stockroom_crdt::receiving::Disposition;
 use stockroom_crdt::sale::{Tender, TenderKind};
 use utoipa::ToSchema;
 
-use super::baskets::{BasketAnswer, settle};
+use super::baskets::answer::BasketAnswer;
+use super::baskets::settle;
 use super::goods::{check_quantity, packs};
 use super::idempotency::done;
 use super::limits::{TERMINAL_WAIT_S, TERMINAL_WAIT_S_MAX};

@@ -201,7 +201,7 @@ impl PersonAnswer {
             needs_review: person.class.needs_review || person.perhaps.needs_review,
             standing: word_of(first),
             home: first.home.map(|home| home.0),
-            enrolled_at: first.enrolled.map(|said| at(said)),
+            enrolled_at: first.enrolled.map(at),
             values: values.collect(),
             agrees: Purpose::ALL.into_iter().filter(|purpose| person.agrees(*purpose)).map(Text).collect(),
         }

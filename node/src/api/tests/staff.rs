@@ -33,6 +33,11 @@ impl Shop {
         call(lan, Method::POST, path, &headers, body.to_string().into_bytes()).await
     }
 
+    async fn see(&self, path: &str, session: &str) -> Reply {
+        let headers = [("authorization", self.bearer.as_str()), ("stockroom-session", session)];
+        call(&self.pair.store.lan, Method::GET, path, &headers, Vec::new()).await
+    }
+
     async fn sign_in(&self, staff: &str, pin: &str) -> Reply {
         self.ask("/v1/sign-in", None, None, &json!({ "staff": staff, "pin": pin })).await
     }
@@ -222,4 +227,44 @@ async fn a_return_needs_a_manager_and_only_managers_approve() {
     let taken = shop.ask("/v1/returns", Some(&ann), Some("s"), &back).await.expect(201);
     assert_eq!((&taken["approver"], &taken["staff"], &taken["state"]), (&json!("mia"), &json!("ann"), &json!("paid")));
     assert_eq!(shop.ask("/v1/returns", Some(&ann), Some("s"), &back).await.expect(200), taken);
+}
+
+#[tokio::test]
+async fn a_drawer_is_for_whoever_is_signed_in_and_its_sums_for_managers() {
+    let shop = Shop::open().await;
+    let body = json!({ "till": 3, "float": 1_000 });
+    refused(&shop.ask("/v1/shifts", None, Some("o"), &body).await, 401, "sign-in-needed");
+    let ann = shop.session("ann", "8305").await;
+    assert_eq!(shop.ask("/v1/shifts", Some(&ann), Some("o"), &body).await.expect(201)["staff"], "ann");
+    let seen = shop.see("/v1/shifts/3/1?approver=mia", &ann).await.expect(200);
+    assert!(seen["x"].is_null(), "a name is not believed here: {seen}");
+    let mia = shop.session("mia", "720416").await;
+    assert_eq!(shop.see("/v1/shifts/3/1", &mia).await.expect(200)["x"]["expected_cash"], 1_000);
+    let mut cash = json!({ "kind": "paid-in", "amount": 2_500, "reason": "change", "staff": "mia" });
+    refused(&shop.ask("/v1/shifts/3/cash", Some(&ann), Some("c1"), &cash).await, 422, "invalid-field");
+    (cash["staff"], cash["approver"]) = (json!("ann"), json!("mia"));
+    refused(&shop.ask("/v1/shifts/3/cash", Some(&ann), Some("c2"), &cash).await, 403, "role-needed");
+    (cash["approver"], cash["approval"]) = (json!(""), json!(shop.approval("drawer").await));
+    let moved = shop.ask("/v1/shifts/3/cash", Some(&ann), Some("c3"), &cash).await.expect(201);
+    assert_eq!(moved["approver"], "mia", "{moved}");
+    let close = json!({ "counted": 3_500 });
+    assert_eq!(shop.ask("/v1/shifts/3/close", Some(&ann), Some("z"), &close).await.expect(201)["z"]["staff"], "ann");
+}
+
+#[tokio::test]
+async fn a_checkout_is_for_whoever_is_signed_in_and_what_it_may_not_needs_an_approval() {
+    let shop = Shop::open().await;
+    let mut body = json!({ "till": 3, "till_seq": 1, "then": "pay", "lines": [{ "sku": "BREAD", "quantity": 1, "unit_price": 200 }],
+        "tenders": [{ "kind": "cash", "amount": 200 }] });
+    refused(&shop.ask("/v1/checkout", None, None, &body).await, 401, "sign-in-needed");
+    let ann = shop.session("ann", "8305").await;
+    refused(&shop.ask("/v1/checkout", Some(&ann), None, &body).await, 409, "sale-stopped");
+    body["approver"] = json!("mia");
+    refused(&shop.ask("/v1/checkout", Some(&ann), None, &body).await, 403, "role-needed");
+    (body["approver"], body["approval"]) = (json!(""), json!(shop.approval("checkout").await));
+    let sold = shop.ask("/v1/checkout", Some(&ann), None, &body).await.expect(201);
+    assert_eq!((&sold["cashier"], &sold["approver"]), (&json!("ann"), &json!("mia")));
+    assert_eq!(sold["lines"][0]["price"], json!({ "source": "entered" }));
+    let again = shop.ask("/v1/checkout", Some(&ann), None, &body).await;
+    assert_eq!((again.expect(200), &again.headers["idempotent-replay"]), (sold, &"true".parse().unwrap()));
 }

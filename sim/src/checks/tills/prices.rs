@@ -89,7 +89,7 @@ fn entry_of(row: &RowChange) -> Option<Entry> {
 }
 
 /// Rows about prices among those of a commit.
-fn of_prices<'a>(rows: &'a [RowChange]) -> impl Iterator<Item = &'a RowChange> {
+fn of_prices(rows: &[RowChange]) -> impl Iterator<Item = &RowChange> {
     rows.iter().filter(|row| {
         let field = row.key.get(4..6).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
         row.table == Table::Cells && matches!(field, Some(kind::PRICE | kind::PROMOTION))

@@ -160,7 +160,7 @@ impl Play<'_> {
                 let device = self.tills.devices.entry(key.clone()).or_insert_with(|| Device::closed(basket));
                 let mumbles = device.mumbles(job) && !self.tills.closing;
                 // Half of what nobody answers to was done.
-                if !mumbles || job % 2 == 0 {
+                if !mumbles || job.is_multiple_of(2) {
                     device.standing = Standing::Closed;
                     self.truth.money.give_back(&key);
                 }
