@@ -81,7 +81,6 @@ fn basket() -> (Asked, Vec<Tables>) {
         today: 1,
         member: false,
         coupons: Vec::new(),
-        coupons: Vec::new(),
         lines,
     };
     (asked, tables)
