@@ -9,6 +9,7 @@ mod day;
 mod feed;
 mod ingest;
 mod market;
+mod members;
 mod memory;
 mod merge;
 mod orders;
@@ -46,6 +47,7 @@ pub const ALL: &[Benchmark] = &[
     quote::BENCHMARK,
     feed::BENCHMARK,
     memory::BENCHMARK,
+    members::BENCHMARK,
     orders::BENCHMARK,
 ];
 
