@@ -71,10 +71,7 @@ impl Scope {
             | Self::StoreStock(s)
             | Self::StoreMembers(s)
             | Self::StoreHistory(s) => Some(*s),
-            Self::Control
-            | Self::Prices(_)
-            | Self::Catalog
-            | Self::Orders(_) => None,
+            Self::Control | Self::Prices(_) | Self::Catalog | Self::Orders(_) => None,
         }
     }
 

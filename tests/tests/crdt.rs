@@ -18,12 +18,13 @@ mod crdt {
     mod goods;
     mod hostile;
     mod join;
+    mod loyal;
     mod ordered;
     mod priced;
     mod promised;
     mod returned;
-    mod loyal;
     mod rung;
     mod runs;
+    mod star;
     mod stock;
 }

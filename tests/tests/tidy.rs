@@ -11,7 +11,20 @@ use std::process::Command;
 /// Direct dependencies of each crate that must stay small or point down only. An entry that the crate no longer uses must go.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("crdt", &["ring", "thiserror"]),
-    ("node/core", &["chacha20poly1305", "h3o", "hpke", "rand_chacha", "rand_core", "redb", "stockroom-crdt", "thiserror", "tracing"]),
+    (
+        "node/core",
+        &[
+            "chacha20poly1305",
+            "h3o",
+            "hpke",
+            "rand_chacha",
+            "rand_core",
+            "redb",
+            "stockroom-crdt",
+            "thiserror",
+            "tracing",
+        ],
+    ),
     (
         "sim",
         &[

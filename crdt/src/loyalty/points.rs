@@ -75,7 +75,7 @@ pub struct StorePoints {
     pub soft: u64,
     /// Number of its newest request for more.
     pub want: u32,
-    /// How many it asks for.
+    /// How many it wants to be able to spend.
     pub wanted: u64,
 }
 
@@ -135,7 +135,9 @@ impl HubPoints {
     }
 
     fn encode(&self, sink: &mut impl Sink) {
-        [self.granted, self.covered, self.wanted_back, self.reclaimed].into_iter().for_each(|points| sink.uint(col::B, points));
+        [self.granted, self.covered, self.wanted_back, self.reclaimed]
+            .into_iter()
+            .for_each(|points| sink.uint(col::B, points));
         sink.uint(col::D, u64::from(self.served));
         sink.uint(col::TIME, self.told_ms);
         sink.int(col::AMOUNT, self.balance);

@@ -152,7 +152,8 @@ impl LoyaltyRules {
     pub fn validate(&self) -> Result<(), &'static str> {
         let money = |amount: i64| (1..=AMOUNT_MAX).contains(&amount);
         let sound = |tier: &Tier| {
-            let (some, promotions) = (!tier.name.is_empty() && tier.multiplier_bp <= MULTIPLIER_BP_MAX, &tier.promotions);
+            let (some, promotions) =
+                (!tier.name.is_empty() && tier.multiplier_bp <= MULTIPLIER_BP_MAX, &tier.promotions);
             some && promotions.len() <= TIER_PROMOTIONS_MAX && promotions.windows(2).all(|two| two[0] < two[1])
         };
         let checks = [
@@ -215,7 +216,10 @@ mod tests {
         let rules = rules();
         let name = |points| rules.tier(points).map(|tier| tier.name.clone()).unwrap_or_default();
         assert_eq!([name(99), name(100), name(5_000)].map(|it| it.as_str().to_owned()), ["", "silver", "gold"]);
-        assert_eq!([rules.earned(999, &name(0)), rules.earned(999, &name(100)), rules.earned(999, &name(1_000))], [9, 12, 19]);
+        assert_eq!(
+            [rules.earned(999, &name(0)), rules.earned(999, &name(100)), rules.earned(999, &name(1_000))],
+            [9, 12, 19]
+        );
         assert_eq!((rules.earned(-100, &name(0)), rules.earned(99, &name(0))), (0, 0));
     }
 }

@@ -65,22 +65,11 @@ pub const RULES: &[Rule] = &[
         Area::Catalog,
         &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE, kind::TAX_RATE, kind::CAMPAIGN],
     ),
-    (
-        Writer::Hub,
-        Area::StoreMembers,
-        &[kind::EPOCH_OPEN, kind::POINTS_ROW, kind::COUPON, kind::COUPON_QUOTA],
-    ),
+    (Writer::Hub, Area::StoreMembers, &[kind::EPOCH_OPEN, kind::POINTS_ROW, kind::COUPON, kind::COUPON_QUOTA]),
     (
         Writer::OwnStore,
         Area::StoreMembers,
-        &[
-            kind::EPOCH_OPEN,
-            kind::POINTS_ROW,
-            kind::SALE_POINTS,
-            kind::COUPON,
-            kind::REDEMPTION,
-            kind::COUPON_QUOTA,
-        ],
+        &[kind::EPOCH_OPEN, kind::POINTS_ROW, kind::SALE_POINTS, kind::COUPON, kind::REDEMPTION, kind::COUPON_QUOTA],
     ),
     (Writer::Hub, Area::Prices, &[kind::EPOCH_OPEN, kind::PRICE, kind::PROMOTION]),
     (
@@ -243,7 +232,9 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
             QuotaSide::Store(_) => writer == Writer::OwnStore && row.holder == actor,
         },
         Fact::Coupon(coupon) => match coupon.says {
-            CouponSays::Placed { .. } | CouponSays::WantedBack { .. } | CouponSays::Used { .. } => writer == Writer::Hub,
+            CouponSays::Placed { .. } | CouponSays::WantedBack { .. } | CouponSays::Used { .. } => {
+                writer == Writer::Hub
+            }
             CouponSays::GivenUp { .. } | CouponSays::Asked { .. } => writer == Writer::OwnStore,
         },
         Fact::EpochOpen(_)

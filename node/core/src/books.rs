@@ -69,7 +69,9 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
             }
             return Ok(Vec::new());
         }
-        Scope::StoreMembers(_) => return loyalty::apply(overlay, store, context, &item.entry.fact).map(|()| Vec::new()),
+        Scope::StoreMembers(_) => {
+            return loyalty::apply(overlay, store, context, &item.entry.fact).map(|()| Vec::new());
+        }
         _ => {}
     }
     match &item.entry.fact {

@@ -593,7 +593,9 @@ pub enum Refusal {
         why: loyalty::CouponRefused,
     },
     /// More points than may be spent here.
-    #[error("{wanted} points are more than the {may} that may be spent here: ask the hub for more, or take the rest otherwise")]
+    #[error(
+        "{wanted} points are more than the {may} that may be spent here: ask the hub for more, or take the rest otherwise"
+    )]
     Points {
         /// How many are wanted.
         wanted: u64,

@@ -54,7 +54,9 @@ impl Replica {
             Fact::Redemption(redemption) => _ = desk.coupons.insert(redemption.coupon.clone()),
             Fact::Quota(row) => _ = desk.campaigns.insert(row.campaign.clone()),
             Fact::Campaign(campaign) => _ = desk.campaigns.insert(campaign.id().clone()),
-            Fact::Boot(_) | Fact::EpochOpen(_) if writer != Actor { node: self.me.capability().node, epoch: self.epoch } => {
+            Fact::Boot(_) | Fact::EpochOpen(_)
+                if writer != Actor { node: self.me.capability().node, epoch: self.epoch } =>
+            {
                 desk.stores.extend(scope.store());
             }
             Fact::Sale(sale) if own.is_some() && own == scope.store() => {
@@ -106,11 +108,7 @@ impl Replica {
         Ok(())
     }
 
-    fn follows_at_store(
-        &mut self,
-        own: StoreId,
-        desk: LoyaltyDesk,
-    ) -> Result<BTreeMap<Scope, Vec<Fact>>, StoreError> {
+    fn follows_at_store(&mut self, own: StoreId, desk: LoyaltyDesk) -> Result<BTreeMap<Scope, Vec<Fact>>, StoreError> {
         let mut facts = Vec::new();
         for member in desk.members {
             facts.extend(shop::given_back(self, own, member)?);

@@ -377,12 +377,9 @@ impl Replica {
         let (told, counters) = (self.events.len(), self.counters.clone());
         let (demand, marks) = (self.desk.demand(), self.desk.marks());
         books::clear(&mut self.overlay, store)?;
-        for scope in [
-            Scope::StoreStock(store),
-            Scope::StoreRights(store),
-            Scope::StoreOrders(store),
-            Scope::StoreMembers(store),
-        ] {
+        for scope in
+            [Scope::StoreStock(store), Scope::StoreRights(store), Scope::StoreOrders(store), Scope::StoreMembers(store)]
+        {
             let Some(feed) = self.journal.feed(&scope) else { continue };
             for (_, row) in feed_rows(&self.overlay, feed.number, 0, usize::MAX)? {
                 let FeedRow::Entries { log, first, last } = row else { continue };

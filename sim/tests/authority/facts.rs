@@ -17,7 +17,9 @@ use stockroom_crdt::fork::{Branch, ForkProof};
 use stockroom_crdt::gtin::{Embedded, Template};
 use stockroom_crdt::ids::{Actor, Code, Digest, MemberId, NodeId, Sku, StoreId, TillId};
 use stockroom_crdt::loyalty::campaign::{Bearer, Campaign, CouponKind, CouponName};
-use stockroom_crdt::loyalty::coupon::{CouponFact, CouponSays, HubQuota, Proof, QuotaRow, QuotaSide, Redemption, StoreQuota};
+use stockroom_crdt::loyalty::coupon::{
+    CouponFact, CouponSays, HubQuota, Proof, QuotaRow, QuotaSide, Redemption, StoreQuota,
+};
 use stockroom_crdt::loyalty::points::{HubPoints, PointsRow, PointsSide, SalePoints, StorePoints};
 use stockroom_crdt::loyalty::rules::LoyaltyRules;
 use stockroom_crdt::money::{Currency, Unit};
@@ -404,7 +406,9 @@ fn loyal(by: Actor) -> Vec<Fact> {
     let (word, member, till) = (|text: &str| Code::parse(text).unwrap(), MemberId(7), TillId(1));
     let is_hub = by.node == NodeId(HUB);
     let (sale, receipt) = (BasketId { till, number: 1 }, ReceiptNumber { till, series: 1, sequence: 1 });
-    let Some(Fact::Promotion(mut terms)) = checking_out().into_iter().nth(2) else { panic!("the third is a promotion") };
+    let Some(Fact::Promotion(mut terms)) = checking_out().into_iter().nth(2) else {
+        panic!("the third is a promotion")
+    };
     terms.book = terms.id.clone();
     let campaign = Campaign {
         terms,
@@ -418,8 +422,15 @@ fn loyal(by: Actor) -> Vec<Fact> {
         kind: CouponKind::FirstN(1),
         secret: [1; 16],
     };
-    let rules =
-        LoyaltyRules { ended: false, earn_per: 100, worth: 1, months: 0, offline_limit: 0, share: 0, tiers: Vec::new() };
+    let rules = LoyaltyRules {
+        ended: false,
+        earn_per: 100,
+        worth: 1,
+        months: 0,
+        offline_limit: 0,
+        share: 0,
+        tiers: Vec::new(),
+    };
     let points = match is_hub {
         true => PointsSide::Hub(HubPoints { granted: 1, ..HubPoints::default() }),
         false => PointsSide::Store(StorePoints { soft: 1, ..StorePoints::default() }),

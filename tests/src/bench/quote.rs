@@ -74,7 +74,8 @@ fn basket() -> (Asked, Vec<Tables>) {
         (asked, tables)
     };
     let (lines, tables) = (0..LINES).map(line).unzip();
-    let asked = Asked { store: StoreId(1), at_ms: 1, local: (0, 600), today: 1, member: false, coupons: Vec::new(), lines };
+    let asked =
+        Asked { store: StoreId(1), at_ms: 1, local: (0, 600), today: 1, member: false, coupons: Vec::new(), lines };
     (asked, tables)
 }
 

@@ -118,7 +118,9 @@ fn only_the_scope_of_a_fact_admits_it() {
             Fact::PointsRow(_) | Fact::SalePoints(_) | Fact::Coupon(_) | Fact::Redemption(_) | Fact::Quota(_)
         );
         let is_members = matches!(scope, Scope::StoreMembers(_));
-        prop_assert!(opening || (of_members && is_members) == (entry.fact.belongs_in(&scope) && (of_members || is_members)));
+        prop_assert!(
+            opening || (of_members && is_members) == (entry.fact.belongs_in(&scope) && (of_members || is_members))
+        );
         let of_orders = matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_));
         let number = entry.fact.kind();
         let is_of_one = (kind::ORDER..=kind::REDRESS).contains(&number) || number == kind::RETURN_GRANT;

@@ -262,8 +262,12 @@ fn holds() -> impl Strategy<Value = Holds> {
     let points = vec((member(), debit()), 0..3);
     let coupon = (coupon_name(), amount(), proof());
     let coupon = coupon.prop_map(|(coupon, worth, proof)| HeldCoupon { coupon, worth, proof });
-    (option::of(member()), code(), points, vec(coupon, 0..3))
-        .prop_map(|(member, tier, points, coupons)| Holds { member, tier, points, coupons })
+    (option::of(member()), code(), points, vec(coupon, 0..3)).prop_map(|(member, tier, points, coupons)| Holds {
+        member,
+        tier,
+        points,
+        coupons,
+    })
 }
 
 fn totals() -> impl Strategy<Value = Totals> {

@@ -103,7 +103,15 @@ impl Item {
 
 /// An empty basket at store 7 on a Monday at ten.
 pub fn asked() -> Asked {
-    Asked { store: StoreId(7), at_ms: NOW_MS, local: (0, 600), today: 20_500, member: false, coupons: Vec::new(), lines: Vec::new() }
+    Asked {
+        store: StoreId(7),
+        at_ms: NOW_MS,
+        local: (0, 600),
+        today: 20_500,
+        member: false,
+        coupons: Vec::new(),
+        lines: Vec::new(),
+    }
 }
 
 /// A promotion for everything, everywhere, for ever.

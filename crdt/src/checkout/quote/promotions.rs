@@ -53,7 +53,8 @@ pub(super) fn in_force<'a>(promotions: &'a [Promotion], asked: &'a Asked) -> Vec
     });
     let holds = |it: &Promotion| it.holds(asked.store, asked.at_ms) && (asked.member || !it.members_only);
     let mut in_force: Vec<Offer<'a>> = of_book.chain(shown).filter(|offer| holds(offer.terms)).collect();
-    in_force.sort_by_key(|offer| (Reverse(offer.terms.priority), offer.coupon.is_some(), &offer.terms.id, offer.coupon));
+    in_force
+        .sort_by_key(|offer| (Reverse(offer.terms.priority), offer.coupon.is_some(), &offer.terms.id, offer.coupon));
     in_force
 }
 
@@ -78,7 +79,8 @@ fn reduced<'a>(mut goods: Vec<Goods<'a>>, in_force: &[Offer<'_>]) -> Vec<Goods<'
         }
         let mut cuts = capped(cuts(&goods, promotion, pieces), offer.most);
         cuts.sort_by_key(|cut| (cut.line, cut.run));
-        cuts.chunk_by(|one, next| one.line == next.line).for_each(|cuts| goods[cuts[0].line].cut(cuts, (promotion, offer.coupon)));
+        cuts.chunk_by(|one, next| one.line == next.line)
+            .for_each(|cuts| goods[cuts[0].line].cut(cuts, (promotion, offer.coupon)));
     }
     goods
 }

@@ -253,8 +253,7 @@ fn put_quota(overlay: &mut Overlay, store: StoreId, row: &QuotaRow) -> Result<()
         QuotaSide::Store(_) => OWN,
     };
     let campaign = row.campaign.as_str().as_bytes();
-    let key =
-        [store.0.to_be_bytes().as_slice(), QUOTA, campaign, &[0], &actor_bytes(row.holder), side].concat();
+    let key = [store.0.to_be_bytes().as_slice(), QUOTA, campaign, &[0], &actor_bytes(row.holder), side].concat();
     let mut row = row.clone();
     if let Some(held) = overlay.get(Table::Coupons, &key)? {
         match (&mut row.says, read(&held, QuotaRow::decode)?.says) {

@@ -84,7 +84,8 @@ pub fn take_points(
     tenders: &mut [(Tender, Assurance)],
 ) -> Result<(), Failed> {
     let is_points = |tender: &Tender| tender.kind == TenderKind::Points;
-    let new: i64 = tenders.iter().map(|(it, _)| it).filter(|it| is_points(it)).map(|it| it.amount).fold(0, i64::saturating_add);
+    let new: i64 =
+        tenders.iter().map(|(it, _)| it).filter(|it| is_points(it)).map(|it| it.amount).fold(0, i64::saturating_add);
     if new == 0 && !tenders.iter().any(|(it, _)| is_points(it)) {
         return Ok(());
     }
@@ -169,7 +170,8 @@ fn may_spend(
 ) -> Result<Vec<(MemberId, u64, Debit)>, StoreError> {
     let me = replica.actor();
     let holding = baskets::holding(&replica.overlay, store)?;
-    let holding: Vec<_> = holding.iter().filter(|it| but.is_none_or(|but| but.id != it.id && but.slip != Some(it.id))).collect();
+    let holding: Vec<_> =
+        holding.iter().filter(|it| but.is_none_or(|but| but.id != it.id && but.slip != Some(it.id))).collect();
     let mut out = Vec::with_capacity(accounts.len());
     for (at, member) in accounts.iter().enumerate() {
         let account = book::account(&replica.overlay, *member, Some(store))?;
@@ -225,7 +227,7 @@ fn points_of(
             let mut row = account.spend(me, debit);
             if debit.soft > 0 {
                 row.want += 1;
-                row.wanted = rules.map_or(0, |rules| rules.share);
+                row.wanted = debit.soft;
             }
             facts.push(Fact::PointsRow(PointsRow { member: *member, holder: me, says: PointsSide::Store(row) }));
         }

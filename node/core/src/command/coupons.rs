@@ -118,7 +118,8 @@ pub fn refused_by_worth(
         *used = used.plus(Amount { pieces: 1, worth: minor });
         let bound = reserved.iter().filter(|held| held.coupon.campaign == *campaign.id());
         let all = bound.clone().fold(*used, |sum, held| sum.plus(amount(held)));
-        let unproven = bound.filter(|held| held.proof == Proof::Limit).fold(used.worth, |sum, held| sum + amount(held).worth);
+        let unproven =
+            bound.filter(|held| held.proof == Proof::Limit).fold(used.worth, |sum, held| sum + amount(held).worth);
         let quota = book::quota(&replica.overlay, campaign.id())?;
         let free = quota.held(replica.actor());
         let why = if worth <= 0 {
@@ -213,6 +214,8 @@ fn proof(
         (Some((turn, holder, _)), _) => Ok(Proof::Right { turn, holder }),
         // A node that was set back may have taken it in a life that it does not know.
         (None, CouponKind::Printed { .. }) if !replica.rights_locked => Ok(Proof::Limit),
-        (None, CouponKind::Single(_) | CouponKind::FirstN(_) | CouponKind::Printed { .. }) => Err(CouponRefused::NotHere),
+        (None, CouponKind::Single(_) | CouponKind::FirstN(_) | CouponKind::Printed { .. }) => {
+            Err(CouponRefused::NotHere)
+        }
     })
 }

@@ -54,9 +54,11 @@ pub fn campaigns(replica: &mut Replica, mut campaigns: Vec<Campaign>) -> Result<
 pub fn issue(replica: &mut Replica, request: &IssueRequest) -> Result<usize, Failed> {
     at_hub(replica)?;
     let unknown = |field: &str, what| Refusal::Unknown { field: field.into(), what };
-    let campaign = View::new(&replica.overlay).campaign(&request.campaign)?.ok_or_else(|| unknown("campaign", "campaign"))?;
+    let campaign =
+        View::new(&replica.overlay).campaign(&request.campaign)?.ok_or_else(|| unknown("campaign", "campaign"))?;
     let end = request.first.checked_add(request.count).filter(|end| *end <= campaign.serials());
-    let end = end.ok_or_else(|| Refusal::invalid("count", format!("it has {} coupons, from 0 on", campaign.serials())))?;
+    let end =
+        end.ok_or_else(|| Refusal::invalid("count", format!("it has {} coupons, from 0 on", campaign.serials())))?;
     if !(1..=IMPORT_ITEMS_MAX).contains(&(request.count as usize)) {
         return Err(Refusal::invalid("count", format!("1 to {IMPORT_ITEMS_MAX} at a time")).into());
     }
@@ -66,7 +68,9 @@ pub fn issue(replica: &mut Replica, request: &IssueRequest) -> Result<usize, Fai
     for serial in request.first..end {
         let name = CouponName { campaign: campaign.id().clone(), serial: Some(serial) };
         if !book::coupon_stores(&replica.overlay, &name)?.is_empty() {
-            return Err(Refusal::State(format!("coupon {serial} was placed or used before: a store asks for it")).into());
+            return Err(
+                Refusal::State(format!("coupon {serial} was placed or used before: a store asks for it")).into()
+            );
         }
         let says = CouponSays::Placed { turn: 1, holder, member: request.member, answers: 0 };
         facts.push(Fact::Coupon(CouponFact { campaign: campaign.id().clone(), serial, says }));
@@ -82,7 +86,8 @@ pub fn coupon(replica: &mut Replica, request: &CouponRequest) -> Result<Place, F
     let me = replica.actor();
     let name = CouponName::of(&request.code);
     let wrong = Refusal::Coupon { field: "code".into(), why: CouponRefused::Wrong };
-    let Some(campaign) = View::new(&replica.overlay).campaign(&name.campaign)?.filter(|it| it.has(&request.code)) else {
+    let Some(campaign) = View::new(&replica.overlay).campaign(&name.campaign)?.filter(|it| it.has(&request.code))
+    else {
         return Err(wrong.into());
     };
     let here = book::coupon_here(&replica.overlay, store, &name)?;

@@ -65,7 +65,9 @@ pub fn drafted(replica: &Replica, store: StoreId, request: SellRequest) -> Resul
     check_amount("cash_rounding", request.cash_rounding)?;
     check_tenders(&request.tenders)?;
     if request.tenders.iter().any(|tender| tender.kind == TenderKind::Points) {
-        return Err(Refusal::invalid("tenders", "points pay at a checkout only, which knows what a member may spend").into());
+        return Err(
+            Refusal::invalid("tenders", "points pay at a checkout only, which knows what a member may spend").into()
+        );
     }
     Ok(Sale {
         till_seq: request.till_seq,

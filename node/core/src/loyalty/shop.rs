@@ -95,7 +95,8 @@ fn coupons_back(
         let Some(campaign) = View::new(&replica.overlay).campaign(&id)? else { continue };
         let lines = explained.iter().flat_map(|checkout| checkout.lines.iter().zip(left));
         let mut reduced = lines.filter(|(why, _)| why.reductions.iter().any(|it| it.promotion == id));
-        if !campaign.returns || !campaign.terms.holds(store, replica.now.wall_ms) || reduced.any(|(_, left)| *left > 0) {
+        if !campaign.returns || !campaign.terms.holds(store, replica.now.wall_ms) || reduced.any(|(_, left)| *left > 0)
+        {
             continue;
         }
         let held = HeldCoupon { coupon: redemption.coupon.clone(), worth: redemption.worth, proof: redemption.proof };

@@ -8,7 +8,7 @@ use std::ops::Bound;
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Actor, Digest, Epoch, NodeId, StoreId, TillId};
-use stockroom_crdt::sale::{TenderKind, ReceiptNumber, Sale};
+use stockroom_crdt::sale::{ReceiptNumber, Sale, TenderKind};
 use stockroom_crdt::scope::Scope;
 
 use super::View;

@@ -239,7 +239,8 @@ impl MoveAnswer {
 impl TotalsAnswer {
     /// Sums.
     pub fn of(totals: Totals) -> Self {
-        let ([cash, card, voucher, other, points], [paid_in, paid_out, dropped, refunded]) = (totals.tenders, totals.moved);
+        let ([cash, card, voucher, other, points], [paid_in, paid_out, dropped, refunded]) =
+            (totals.tenders, totals.moved);
         let expected_cash = totals.expected_cash();
         let tax =
             |sum: TaxSum| TaxAnswer { code: Text(sum.code), rate_bp: sum.rate_bp, goods: sum.goods, tax: sum.tax };
