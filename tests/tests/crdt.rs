@@ -27,5 +27,6 @@ mod crdt {
     mod returned;
     mod rung;
     mod runs;
+    mod star;
     mod stock;
 }

@@ -75,7 +75,7 @@ pub struct StorePoints {
     pub soft: u64,
     /// Number of its newest request for more.
     pub want: u32,
-    /// How many it asks for.
+    /// How many it wants to be able to spend.
     pub wanted: u64,
 }
 

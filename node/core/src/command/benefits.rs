@@ -228,7 +228,7 @@ fn points_of(
             let mut row = account.spend(me, debit);
             if debit.soft > 0 {
                 row.want += 1;
-                row.wanted = rules.map_or(0, |rules| rules.share);
+                row.wanted = debit.soft;
             }
             facts.push(Fact::PointsRow(PointsRow { member: *member, holder: me, says: PointsSide::Store(row) }));
         }

@@ -14,7 +14,7 @@ pub struct PointsRequest {
 /// What a store does about points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PointsDeed {
-    /// Asks its hub for the right to spend so many more: when a member is recognised who wants to pay with them.
+    /// Asks its hub for the right to spend so many here: when a member is recognised who wants to pay with them.
     Ask(u64),
     /// Gives so many rights back that no basket holds, or as many as there are.
     GiveBack(u64),

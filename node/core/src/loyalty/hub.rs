@@ -11,7 +11,7 @@ use stockroom_crdt::loyalty::campaign::{Campaign, CouponName};
 use stockroom_crdt::loyalty::coupon::{
     Amount, CouponFact, CouponSays, HubQuota, Judged, Proof, QuotaRow, QuotaSide, Verdict, judge,
 };
-use stockroom_crdt::loyalty::points::{PointsRow, PointsSide};
+use stockroom_crdt::loyalty::points::{Account, PointsRow, PointsSide};
 use stockroom_crdt::scope::Scope;
 
 use crate::books::{self, loyalty as book};
@@ -51,27 +51,27 @@ pub fn points(replica: &mut Replica, member: MemberId) -> Result<Vec<(StoreId, F
         }
     }
     changed.extend(account.cover(now));
+    let mut waits = false;
     for (actor, _) in &holders {
         let (asked, hub) = (account.store_row(*actor), account.hub_row(*actor));
         if asked.want <= hub.served {
             continue;
         }
-        let missing = asked.wanted.saturating_sub(account.grantable(now));
-        let mut row = account.grant(*actor, asked.wanted, now);
-        row.served = asked.want;
-        account.hub_says(*actor, &row);
-        changed.insert(*actor);
-        let mut missing = missing;
-        for (other, _) in holders.iter().filter(|(other, _)| other != actor) {
-            let (mut row, own) = (account.hub_row(*other), account.store_row(*other));
-            let wanted = row.wanted_back.saturating_sub(own.given_back);
-            let more = account.held(*other).saturating_sub(wanted).min(missing);
-            if more > 0 {
-                missing -= more;
-                row.wanted_back = own.given_back.saturating_add(wanted).saturating_add(more);
-                account.hub_says(*other, &row);
-                changed.insert(*other);
-            }
+        let needed = asked.wanted.saturating_sub(account.held(*actor));
+        let free = account.grantable(now).min(needed);
+        let mut row = account.grant(*actor, free, now);
+        let missing = needed - free;
+        let others: Vec<Actor> = holders.iter().map(|(other, _)| *other).filter(|other| other != actor).collect();
+        if missing > 0 && others.iter().any(|other| account.held(*other) > 0) {
+            // It is answered when they gave back; until then what becomes free goes to whoever asked.
+            waits = true;
+            changed.extend(wanted_back(&mut account, &others, missing));
+        } else {
+            row.served = asked.want;
+            account.hub_says(*actor, &row);
+        }
+        if row != hub {
+            changed.insert(*actor);
         }
     }
     let home = match account.home() {
@@ -82,7 +82,7 @@ pub fn points(replica: &mut Replica, member: MemberId) -> Result<Vec<(StoreId, F
         let (row, own) = (account.hub_row(actor), account.store_row(actor));
         let is_wanted = row.wanted_back > own.given_back;
         let missing = rules.share.saturating_sub(account.held(actor));
-        if !is_wanted && missing > 0 && account.grantable(now) > 0 {
+        if !waits && !is_wanted && missing > 0 && account.grantable(now) > 0 {
             account.grant(actor, missing, now);
             changed.insert(actor);
         }
@@ -110,6 +110,30 @@ pub fn points(replica: &mut Replica, member: MemberId) -> Result<Vec<(StoreId, F
         facts.push((store, Fact::PointsRow(PointsRow { member, holder: actor, says: PointsSide::Hub(row) })));
     }
     Ok(facts)
+}
+
+/// Asks holders to give so many points back, beyond what they were asked for and did not give back yet. Gives those that are asked for more.
+fn wanted_back(account: &mut Account, holders: &[Actor], points: u64) -> Vec<Actor> {
+    let asked = |account: &Account, holder: Actor| {
+        account.hub_row(holder).wanted_back.saturating_sub(account.store_row(holder).given_back)
+    };
+    let mut missing = points;
+    for holder in holders {
+        missing = missing.saturating_sub(asked(account, *holder).min(account.held(*holder)));
+    }
+    let mut changed = Vec::new();
+    for holder in holders {
+        let before = asked(account, *holder);
+        let more = account.held(*holder).saturating_sub(before).min(missing);
+        if more > 0 {
+            missing -= more;
+            let mut row = account.hub_row(*holder);
+            row.wanted_back = account.store_row(*holder).given_back.saturating_add(before).saturating_add(more);
+            account.hub_says(*holder, &row);
+            changed.push(*holder);
+        }
+    }
+    changed
 }
 
 /// What a hub writes about a coupon with a serial number: the right to it for a store that asks, or that it was used.
