@@ -6,7 +6,6 @@ use stockroom_core::input::loyalty::CouponDeed;
 use stockroom_core::input::loyalty::CouponRefused;
 use stockroom_core::input::loyalty::CouponRequest;
 use stockroom_core::input::loyalty::IssueRequest;
-use stockroom_core::loyalty::hub::verdict;
 use stockroom_core::view::View;
 use stockroom_crdt::ids::Code;
 use stockroom_crdt::ids::StoreId;

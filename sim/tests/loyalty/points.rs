@@ -1,6 +1,5 @@
 //! What a member earns and spends, where her points lie, and that nobody gives more than the limit.
 
-use stockroom_core::books::loyalty as book;
 use stockroom_core::input::Command;
 use stockroom_core::input::Refusal;
 use stockroom_core::input::loyalty::PointsDeed;
@@ -9,9 +8,7 @@ use stockroom_crdt::loyalty::campaign::CouponKind;
 use stockroom_crdt::loyalty::rules::LoyaltyRules;
 use stockroom_crdt::loyalty::rules::Tier;
 
-use super::shop::{
-    ANNA, HUB, OTHER, STORE, Shop, at, balance, campaign, code, crash, key, rebuilt_alike, refused, rules, shop,
-};
+use super::shop::{ANNA, HUB, OTHER, STORE, Shop, at, balance, campaign, code, key, rebuilt_alike, rules, shop};
 
 #[test]
 fn points_are_spent_by_right_then_within_the_limit_and_not_beyond_it() {

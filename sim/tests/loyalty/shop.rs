@@ -1,18 +1,17 @@
 //! A hub, two stores, a programme of points, and what a till of theirs asks for.
 
 use stockroom_core::books::loyalty as book;
-use stockroom_core::books::returns;
 use stockroom_core::input::Answer;
 use stockroom_core::input::Command;
 use stockroom_core::input::Refusal;
 use stockroom_core::input::RetryKey;
-use stockroom_core::input::sales::VoidRequest;
 use stockroom_core::input::checkout::CheckoutAnswer;
 use stockroom_core::input::checkout::CheckoutRequest;
+use stockroom_core::input::checkout::Quoted;
 use stockroom_core::input::checkout::TerminalSaid;
 use stockroom_core::input::checkout::Then;
 use stockroom_core::input::loyalty::CouponRefused;
-use stockroom_core::input::checkout::Quoted;
+use stockroom_core::input::sales::VoidRequest;
 use stockroom_core::loyalty::hub::verdict;
 use stockroom_core::view::View;
 use stockroom_crdt::checkout::basket::BasketId;

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use stockroom_crdt::clock::Hlc;
+use stockroom_crdt::codec::{put_varint, take_varint};
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::ids::{Actor, Code, MemberId, StoreId};
 use stockroom_crdt::limits::{NOTE_CHANGE_BYTES_MAX, NOTE_CHAT_KEPT_MAX, NOTE_MERGED_MAX, NOTE_TEXT_BYTES_MAX};
@@ -131,8 +132,8 @@ fn edits_on_both_sides_merge_and_conflicts_show_both() {
 
 #[test]
 fn whoever_holds_the_same_changes_reads_the_same() {
-    let input = (vec((0..4u32, edit(), any::<u16>()), 1..24), any::<u64>());
-    check("whoever_holds_the_same_changes_reads_the_same", 60, input, |(steps, order)| {
+    let input = (vec((0..4u32, edit(), any::<u16>()), 1..16), any::<u64>());
+    check("whoever_holds_the_same_changes_reads_the_same", 30, input, |(steps, order)| {
         let all = play(&SHOP, &steps);
         let state = load(&SHOP, None, &all);
         prop_assert!(state.waiting.is_empty() && state.aside.is_empty());
@@ -149,8 +150,8 @@ fn whoever_holds_the_same_changes_reads_the_same() {
 
 #[test]
 fn a_fold_says_what_the_changes_said() {
-    let steps = vec((0..4u32, edit(), any::<u16>()), 1..24);
-    check("a_fold_says_what_the_changes_said", 60, (steps.clone(), steps), |(before, after)| {
+    let steps = || vec((0..4u32, edit(), any::<u16>()), 1..16);
+    check("a_fold_says_what_the_changes_said", 30, (steps(), steps()), |(before, after)| {
         let all = play(&SHOP, &before);
         let old = load(&SHOP, None, &all);
         let folded = old.fold(HOME, 1).unwrap();
@@ -158,14 +159,12 @@ fn a_fold_says_what_the_changes_said() {
         prop_assert_eq!(old.state().unwrap(), new.state().unwrap());
         prop_assert_eq!(new.folded(), all.len() as u64);
         // And so it goes on.
-        let state = new.state().unwrap();
         let more = play_on(&SHOP, Some(&folded), &after);
         let again = load(&SHOP, Some(&folded), &more);
         prop_assert!(again.aside.is_empty() && again.waiting.is_empty());
         let twice = load(&SHOP, Some(&again.fold(HOME, 2).unwrap()), &[]);
         prop_assert_eq!(again.state().unwrap(), twice.state().unwrap());
         prop_assert_eq!(twice.folded(), (all.len() + more.len()) as u64);
-        drop(state);
         Ok(())
     });
 }
@@ -260,9 +259,11 @@ fn damaged_changes_harm_nobody() {
     ];
     let steps = vec((0..3u32, edit(), any::<u16>()), 2..8);
     let input = (steps, any::<Index>(), vec(damage, 1..4), any::<bool>());
-    std::panic::set_hook(Box::new(|_| {}));
-    check("damaged_changes_harm_nobody", 3_000, input, |(steps, which, damages, fits)| {
+    check("damaged_changes_harm_nobody", 1_000, input, |(steps, which, damages, fits)| {
         let sound = play(&SHOP, &steps);
+        if sound.is_empty() {
+            return Ok(());
+        }
         let mut broken = sound[which.index(sound.len())].clone();
         for damage in &damages {
             damage.apply(&mut broken.bytes);
@@ -271,6 +272,8 @@ fn damaged_changes_harm_nobody() {
             mend_length(&mut broken.bytes);
         }
         broken.id = NoteId::of(&broken.bytes);
+        // It claims the number of the sound one in automerge's eyes: what was written first stands.
+        broken.by.hlc = Hlc::new(1 << 40, 0);
         if sound.iter().any(|change| change.id == broken.id) {
             return Ok(());
         }
@@ -289,7 +292,6 @@ fn damaged_changes_harm_nobody() {
         }
         Ok(())
     });
-    let _ = std::panic::take_hook();
 }
 
 #[test]
@@ -297,21 +299,58 @@ fn a_few_bytes_that_claim_endless_operations_are_refused_before_anybody_counts_t
     let sound = written(&load(&SHOP, None, &[]), 1, 1, &[text("notice", "aaaaaaaaaaaaaaaa")]);
     assert_eq!(measure(&sound.bytes, sound.writer), Ok(()));
     assert_eq!(measure(&sound.bytes, Actor::new(9, 1)), Err(MeasureError::Author));
-    let mut found = 0;
-    // A run of 16 is one byte of 16; written over by a run of 2^62 it is one that nobody can walk.
-    for at in 0..sound.bytes.len() {
-        for run in [&[0x80u8, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0xc0, 0x00][..], &[0xff, 0xff, 0xff, 0x7f]] {
-            let mut bytes = sound.bytes.clone();
-            bytes.splice(at..=at, run.iter().copied());
-            mend_length(&mut bytes);
-            let verdict = measure(&bytes, sound.writer);
-            found += usize::from(verdict == Err(MeasureError::Operations));
-            let broken = Written { id: NoteId::of(&bytes), bytes, ..sound.clone() };
-            let document = load(&SHOP, None, &[broken, sound.clone()]);
-            assert_eq!(document.state().unwrap().texts["notice"].contains("aaaaaaaaaaaaaaaa"), true, "at {at}");
+    let bombs = bombs(&sound.bytes);
+    assert!(bombs.len() > 4, "a change of text has several columns: {}", bombs.len());
+    for bytes in bombs {
+        assert_eq!(measure(&bytes, sound.writer), Err(MeasureError::Operations));
+        let by = Stamp { hlc: Hlc::new(2, 0), ..sound.by.clone() };
+        let broken = Written { id: NoteId::of(&bytes), writer: sound.writer, by, bytes };
+        let document = load(&SHOP, None, &[broken.clone(), sound.clone()]);
+        assert_eq!((document.aside.as_slice(), document.merged().len()), (&[broken.id][..], 1));
+        assert_eq!(document.state().unwrap().texts["notice"], "aaaaaaaaaaaaaaaa");
+    }
+}
+
+/// A change with one run-length column of which is said that it has 2^62 items, for each column.
+fn bombs(sound: &[u8]) -> Vec<Vec<u8>> {
+    let uint = |at: &mut usize| {
+        let mut rest = &sound[*at..];
+        let value = take_varint(&mut rest).unwrap() as usize;
+        *at = sound.len() - rest.len();
+        value
+    };
+    let mut at = 9;
+    uint(&mut at);
+    at += uint(&mut at) * 32;
+    at += uint(&mut at);
+    // Number, first operation, time 0, message.
+    (0..4).for_each(|_| _ = uint(&mut at));
+    for _ in 0..uint(&mut at) {
+        at += uint(&mut at);
+    }
+    let begins = at;
+    let columns: Vec<_> = (0..uint(&mut at)).map(|_| (uint(&mut at), uint(&mut at))).collect();
+    let mut out = Vec::new();
+    for bomb in 0..columns.len() {
+        let (mut specs, mut data, mut from) = (Vec::new(), Vec::new(), at);
+        put_varint(&mut specs, columns.len() as u64);
+        for (index, (spec, length)) in columns.iter().enumerate() {
+            let own = &sound[from..from + length];
+            let column =
+                if index == bomb { &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0xc0, 0, 0] } else { own };
+            from += length;
+            put_varint(&mut specs, *spec as u64);
+            put_varint(&mut specs, column.len() as u64);
+            data.extend(column);
+        }
+        let mut bytes = [&sound[..begins], &specs, &data, &sound[from..]].concat();
+        mend_length(&mut bytes);
+        // The bytes of values are no runs.
+        if columns[bomb].0 & 0b111 != 7 {
+            out.push(bytes);
         }
     }
-    assert!(found > 4, "some of them were runs: {found}");
+    out
 }
 
 #[test]
@@ -359,7 +398,7 @@ fn mend_length(bytes: &mut Vec<u8>) {
     let Some(at) = bytes.iter().skip(9).position(|byte| byte & 0x80 == 0) else { return };
     let rest = bytes.split_off(9 + at + 1);
     bytes.truncate(9);
-    stockroom_crdt::codec::put_varint(bytes, rest.len() as u64);
+    put_varint(bytes, rest.len() as u64);
     bytes.extend(rest);
 }
 
@@ -421,4 +460,4 @@ fn an_empty_note_says_nothing() {
 
 const SHOP: Subject = Subject::Store(StoreId(1));
 const HOME: Actor = Actor::new(50, 1);
-const EDIT_NAME: [u8; 8] = [0; 8];
+const EDIT_NAME: [u8; 8] = [152, 1, 18, 249, 53, 168, 141, 20];
