@@ -313,7 +313,7 @@ fn rows_of_points_join_in_any_order_and_as_often_as_they_come() {
 #[test]
 fn several_accounts_spend_the_oldest_points_first_and_never_more_than_they_may() {
     let account = (member(), 0..5u64, debit());
-    let input = (collection::vec(account, 0..5), 0..3_000u64);
+    let input = (vec(account, 0..5), 0..3_000u64);
     check(
         "several_accounts_spend_the_oldest_points_first_and_never_more_than_they_may",
         2_000,
