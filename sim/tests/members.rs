@@ -8,7 +8,7 @@ use stockroom_core::input::members::{
     EnrolMember, Fetched, MemberAnswer, MemberDeed, MemberRequest, NewConsent, NewValue, Personal, Sought,
 };
 use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
-use stockroom_core::limits::{MEMBER_FORGET_MS, MEMBER_LEASE_MS};
+use stockroom_core::limits::{KEYS_IN_FRAME_MAX, MEMBER_FORGET_MS, MEMBER_LEASE_MS};
 use stockroom_core::storage::Store;
 use stockroom_core::storage::redb::StorageBackend;
 use stockroom_core::sync::frames::Frame;
@@ -165,6 +165,24 @@ fn a_lease_runs_out_while_the_store_is_cut_off_and_no_restart_or_clock_stretches
         assert_eq!(found(&mut world, FIRST, PHONE), [ann], "{trick}: the hub gives the key again");
         assert_eq!(person(&world, HUB, late).accounts[0].standing, Standing::Readable);
     }
+}
+
+#[test]
+fn more_keys_than_a_frame_holds_come_again_one_frame_after_the_other() {
+    let mut world = shops(17);
+    let members: Vec<_> =
+        (0..KEYS_IN_FRAME_MAX + 50).map(|n| enrol(&mut world, FIRST, &[(Field::Card, &format!("C{n}"))])).collect();
+    world.run_ms(5_000);
+    world.cut(FIRST, HUB);
+    world.run_ms(MEMBER_LEASE_MS + HOUR);
+    let readable = |world: &World| {
+        let snapshot = world.snapshot(FIRST);
+        members.iter().filter(|member| vault::is_readable(&*snapshot, **member).unwrap()).count()
+    };
+    assert_eq!(readable(&world), 0);
+    world.connect(FIRST, HUB);
+    world.run_ms(5_000);
+    assert_eq!(readable(&world), members.len());
 }
 
 #[test]

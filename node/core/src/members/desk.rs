@@ -29,6 +29,8 @@ pub struct MemberDesk {
     pub ungiven: BTreeSet<MemberId>,
     /// Accounts that are known here and cannot be read.
     pub missing: BTreeSet<MemberId>,
+    /// The last of them for which the hub was asked on this link; the rest is asked for when it has answered (at a store).
+    pub asked_up_to: Option<MemberId>,
     /// Frames for the hub, to be sent after the commit (at a store).
     pub outbox: Vec<KeysFrame>,
     /// Stores that know members: their leases are to be renewed (at a hub).

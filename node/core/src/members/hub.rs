@@ -257,11 +257,11 @@ pub fn give_missing(
             Some(Held::Key(..) | Held::Forgotten) | None => {}
         }
     }
-    let mut out = Vec::new();
     if !keys.is_empty() {
         replica.member_desk.known_at.insert(store);
-        out.push(KeysFrame::Lease { lease_ms: crate::limits::MEMBER_LEASE_MS, keys });
     }
+    // Also without a key: the store waits for the answer before it asks on.
+    let mut out = vec![KeysFrame::Lease { lease_ms: crate::limits::MEMBER_LEASE_MS, keys }];
     if !destroyed.is_empty() {
         out.push(KeysFrame::Destroyed(destroyed));
     }

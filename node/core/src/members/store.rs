@@ -1,6 +1,7 @@
 //! A store and the members it knows: keys that are missing, and members who do not come any more.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use stockroom_crdt::ids::{MemberId, StoreId};
 use stockroom_crdt::member::record::Record;
@@ -30,7 +31,10 @@ pub(super) fn look_at(replica: &mut Replica, own: StoreId, member: MemberId, rec
         None if members::of_store(&replica.overlay, own, member)?.is_some_and(|held| held.enrolled().is_some()) => {
             replica.member_desk.missing.insert(member);
             if replica.member_desk.linked {
-                replica.member_desk.outbox.push(KeysFrame::Missing(vec![member]));
+                match replica.member_desk.outbox.last_mut() {
+                    Some(KeysFrame::Missing(members)) if members.len() < KEYS_IN_FRAME_MAX => members.push(member),
+                    _ => replica.member_desk.outbox.push(KeysFrame::Missing(vec![member])),
+                }
             }
         }
         None | Some(Held::Forgotten | Held::Destroyed) => {}
@@ -41,17 +45,26 @@ pub(super) fn look_at(replica: &mut Replica, own: StoreId, member: MemberId, rec
 /// The hub can be reached: it gets the keys that it lacks, and is asked for those that are missing here.
 pub fn greet(replica: &mut Replica) -> Result<(), StoreError> {
     replica.member_desk.linked = true;
-    let (mut keys, mut missing) = (Vec::new(), Vec::new());
+    replica.member_desk.asked_up_to = None;
+    let mut keys = Vec::new();
     for member in replica.member_desk.ungiven.clone() {
         if let Some(Held::Key(key, Keep::Ungiven)) = vault::held(&replica.overlay, member)? {
             keys.push((member, key));
         }
     }
-    missing.extend(replica.member_desk.missing.iter().copied());
     offer(replica, keys);
-    let missing = missing.chunks(KEYS_IN_FRAME_MAX).map(|members| KeysFrame::Missing(members.to_vec()));
-    replica.member_desk.outbox.extend(missing);
+    ask_on(replica);
     Ok(())
+}
+
+/// Asks for a frame of the keys that are missing; for the next when this one was answered, so that a hub is never asked faster than it is heard.
+fn ask_on(replica: &mut Replica) {
+    let desk = &mut replica.member_desk;
+    let after = desk.asked_up_to.map_or(Bound::Unbounded, Bound::Excluded);
+    let next: Vec<_> = desk.missing.range((after, Bound::Unbounded)).take(KEYS_IN_FRAME_MAX).copied().collect();
+    let Some(last) = next.last().filter(|_| desk.linked) else { return };
+    desk.asked_up_to = Some(*last);
+    desk.outbox.push(KeysFrame::Missing(next));
 }
 
 /// The hub has lost keys of members that belong here.
@@ -71,6 +84,7 @@ pub fn give_back(replica: &mut Replica, wanted: Vec<MemberId>) -> Result<(), Sto
 
 /// Keys came on lease, or the hub says only that the lease goes on.
 pub fn take_leased(replica: &mut Replica, lease_ms: u64, keys: Vec<(MemberId, MemberKey)>) -> Result<(), StoreError> {
+    ask_on(replica);
     if keys.is_empty() && replica.member_desk.lease.is_none() {
         return Ok(());
     }
