@@ -16,7 +16,7 @@ use super::{NoteId, Stamp, Subject};
 use crate::ids::Actor;
 use crate::limits::{
     NOTE_CHANGE_BYTES_MAX, NOTE_CHAT_KEPT_MAX, NOTE_MERGED_MAX, NOTE_SNAPSHOT_BYTES_MAX, NOTE_TEXT_KEPT_MAX,
-    NOTE_VALUES_MAX,
+    NOTE_VALUES_KEPT_MAX, NOTE_VALUES_MAX,
 };
 
 /// A change as an entry brought it, opened.
@@ -140,7 +140,7 @@ impl Document {
     pub fn edit(&self, edits: &[Edit], author: Actor, nonce: u64) -> Result<Vec<u8>, NoteError> {
         let state = self.state()?;
         let bytes = contained(|| self.write(&state, edits, None, (author, nonce))).flatten()?;
-        if bytes.len() > NOTE_CHANGE_BYTES_MAX { Err(NoteError::Large) } else { Ok(bytes) }
+        if bytes.len() > NOTE_CHANGE_BYTES_MAX - SEAL_BYTES { Err(NoteError::Large) } else { Ok(bytes) }
     }
 
     /// One change that says all that the note says, with the conflicts in it: the snapshot of the next generation.
@@ -159,7 +159,7 @@ impl Document {
         let empty = Self::empty(&self.subject)?;
         let bytes =
             contained(|| empty.write(&State::default(), &edits, Some(&past.to_bytes()), (author, nonce))).flatten()?;
-        if bytes.len() > NOTE_SNAPSHOT_BYTES_MAX { Err(NoteError::Large) } else { Ok(bytes) }
+        if bytes.len() > NOTE_SNAPSHOT_BYTES_MAX - SEAL_BYTES { Err(NoteError::Large) } else { Ok(bytes) }
     }
 
     /// Writes what a change of an older generation did once more, in this one. `older` is that generation with the change merged. What its
@@ -187,7 +187,11 @@ impl Document {
             let empty = Self::empty(&self.subject)?;
             made.push(contained(|| empty.write(&State::default(), &beside, None, (author, nonce()))).flatten()?);
         }
-        if made.iter().any(|bytes| bytes.len() > NOTE_CHANGE_BYTES_MAX) { Err(NoteError::Large) } else { Ok(made) }
+        if made.iter().any(|bytes| bytes.len() > NOTE_CHANGE_BYTES_MAX - SEAL_BYTES) {
+            Err(NoteError::Large)
+        } else {
+            Ok(made)
+        }
     }
 
     fn empty(subject: &Subject) -> Result<Self, NoteError> {
@@ -452,12 +456,12 @@ fn keep_bounds(state: &mut State) {
         let end = text.floor_char_boundary(NOTE_TEXT_KEPT_MAX);
         text.truncate(end);
     }
-    while state.values.len() > NOTE_VALUES_MAX {
+    while state.values.len() > NOTE_VALUES_KEPT_MAX {
         state.values.pop_last();
     }
     let mut kept = 0;
     let from = state.chat.iter().rposition(|message| {
-        kept += message.text.len();
+        kept += message.text.len() + STAMP_BYTES_MAX;
         kept > NOTE_CHAT_KEPT_MAX
     });
     let dropped = state.chat.drain(..from.map_or(0, |last| last + 1)).count();
@@ -477,6 +481,12 @@ pub(super) fn contained<T>(what: impl FnOnce() -> T) -> Result<T, NoteError> {
 fn broken(_: AutomergeError) -> NoteError {
     NoteError::Broken
 }
+
+/// What a seal adds to a change about a member: a nonce and a tag.
+const SEAL_BYTES: usize = 28;
+
+/// Bytes of who wrote something, and when.
+const STAMP_BYTES_MAX: usize = 64;
 
 const PAST: &str = "past";
 

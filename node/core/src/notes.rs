@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::TenantId;
+use stockroom_crdt::limits::NOTE_COVERS_MAX;
 use stockroom_crdt::note::document::{Document, NoteError, Written};
 use stockroom_crdt::note::{NoteChange, NoteId, NoteSnapshot, Subject};
 use stockroom_crdt::scope::Scope;
@@ -149,46 +150,59 @@ impl Replica {
         let Opened::Document(now) = open(&self.overlay, self.me.tenant, note, (base, With::Live))? else {
             return Ok(Vec::new());
         };
-        let mut covers: BTreeSet<NoteId> = now.aside.iter().copied().collect();
+        let mut settled: BTreeSet<NoteId> = BTreeSet::new();
         let mut facts = Vec::new();
         for older in counts.into_keys().filter(|of| *of != base) {
             let before = open(&self.overlay, self.me.tenant, note, (older, With::All))?;
             let Opened::Document(before) = before else { continue };
+            let merged = before.merged();
             for late in notes::live(&self.overlay, note, older)? {
-                facts.extend(self.once_more(note, (base, &now), &before, &late)?);
+                let id = late.fact.id();
+                match self.once_more(note, (base, &now), &before, &late)? {
+                    _ if !merged.contains(&id) => {}
+                    Some(written) => facts.extend(written),
+                    // Nothing of it is left to do.
+                    None => _ = settled.insert(id),
+                }
             }
-            covers.extend(before.aside.iter().copied());
+            settled.extend(before.aside.iter().copied());
         }
         if !facts.is_empty() {
             self.reached("a late change of a note was written once more");
             return Ok(facts);
         }
-        covers.extend(now.merged());
-        if covers.len() <= NOTE_FOLD_AFTER {
+        let mut covers = now.merged();
+        if settled.is_empty() && covers.len() + now.aside.len() <= NOTE_FOLD_AFTER {
             return Ok(Vec::new());
         }
+        let rest = settled.into_iter().chain(now.aside.iter().copied()).take(NOTE_COVERS_MAX - covers.len());
+        covers.extend(rest.collect::<Vec<_>>());
         Ok(self.fold(note, (generation, base), &now, covers)?.into_iter().collect())
     }
 
-    /// What a late change did, for the newest generation.
+    /// What a late change did, for the newest generation; `None` if nothing of it is left to do.
     fn once_more(
         &mut self,
         note: &Note,
         (base, now): (NoteId, &Document),
         before: &Document,
         late: &Signed<NoteChange>,
-    ) -> Result<Vec<Fact>, CoreError> {
+    ) -> Result<Option<Vec<Fact>>, CoreError> {
         let (actor, id) = (self.actor(), late.fact.id());
         let made = now.again(before, id, actor, || rand_core::Rng::next_u64(&mut self.rng));
+        let made = made.unwrap_or_default();
+        if made.is_empty() {
+            return Ok(None);
+        }
         let mut facts = Vec::new();
-        for plain in made.unwrap_or_default() {
+        for plain in made {
             let Some(bytes) = seal(self, note, 0, plain)? else { continue };
             let origin = Some((id, late.by.clone()));
             let staff = late.fact.staff.clone();
             let subject = note.subject.clone();
             facts.push(Fact::NoteChange(NoteChange { subject, base, staff, origin, bytes }));
         }
-        Ok(facts)
+        Ok(Some(facts))
     }
 
     fn fold(

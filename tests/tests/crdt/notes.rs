@@ -10,7 +10,7 @@ use proptest::sample::{Index, select};
 use stockroom_crdt::clock::Hlc;
 use stockroom_crdt::codec::{put_varint, take_varint};
 use stockroom_crdt::entry::{Fact, kind};
-use stockroom_crdt::ids::{Actor, Code, MemberId, StoreId};
+use stockroom_crdt::ids::{Actor, Code, Digest, MemberId, StoreId};
 use stockroom_crdt::limits::{NOTE_CHANGE_BYTES_MAX, NOTE_CHAT_KEPT_MAX, NOTE_MERGED_MAX, NOTE_TEXT_BYTES_MAX};
 use stockroom_crdt::note::document::{Document, NoteError, State, Written};
 use stockroom_crdt::note::edit::Edit;
@@ -269,7 +269,7 @@ fn damaged_changes_harm_nobody() {
             damage.apply(&mut broken.bytes);
         }
         if fits {
-            mend_length(&mut broken.bytes);
+            mend(&mut broken.bytes);
         }
         broken.id = NoteId::of(&broken.bytes);
         // It claims the number of the sound one in automerge's eyes: what was written first stands.
@@ -344,7 +344,7 @@ fn bombs(sound: &[u8]) -> Vec<Vec<u8>> {
             data.extend(column);
         }
         let mut bytes = [&sound[..begins], &specs, &data, &sound[from..]].concat();
-        mend_length(&mut bytes);
+        mend(&mut bytes);
         // The bytes of values are no runs.
         if columns[bomb].0 & 0b111 != 7 {
             out.push(bytes);
@@ -393,12 +393,14 @@ impl Damage {
     }
 }
 
-/// Makes the chunk's length right again, so that damage reaches further in.
-fn mend_length(bytes: &mut Vec<u8>) {
+/// Makes the chunk's length and sum right again, so that damage reaches further in.
+fn mend(bytes: &mut Vec<u8>) {
     let Some(at) = bytes.iter().skip(9).position(|byte| byte & 0x80 == 0) else { return };
     let rest = bytes.split_off(9 + at + 1);
     bytes.truncate(9);
     put_varint(bytes, rest.len() as u64);
+    let sum = Digest::of(&[&bytes[8..], &rest]);
+    bytes[4..8].copy_from_slice(&sum.0[..4]);
     bytes.extend(rest);
 }
 
