@@ -119,19 +119,23 @@ pub const CLASS_MEMBERS_MAX: usize = 16;
 /// Bytes of one text of a note, as somebody enters it: three pages.
 pub const NOTE_TEXT_BYTES_MAX: usize = 8 * 1024;
 
-/// Bytes of one text that a snapshot keeps: what several people pasted at once, with room. The rest is in the log only.
-pub const NOTE_TEXT_KEPT_MAX: usize = 12 * 1024;
+/// Bytes of one text that a snapshot keeps. What several people pasted at once beyond it is in the log only.
+pub const NOTE_TEXT_KEPT_MAX: usize = NOTE_TEXT_BYTES_MAX;
 
-/// Values of one note.
-pub const NOTE_VALUES_MAX: usize = 32;
+/// Values of one note: with texts and conflicts they fit a snapshot.
+pub const NOTE_VALUES_MAX: usize = 20;
 
-/// Concurrent values of one name that a snapshot keeps, the newest first: nobody settles more by hand.
+/// Values that a snapshot keeps: two people may add that many at the same time.
+pub const NOTE_VALUES_KEPT_MAX: usize = 2 * NOTE_VALUES_MAX;
+
+/// Concurrent values of one name that a snapshot keeps, the newest first: nobody settles more by hand. Half of them in a note with too many
+/// values.
 pub const NOTE_CANDIDATES_MAX: usize = 4;
 
 /// Bytes of one message in a conversation.
 pub const NOTE_MESSAGE_BYTES_MAX: usize = 500;
 
-/// Bytes of a conversation that a snapshot keeps, the newest messages. Earlier ones are in the log only.
+/// Bytes of a conversation that a snapshot keeps, with who said what: the newest messages. Earlier ones are in the log only.
 pub const NOTE_CHAT_KEPT_MAX: usize = 8 * 1024;
 
 /// Bytes of one change of a note: two texts anew, with what automerge and a seal add.

@@ -7,16 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, Automerge, AutomergeError, Change, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue};
+use automerge::{ActorId, Automerge, AutomergeError, Change, ObjId, ObjType, ROOT, ReadDoc, ScalarValue};
 
 use super::edit::{Edit, difference};
 use super::measure::{actor_bytes, measure};
 use super::past::{Message, Past, Said};
+use super::story::Deed;
 use super::{NoteId, Stamp, Subject};
 use crate::ids::Actor;
 use crate::limits::{
     NOTE_CHANGE_BYTES_MAX, NOTE_CHAT_KEPT_MAX, NOTE_MERGED_MAX, NOTE_SNAPSHOT_BYTES_MAX, NOTE_TEXT_KEPT_MAX,
-    NOTE_VALUES_MAX,
+    NOTE_VALUES_KEPT_MAX, NOTE_VALUES_MAX,
 };
 
 /// A change as an entry brought it, opened.
@@ -88,11 +89,13 @@ pub(super) struct Parts {
     pub(super) chat: ObjId,
 }
 
-/// What a late change did, told by what its author saw before and after.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Late {
-    before: State,
-    after: State,
+/// What is left to do of late changes, by whose work it is.
+#[derive(Default)]
+struct Left {
+    /// Over what is there.
+    over: BTreeMap<NoteId, Vec<Edit>>,
+    /// Beside it.
+    beside: BTreeMap<NoteId, Vec<Edit>>,
 }
 
 impl Document {
@@ -123,7 +126,7 @@ impl Document {
 
     /// What the note says.
     pub fn state(&self) -> Result<State, NoteError> {
-        contained(|| self.state_at(None)).flatten()
+        contained(|| self.read()).flatten()
     }
 
     /// Changes that are merged.
@@ -140,7 +143,7 @@ impl Document {
     pub fn edit(&self, edits: &[Edit], author: Actor, nonce: u64) -> Result<Vec<u8>, NoteError> {
         let state = self.state()?;
         let bytes = contained(|| self.write(&state, edits, None, (author, nonce))).flatten()?;
-        if bytes.len() > NOTE_CHANGE_BYTES_MAX { Err(NoteError::Large) } else { Ok(bytes) }
+        if bytes.len() > NOTE_CHANGE_BYTES_MAX - SEAL_BYTES { Err(NoteError::Large) } else { Ok(bytes) }
     }
 
     /// One change that says all that the note says, with the conflicts in it: the snapshot of the next generation.
@@ -159,35 +162,36 @@ impl Document {
         let empty = Self::empty(&self.subject)?;
         let bytes =
             contained(|| empty.write(&State::default(), &edits, Some(&past.to_bytes()), (author, nonce))).flatten()?;
-        if bytes.len() > NOTE_SNAPSHOT_BYTES_MAX { Err(NoteError::Large) } else { Ok(bytes) }
+        if bytes.len() > NOTE_SNAPSHOT_BYTES_MAX - SEAL_BYTES { Err(NoteError::Large) } else { Ok(bytes) }
     }
 
-    /// Writes what a change of an older generation did once more, in this one. `older` is that generation with the change merged. What its
-    /// author did not see stays beside it as a conflict. Gives one change, or two, or none if nothing of it is left to do.
+    /// Writes what late changes of an older generation did once more, in this one. `before` is that generation without them, `older` with them.
+    /// What their authors replaced there is replaced here; what they did not see stays beside it as a conflict. Gives changes, and for each
+    /// whose work it is; a late change of which nothing is left to do gets none.
     pub fn again(
         &self,
-        older: &Self,
-        late: NoteId,
+        (before, older): (&Self, &Self),
+        late: &BTreeSet<NoteId>,
         author: Actor,
         mut nonce: impl FnMut() -> u64,
-    ) -> Result<Vec<Vec<u8>>, NoteError> {
-        let late = older.late(late)?;
+    ) -> Result<Vec<(NoteId, Vec<u8>)>, NoteError> {
         let now = self.state()?;
-        let (over, beside) = contained(|| late.edits(&now)).flatten()?;
+        let Left { over, beside } = contained(|| Left::of((before, older), late, &now)).flatten()?;
         let mut made = Vec::new();
-        if !over.is_empty() {
-            match contained(|| self.write(&now, &over, None, (author, nonce()))).flatten() {
-                Ok(bytes) => made.push(bytes),
+        for (id, edits) in over {
+            match contained(|| self.write(&now, &edits, None, (author, nonce()))).flatten() {
+                Ok(bytes) => made.push((id, bytes)),
                 Err(NoteError::Nothing) => {}
                 Err(error) => return Err(error),
             }
         }
-        if !beside.is_empty() {
-            // Written by somebody who has seen nothing but the beginning, so that it replaces nothing.
-            let empty = Self::empty(&self.subject)?;
-            made.push(contained(|| empty.write(&State::default(), &beside, None, (author, nonce()))).flatten()?);
+        // Written by somebody who has seen nothing but the beginning, so that it replaces nothing.
+        let empty = Self::empty(&self.subject)?;
+        for (id, edits) in beside {
+            made.push((id, contained(|| empty.write(&State::default(), &edits, None, (author, nonce()))).flatten()?));
         }
-        if made.iter().any(|bytes| bytes.len() > NOTE_CHANGE_BYTES_MAX) { Err(NoteError::Large) } else { Ok(made) }
+        let is_large = |(_, bytes): &(NoteId, Vec<u8>)| bytes.len() > NOTE_CHANGE_BYTES_MAX - SEAL_BYTES;
+        if made.iter().any(is_large) { Err(NoteError::Large) } else { Ok(made) }
     }
 
     fn empty(subject: &Subject) -> Result<Self, NoteError> {
@@ -245,26 +249,14 @@ impl Document {
         }
     }
 
-    /// What the note says, or said to somebody who had seen these changes and what they build on.
-    fn state_at(&self, heads: Option<&[ChangeHash]>) -> Result<State, NoteError> {
+    fn read(&self) -> Result<State, NoteError> {
         let mut state = State::default();
         for field in self.subject.texts() {
             let id = &self.parts.texts[field];
-            let text = match heads {
-                None => self.doc.text(id),
-                Some(heads) => self.doc.text_at(id, heads),
-            };
-            state.texts.insert((*field).to_owned(), text.map_err(broken)?);
+            state.texts.insert((*field).to_owned(), self.doc.text(id).map_err(broken)?);
         }
-        let keys: Vec<String> = match heads {
-            None => self.doc.keys(&self.parts.values).collect(),
-            Some(heads) => self.doc.keys_at(&self.parts.values, heads).collect(),
-        };
-        for key in keys {
-            let all = match heads {
-                None => self.doc.get_all(&self.parts.values, key.as_str()),
-                Some(heads) => self.doc.get_all_at(&self.parts.values, key.as_str(), heads),
-            };
+        for key in self.doc.keys(&self.parts.values) {
+            let all = self.doc.get_all(&self.parts.values, key.as_str());
             let mut said = Vec::new();
             for (value, id) in all.map_err(broken)? {
                 let Some(value) = value.into_string().ok() else { continue };
@@ -280,16 +272,9 @@ impl Document {
                 state.values.insert(key, said);
             }
         }
-        let length = match heads {
-            None => self.doc.length(&self.parts.chat),
-            Some(heads) => self.doc.length_at(&self.parts.chat, heads),
-        };
         let mut old = self.past.chat.iter();
-        for index in 0..length {
-            let item = match heads {
-                None => self.doc.get(&self.parts.chat, index),
-                Some(heads) => self.doc.get_at(&self.parts.chat, index, heads),
-            };
+        for index in 0..self.doc.length(&self.parts.chat) {
+            let item = self.doc.get(&self.parts.chat, index);
             let Some((value, id)) = item.map_err(broken)? else { continue };
             let by = self.writer_of(&id).or_else(|| old.next().cloned());
             if let (Ok(text), Some(by)) = (value.into_string(), by) {
@@ -306,16 +291,6 @@ impl Document {
     fn writer_of(&self, id: &ObjId) -> Option<Stamp> {
         let hash = self.doc.hash_for_opid(id)?;
         self.said.get(&hash.0).map(|(_, by)| by.clone())
-    }
-
-    fn late(&self, id: NoteId) -> Result<Late, NoteError> {
-        let (hash, _) = self.said.iter().find(|(_, (said, _))| *said == id).ok_or(NoteError::Nothing)?;
-        let hash = ChangeHash(*hash);
-        contained(|| {
-            let change = self.doc.get_change_by_hash(&hash).ok_or(NoteError::Nothing)?;
-            Ok(Late { before: self.state_at(Some(change.deps()))?, after: self.state_at(Some(&[hash]))? })
-        })
-        .flatten()
     }
 
     fn write(
@@ -373,38 +348,49 @@ impl Document {
     }
 }
 
-impl Late {
-    /// What is still to be done now: over what its author saw, and beside what she did not see.
-    fn edits(&self, now: &State) -> Result<(Vec<Edit>, Vec<Edit>), NoteError> {
-        let (mut over, mut beside) = (Vec::new(), Vec::new());
-        for (field, after) in &self.after.texts {
-            let before = self.before.texts.get(field).map_or("", String::as_str);
+impl Left {
+    fn of((before, older): (&Document, &Document), late: &BTreeSet<NoteId>, now: &State) -> Result<Self, NoteError> {
+        let mut left = Self::default();
+        let mut story = older.story()?;
+        story.retain(|chapter| late.contains(&chapter.id));
+        let whose = |by: &Stamp| story.iter().find(|chapter| chapter.by == *by).map(|chapter| chapter.id);
+        let last = |is_about: &dyn Fn(&Deed) -> bool| {
+            story.iter().rev().find(|chapter| chapter.deeds.iter().any(is_about)).map(|chapter| chapter.id)
+        };
+        let (then, after) = (before.state()?, older.state()?);
+        for (field, text) in &after.texts {
+            let was = then.texts.get(field).map_or("", String::as_str);
             let here = now.texts.get(field).map_or("", String::as_str);
-            if before != after {
-                over.push(Edit::Text { field: field.clone(), text: merge_texts(before, after, here)? });
+            let id = last(&|deed| matches!(deed, Deed::Text { field: of, .. } if of == field));
+            if let (true, Some(id)) = (was != text, id) {
+                let text = merge_texts(was, text, here)?;
+                left.over.entry(id).or_default().push(Edit::Text { field: field.clone(), text });
             }
         }
-        let keys: BTreeSet<_> = self.before.values.keys().chain(self.after.values.keys()).collect();
+        let keys: BTreeSet<_> = then.values.keys().chain(after.values.keys()).collect();
         for key in keys {
-            let (before, after) = (self.before.values.get(key), self.after.values.get(key));
-            if before == after {
-                continue;
+            let of = |state: &State| state.values.get(key).cloned().unwrap_or_default();
+            let (then, after, here) = (of(&then), of(&after), of(now));
+            let gone = |said: &Said| then.contains(said) && !after.contains(said);
+            let all_gone = here.iter().all(gone);
+            for said in after.iter().filter(|said| !here.contains(said)) {
+                let Some(id) = whose(&said.by) else { continue };
+                let list = if all_gone { &mut left.over } else { &mut left.beside };
+                list.entry(id).or_default().push(Edit::Set { key: key.clone(), value: said.value.clone() });
             }
-            let saw = |said: &Said| before.is_some_and(|before| before.contains(said));
-            let saw_all = now.values.get(key).is_none_or(|here| here.iter().all(saw));
-            match after.and_then(|after| after.first()) {
-                Some(said) => {
-                    let edit = Edit::Set { key: key.clone(), value: said.value.clone() };
-                    if saw_all { over.push(edit) } else { beside.push(edit) }
-                }
-                // What she did not see is not taken away by her.
-                None if saw_all => over.push(Edit::Unset { key: key.clone() }),
-                None => {}
+            // What nobody of them saw is not taken away by them.
+            let id = last(&|deed| matches!(deed, Deed::Edit(Edit::Unset { key: of }) if of == key));
+            if let (true, true, Some(id)) = (after.is_empty(), all_gone && !here.is_empty(), id) {
+                left.over.entry(id).or_default().push(Edit::Unset { key: key.clone() });
             }
         }
-        let new = self.after.chat.iter().filter(|message| !self.before.chat.contains(message));
-        over.extend(new.map(|message| Edit::Say { text: message.text.clone() }));
-        Ok((over, beside))
+        let new = after.chat.iter().filter(|message| !then.chat.contains(message) && !now.chat.contains(message));
+        for message in new {
+            if let Some(id) = whose(&message.by) {
+                left.over.entry(id).or_default().push(Edit::Say { text: message.text.clone() });
+            }
+        }
+        Ok(left)
     }
 }
 
@@ -452,12 +438,12 @@ fn keep_bounds(state: &mut State) {
         let end = (0..=NOTE_TEXT_KEPT_MAX.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         text.truncate(end);
     }
-    while state.values.len() > NOTE_VALUES_MAX {
+    while state.values.len() > NOTE_VALUES_KEPT_MAX {
         state.values.pop_last();
     }
     let mut kept = 0;
     let from = state.chat.iter().rposition(|message| {
-        kept += message.text.len();
+        kept += message.text.len() + STAMP_BYTES_MAX;
         kept > NOTE_CHAT_KEPT_MAX
     });
     let dropped = state.chat.drain(..from.map_or(0, |last| last + 1)).count();
@@ -477,6 +463,12 @@ pub(super) fn contained<T>(what: impl FnOnce() -> T) -> Result<T, NoteError> {
 fn broken(_: AutomergeError) -> NoteError {
     NoteError::Broken
 }
+
+/// What a seal adds to a change about a member: a nonce and a tag.
+const SEAL_BYTES: usize = 28;
+
+/// Bytes of who wrote something, and when.
+const STAMP_BYTES_MAX: usize = 64;
 
 const PAST: &str = "past";
 

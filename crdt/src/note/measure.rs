@@ -4,7 +4,8 @@
 //! comes back. So the runs are added up first. The layout is that of automerge's binary format (automerge.org/automerge-binary-format-spec,
 //! "Change Chunks" and "Column Storage"). What passes here may still be wrong; that is automerge's to say.
 
-use crate::ids::Actor;
+use crate::codec::put_varint;
+use crate::ids::{Actor, Digest};
 use crate::limits::{NOTE_OP_NUMBER_MAX, NOTE_OPS_MAX};
 
 /// Why bytes are no change that is taken.
@@ -39,12 +40,18 @@ pub fn measure(bytes: &[u8], author: Actor) -> Result<(), MeasureError> {
     if chunk.take(4)? != MAGIC {
         return Err(MeasureError::Layout);
     }
-    chunk.take(4)?;
+    let sum = chunk.take(4)?;
     if chunk.take(1)? != [CHANGE_CHUNK] {
         return Err(MeasureError::Layout);
     }
     let length = chunk.length()?;
     if length != chunk.rest.len() {
+        return Err(MeasureError::Layout);
+    }
+    // One change has one form: automerge names it by this hash, which leaves sum and spelling of the length out.
+    let mut head = vec![CHANGE_CHUNK];
+    put_varint(&mut head, length as u64);
+    if !bytes[8..].starts_with(&head) || Digest::of(&[&head, chunk.rest]).0[..4] != *sum {
         return Err(MeasureError::Layout);
     }
     let dependencies = chunk.length()?;

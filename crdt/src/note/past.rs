@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use super::Stamp;
 use super::document::State;
 use crate::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
-use crate::limits::{CODE_BYTES_MAX, NAME_BYTES_MAX, NOTE_CANDIDATES_MAX, NOTE_CHAT_KEPT_MAX, NOTE_VALUES_MAX};
+use crate::limits::{
+    CODE_BYTES_MAX, NAME_BYTES_MAX, NOTE_CANDIDATES_MAX, NOTE_CHAT_KEPT_MAX, NOTE_VALUES_KEPT_MAX, NOTE_VALUES_MAX,
+};
 
 /// A value, and who wrote it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,7 +43,9 @@ pub(super) struct Past {
 
 impl Past {
     pub(super) fn of(state: &State, edits: u64) -> Self {
-        let newest = |said: &Vec<Said>| said.iter().take(NOTE_CANDIDATES_MAX).cloned().collect();
+        let is_crowded = state.values.len() > NOTE_VALUES_MAX;
+        let count = if is_crowded { NOTE_CANDIDATES_MAX / 2 } else { NOTE_CANDIDATES_MAX };
+        let newest = |said: &Vec<Said>| said.iter().take(count).cloned().collect();
         Self {
             values: state.values.iter().map(|(key, said)| (key.clone(), newest(said))).collect(),
             chat: state.chat.iter().map(|message| message.by.clone()).collect(),
@@ -77,7 +81,7 @@ impl Past {
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut source = RowReader::new(bytes);
         let mut past = Self { earlier: source.u32(col::A)?, edits: source.uint(col::B)?, ..Self::default() };
-        for _ in 0..source.count(col::COUNT, NOTE_VALUES_MAX, "values")? {
+        for _ in 0..source.count(col::COUNT, NOTE_VALUES_KEPT_MAX, "values")? {
             let key = source.text(col::NAME, CODE_BYTES_MAX)?;
             let mut said = Vec::new();
             for _ in 0..source.count(col::COUNT, NOTE_CANDIDATES_MAX, "values of one name")? {

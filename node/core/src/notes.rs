@@ -3,10 +3,11 @@
 //! The home of a note is the node of the store in whose scope it stands, and a hub where it stands in no store's. Nobody asks for any of this: an entry
 //! about a note marks it, and before each commit the marked ones are looked at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::TenantId;
+use stockroom_crdt::limits::NOTE_COVERS_MAX;
 use stockroom_crdt::note::document::{Document, NoteError, Written};
 use stockroom_crdt::note::{NoteChange, NoteId, NoteSnapshot, Subject};
 use stockroom_crdt::scope::Scope;
@@ -35,7 +36,9 @@ pub enum Opened {
 pub enum With {
     /// Those that nothing covers.
     Live,
-    /// Also those that something covers.
+    /// Those that something covers.
+    Past,
+    /// Both.
     All,
 }
 
@@ -62,10 +65,11 @@ pub fn open(
             }
         },
     };
-    let mut signed = notes::live(snapshot, note, base)?;
-    if with == With::All {
-        signed.extend(notes::past(snapshot, note, base)?);
-    }
+    let signed = match with {
+        With::Live => notes::live(snapshot, note, base)?,
+        With::Past => notes::past(snapshot, note, base)?,
+        With::All => [notes::live(snapshot, note, base)?, notes::past(snapshot, note, base)?].concat(),
+    };
     let mut changes = Vec::new();
     for Signed { fact, writer, by } in signed {
         // What does not open under the member's key is no change of hers, and is set aside as malformed.
@@ -149,43 +153,55 @@ impl Replica {
         let Opened::Document(now) = open(&self.overlay, self.me.tenant, note, (base, With::Live))? else {
             return Ok(Vec::new());
         };
-        let mut covers: BTreeSet<NoteId> = now.aside.iter().copied().collect();
+        let mut settled: BTreeSet<NoteId> = BTreeSet::new();
         let mut facts = Vec::new();
         for older in counts.into_keys().filter(|of| *of != base) {
-            let before = open(&self.overlay, self.me.tenant, note, (older, With::All))?;
-            let Opened::Document(before) = before else { continue };
-            for late in notes::live(&self.overlay, note, older)? {
-                facts.extend(self.once_more(note, (base, &now), &before, &late)?);
-            }
-            covers.extend(before.aside.iter().copied());
+            let before = open(&self.overlay, self.me.tenant, note, (older, With::Past))?;
+            let after = open(&self.overlay, self.me.tenant, note, (older, With::All))?;
+            let (Opened::Document(before), Opened::Document(after)) = (before, after) else { continue };
+            let late = notes::live(&self.overlay, note, older)?;
+            facts.extend(self.once_more(note, (base, &now), (&before, &after), (&late, &mut settled))?);
+            settled.extend(after.aside.iter().copied());
         }
         if !facts.is_empty() {
             self.reached("a late change of a note was written once more");
             return Ok(facts);
         }
-        covers.extend(now.merged());
-        if covers.len() <= NOTE_FOLD_AFTER {
+        let mut covers = now.merged();
+        if settled.is_empty() && covers.len() + now.aside.len() <= NOTE_FOLD_AFTER {
             return Ok(Vec::new());
         }
+        let rest = settled.into_iter().chain(now.aside.iter().copied()).take(NOTE_COVERS_MAX - covers.len());
+        covers.extend(rest.collect::<Vec<_>>());
         Ok(self.fold(note, (generation, base), &now, covers)?.into_iter().collect())
     }
 
-    /// What a late change did, for the newest generation.
+    /// What late changes did, for the newest generation. Those of which nothing is left to do are settled.
     fn once_more(
         &mut self,
         note: &Note,
         (base, now): (NoteId, &Document),
-        before: &Document,
-        late: &Signed<NoteChange>,
+        (before, after): (&Document, &Document),
+        (late, settled): (&[Signed<NoteChange>], &mut BTreeSet<NoteId>),
     ) -> Result<Vec<Fact>, CoreError> {
-        let (actor, id) = (self.actor(), late.fact.id());
-        let made = now.again(before, id, actor, || rand_core::Rng::next_u64(&mut self.rng));
+        let merged = after.merged();
+        let late: BTreeMap<_, _> =
+            late.iter().map(|late| (late.fact.id(), late)).filter(|(id, _)| merged.contains(id)).collect();
+        let (actor, ids) = (self.actor(), late.keys().copied().collect());
+        let made = now.again((before, after), &ids, actor, || rand_core::Rng::next_u64(&mut self.rng));
+        let Ok(made) = made else {
+            self.alarm(format!("late edits of a note about {} cannot be written", kind_of(&note.subject)));
+            settled.extend(ids);
+            return Ok(Vec::new());
+        };
+        let done: BTreeSet<_> = made.iter().map(|(id, _)| *id).collect();
+        settled.extend(ids.difference(&done));
         let mut facts = Vec::new();
-        for plain in made.unwrap_or_default() {
+        for (id, plain) in made {
             let Some(bytes) = seal(self, note, 0, plain)? else { continue };
+            let late = late[&id];
             let origin = Some((id, late.by.clone()));
-            let staff = late.fact.staff.clone();
-            let subject = note.subject.clone();
+            let (subject, staff) = (note.subject.clone(), late.by.staff.clone());
             facts.push(Fact::NoteChange(NoteChange { subject, base, staff, origin, bytes }));
         }
         Ok(facts)

@@ -10,7 +10,7 @@ use proptest::sample::{Index, select};
 use stockroom_crdt::clock::Hlc;
 use stockroom_crdt::codec::{put_varint, take_varint};
 use stockroom_crdt::entry::{Fact, kind};
-use stockroom_crdt::ids::{Actor, Code, MemberId, StoreId};
+use stockroom_crdt::ids::{Actor, Code, Digest, MemberId, StoreId};
 use stockroom_crdt::limits::{NOTE_CHANGE_BYTES_MAX, NOTE_CHAT_KEPT_MAX, NOTE_MERGED_MAX, NOTE_TEXT_BYTES_MAX};
 use stockroom_crdt::note::document::{Document, NoteError, State, Written};
 use stockroom_crdt::note::edit::Edit;
@@ -187,18 +187,9 @@ fn what_is_late_is_written_once_more_beside_what_its_author_did_not_see() {
     let other = written(&load(&SHOP, None, &seen), 3, 30, &[set("open", "07:00"), text("notice", "1 two three")]);
     let folded = load(&SHOP, None, &[first.clone(), other.clone()]).fold(HOME, 1).unwrap();
     let now = load(&SHOP, Some(&folded), &[]);
+    let before = load(&SHOP, None, &[first.clone(), other.clone()]);
     let older = load(&SHOP, None, &[first, other, late.clone()]);
-    let mut nonce = 100;
-    let made = now
-        .again(&older, late.id, HOME, || {
-            nonce += 1;
-            nonce
-        })
-        .unwrap();
-    let made: Vec<_> = made
-        .into_iter()
-        .map(|bytes| Written { id: NoteId::of(&bytes), writer: HOME, by: late.by.clone(), bytes })
-        .collect();
+    let made = again(&now, (&before, &older), &[late]);
     assert_eq!(made.len(), 2, "over what was seen, and beside what was not");
     let state = load(&SHOP, Some(&folded), &made).state().unwrap();
     assert_eq!(state.texts["notice"], "1 two 3");
@@ -209,6 +200,41 @@ fn what_is_late_is_written_once_more_beside_what_its_author_did_not_see() {
     assert_eq!(values("music"), [("off", 2)], "nobody else had changed it");
     assert_eq!(values("lamp"), [("red", 2)]);
     assert_eq!(older.state().unwrap().values["open"], state.values["open"], "as if it had come in time");
+}
+
+#[test]
+fn several_late_changes_of_one_author_stay_what_they_were_together() {
+    let first = written(&load(&SHOP, None, &[]), 1, 10, &[set("open", "08:00"), text("notice", "a")]);
+    let mut all = vec![first.clone()];
+    let mut late = Vec::new();
+    for (n, word) in ["ab", "abc", "abcd"].iter().enumerate() {
+        late.push(written(&load(&SHOP, None, &all), 2, 20 + n as u64, &[set("open", word), text("notice", word)]));
+        all.push(late[n].clone());
+    }
+    let other = written(&load(&SHOP, None, &[first.clone()]), 3, 30, &[text("notice", "xa")]);
+    let folded = load(&SHOP, None, &[first.clone(), other.clone()]).fold(HOME, 1).unwrap();
+    let (before, older) =
+        (load(&SHOP, None, &[first, other.clone()]), load(&SHOP, None, &[&all[..], &[other]].concat()));
+    let now = load(&SHOP, Some(&folded), &[]);
+    let made = again(&now, (&before, &older), &late);
+    let new = load(&SHOP, Some(&folded), &made);
+    assert_eq!(new.state().unwrap(), older.state().unwrap(), "as if all had come in time");
+    assert_eq!(new.state().unwrap().texts["notice"], "xabcd");
+    let twice = again(&new, (&older, &older), &late);
+    assert_eq!(twice, [], "nothing is left to do");
+}
+
+/// What a home makes of late changes.
+fn again(now: &Document, of: (&Document, &Document), late: &[Written]) -> Vec<Written> {
+    let mut nonce = 100;
+    let ids = late.iter().map(|late| late.id).collect();
+    let next = || {
+        nonce += 1;
+        nonce
+    };
+    let made = now.again(of, &ids, HOME, next).unwrap().into_iter();
+    let by = |id: NoteId| late.iter().find(|late| late.id == id).unwrap().by.clone();
+    made.map(|(id, bytes)| Written { id: NoteId::of(&bytes), writer: HOME, by: by(id), bytes }).collect()
 }
 
 #[test]
@@ -269,7 +295,7 @@ fn damaged_changes_harm_nobody() {
             damage.apply(&mut broken.bytes);
         }
         if fits {
-            mend_length(&mut broken.bytes);
+            mend(&mut broken.bytes);
         }
         broken.id = NoteId::of(&broken.bytes);
         // It claims the number of the sound one in automerge's eyes: what was written first stands.
@@ -344,7 +370,7 @@ fn bombs(sound: &[u8]) -> Vec<Vec<u8>> {
             data.extend(column);
         }
         let mut bytes = [&sound[..begins], &specs, &data, &sound[from..]].concat();
-        mend_length(&mut bytes);
+        mend(&mut bytes);
         // The bytes of values are no runs.
         if columns[bomb].0 & 0b111 != 7 {
             out.push(bytes);
@@ -393,12 +419,14 @@ impl Damage {
     }
 }
 
-/// Makes the chunk's length right again, so that damage reaches further in.
-fn mend_length(bytes: &mut Vec<u8>) {
+/// Makes the chunk's length and sum right again, so that damage reaches further in.
+fn mend(bytes: &mut Vec<u8>) {
     let Some(at) = bytes.iter().skip(9).position(|byte| byte & 0x80 == 0) else { return };
     let rest = bytes.split_off(9 + at + 1);
     bytes.truncate(9);
     put_varint(bytes, rest.len() as u64);
+    let sum = Digest::of(&[&bytes[8..], &rest]);
+    bytes[4..8].copy_from_slice(&sum.0[..4]);
     bytes.extend(rest);
 }
 
