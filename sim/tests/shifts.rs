@@ -42,7 +42,7 @@ fn a_shift_has_the_receipts_between_its_opening_and_its_close_and_the_hub_finds_
         let z = z_of(&world, node, (1, 1));
         assert!(z.agrees(), "{z:?}");
         let totals = &z.close.what.totals;
-        assert_eq!((totals.receipts, totals.voids, totals.sales, totals.tenders), (2, 0, 500, [500, 0, 0, 0]));
+        assert_eq!((totals.receipts, totals.voids, totals.sales, totals.tenders), (2, 0, 500, [500, 0, 0, 0, 0]));
         assert_eq!((totals.float, totals.moved), (10_000, [150, 50, 300, 0]));
         assert_eq!((totals.expected_cash(), z.close.what.over()), (10_300, -1));
         assert_eq!(z.close.what.last, receipt(1, 1, 3));

@@ -233,7 +233,7 @@ impl SalePoints {
     pub fn after_return(&self, returned: i64, total: i64) -> Self {
         let share = |points: u64| {
             let (part, whole) = (u128::try_from(returned).unwrap_or(0), u128::try_from(total).unwrap_or(0));
-            let share = if whole == 0 { 0 } else { u128::from(points) * part.min(whole) / whole };
+            let share = (u128::from(points) * part.min(whole)).checked_div(whole).unwrap_or(0);
             u64::try_from(share).unwrap_or(points)
         };
         let mut after = self.clone();

@@ -28,7 +28,7 @@ pub fn given_back(replica: &Replica, store: StoreId, member: MemberId) -> Result
         return Ok(None);
     }
     let row = account.give_back(me, wanted, reserved(replica, store, member)?);
-    Ok((row != own).then(|| Fact::PointsRow(PointsRow { member, holder: me, says: PointsSide::Store(row) })))
+    Ok((row != own).then_some(Fact::PointsRow(PointsRow { member, holder: me, says: PointsSide::Store(row) })))
 }
 
 /// What baskets that wait hold of a member's points.
