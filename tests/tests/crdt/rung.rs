@@ -440,7 +440,7 @@ fn drawer(last: ReceiptNumber) -> Vec<(&'static str, Fact)> {
         receipts: 15,
         voids: 1,
         sales: 43_210,
-        tenders: [20_000, 23_000, 500, -290, 1_200],
+        tenders: [20_000, 23_000, 500, -290, 0],
         float: 10_000,
         moved: [100, 450, 5_000, 75],
         taxes: vec![sum("food", 700, 40_000, 2_617), sum("std", 1_900, 3_210, 513)],

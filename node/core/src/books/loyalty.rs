@@ -78,7 +78,7 @@ pub fn account(
     Ok(account)
 }
 
-/// Stores in whose scopes a holder has rows of an account.
+/// The store in whose scope a holder has rows of an account.
 pub fn store_of_holder(
     snapshot: &(impl Snapshot + ?Sized),
     member: MemberId,
