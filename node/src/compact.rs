@@ -106,6 +106,7 @@ mod tests {
     fn what_was_removed_is_in_no_file_and_the_token_goes_with_the_database() {
         let folder = tempfile::tempdir().unwrap();
         let dir = DataDir::new(folder.path(), None);
+        dir.create().unwrap();
         let mut store = disk::open_database(&dir.database(), CACHE_BYTES).unwrap();
         let secret = b"sentinel-of-a-key-that-was-destroyed";
         let row = |value: Option<&[u8]>| {
@@ -137,6 +138,7 @@ mod tests {
     fn a_token_of_another_file_is_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let dir = DataDir::new(folder.path(), None);
+        dir.create().unwrap();
         drop(disk::open_database(&dir.database(), CACHE_BYTES).unwrap());
         let volume = stockroom_crdt::ids::Digest([9; 32]);
         let (tenant, node, epoch) = (TenantId([1; 16]), NodeId(2), Epoch(3));

@@ -163,6 +163,8 @@ pub async fn act_on_basket(
     let request = BasketRequest { basket, till, staff, what };
     let outcome = api.ask(Command::Basket(retry, Box::new(request))).await;
     let outcome = match outcome.map_err(|problem| of_path(problem, basket))? {
+        // Whose goods were released is the slip, not the receipt that paid for it.
+        Answer::Checkout(Outcome::Paid(_)) if action == Action::Release => Outcome::Ended(basket),
         Answer::Checkout(outcome) => outcome,
         answer => return unexpected(&answer),
     };

@@ -211,7 +211,7 @@ fn several_late_changes_of_one_author_stay_what_they_were_together() {
         late.push(written(&load(&SHOP, None, &all), 2, 20 + n as u64, &[set("open", word), text("notice", word)]));
         all.push(late[n].clone());
     }
-    let other = written(&load(&SHOP, None, &[first.clone()]), 3, 30, &[text("notice", "xa")]);
+    let other = written(&load(&SHOP, None, std::slice::from_ref(&first)), 3, 30, &[text("notice", "xa")]);
     let folded = load(&SHOP, None, &[first.clone(), other.clone()]).fold(HOME, 1).unwrap();
     let (before, older) =
         (load(&SHOP, None, &[first, other.clone()]), load(&SHOP, None, &[&all[..], &[other]].concat()));
@@ -264,7 +264,12 @@ fn the_largest_edits_fit_an_entry() {
     let old: String = "Ünïcode is 2 ".chars().cycle().take(NOTE_TEXT_BYTES_MAX / 2).collect();
     let first = written(&load(&all, None, &[]), 1, 1, &[text("title", &old), text("description", &old)]);
     let new: String = "schön wär's ".chars().cycle().take(NOTE_TEXT_BYTES_MAX / 2).collect();
-    let second = written(&load(&all, None, &[first.clone()]), 1, 2, &[text("title", &new), text("description", &new)]);
+    let second = written(
+        &load(&all, None, std::slice::from_ref(&first)),
+        1,
+        2,
+        &[text("title", &new), text("description", &new)],
+    );
     assert!(first.bytes.len() <= NOTE_CHANGE_BYTES_MAX && second.bytes.len() <= NOTE_CHANGE_BYTES_MAX);
     let document = load(&all, None, &[first, second]);
     assert_eq!(document.state().unwrap().texts["title"], new);

@@ -99,7 +99,7 @@ impl Star {
             sale: BasketId { till, number: self.sales },
             receipt: ReceiptNumber { till, series: 1, sequence: self.sales },
             at_ms,
-            expires_ms: if self.sales % 3 == 0 { at_ms + 400 } else { 0 },
+            expires_ms: if self.sales.is_multiple_of(3) { at_ms + 400 } else { 0 },
             earned,
             spent: debit.right,
             soft: debit.soft,

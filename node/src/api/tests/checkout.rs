@@ -87,7 +87,7 @@ async fn a_quote_explains_its_prices_and_writes_nothing() {
 #[tokio::test]
 async fn what_needs_somebody_is_named_in_a_quote_and_stops_a_sale_until_it_is_approved() {
     let pair = cheaper().await;
-    let recall = json!({ "sku": "MILK", "active": true, "reason": "glass" });
+    let recall = json!({ "active": true, "reason": "glass" });
     pair.hub.send(Method::PUT, "/v1/products/MILK/recall", Some("r"), recall).await.expect(200);
     let quote = send(&pair.store, basket(1, "quote")).await.expect(200);
     assert_eq!(quote["lines"][1]["stops"], json!(["recall"]));

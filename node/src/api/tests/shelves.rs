@@ -178,7 +178,7 @@ async fn goods_that_come_back_give_back_what_was_paid_for_each_piece() {
     assert_eq!((&sold["total"], &sold["lines"][0]["amount"]), (&json!(629), &json!(500)));
     let one = |key: &'static str, quantity: i64| {
         let body = json!({ "receipt": "1-3-1-1", "cash": true, "staff": "ann", "approver": "mia",
-            "lines": [{ "line": 1, "quantity": quantity }] });
+            "lines": [{ "sku": "BREAD", "quantity": quantity }] });
         pair.store.post("/v1/returns", key, body)
     };
     let first = one("a", 1).await.expect(201);
