@@ -68,7 +68,17 @@ const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
     ("h3o", &["node/core/src/policy/route/place.rs"]),
     ("chacha20poly1305", &["node/core/src/sealed.rs"]),
     ("hpke", &["node/core/src/sealed.rs"]),
-    ("ring", &["crdt/src/ids.rs", "crdt/src/capability.rs", "crdt/src/order/offer.rs", "transport/src/", "node/src/"]),
+    (
+        "ring",
+        &[
+            "crdt/src/ids.rs",
+            "crdt/src/capability.rs",
+            "crdt/src/loyalty/campaign.rs",
+            "crdt/src/order/offer.rs",
+            "transport/src/",
+            "node/src/",
+        ],
+    ),
     ("quinn", &["transport/"]),
     ("rcgen", &["transport/"]),
     ("x509_parser", &["transport/"]),

@@ -123,6 +123,9 @@ fn records_are_keyed_by_what_they_are_about_and_events_by_what_they_say() {
                 [hours.department.as_str().as_bytes(), &[0], &store].concat()
             }
             Fact::Staff(record) => record.staff.as_str().into(),
+            Fact::LabelDone(done) => done.sku.as_str().into(),
+            Fact::Loyalty(_) => b"loyalty".to_vec(),
+            Fact::Campaign(campaign) => campaign.id().as_str().into(),
             Fact::Rights(rights) => Rows::of(|rows| {
                 rights.account.encode(rows);
                 rights.class.encode(rows);
