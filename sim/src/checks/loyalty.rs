@@ -159,7 +159,8 @@ impl Check for Coupons {
             }
             let named = verdict(&*snapshot, name).ok().flatten().map_or(0, |verdict| verdict.doubles.len());
             if named != stand - 1 {
-                let message = format!("{name:?} stands redeemed {stand} times, and hub {hub} names {named} of them double");
+                let message =
+                    format!("{name:?} stands redeemed {stand} times, and hub {hub} names {named} of them double");
                 findings.report(self, scene, hub, message);
             }
         }
@@ -207,7 +208,10 @@ impl Points {
                     let told = self.told.get(&(node, row.member, row.holder)).cloned().unwrap_or_default();
                     let (used, open) = (says.spent + says.given_back, says.soft.saturating_sub(told.covered));
                     if used > told.granted {
-                        faults.push(format!("store {store} used {used} points by right, and {} were granted", told.granted));
+                        faults.push(format!(
+                            "store {store} used {used} points by right, and {} were granted",
+                            told.granted
+                        ));
                     }
                     if open > rules.offline_limit {
                         faults.push(format!(
@@ -313,8 +317,9 @@ impl Check for Points {
                 let held = book::account(&*snapshot, member, at).unwrap_or_default();
                 let (balance, expected) = (held.balance(scene.now_ms), ledger.balance(member));
                 if balance != expected {
-                    let message =
-                        format!("node {node} says that member {member:?} has {balance} points, its entries add up to {expected}");
+                    let message = format!(
+                        "node {node} says that member {member:?} has {balance} points, its entries add up to {expected}"
+                    );
                     findings.report(self, scene, node, message);
                 }
                 if at.is_some() || !doubtful.is_empty() {

@@ -26,7 +26,11 @@ pub use prices::Prices;
 
 /// Entries about sales, points and coupons that a store's node commits to its own logs now; none after its disk was set back, since others
 /// may bring them back.
-pub(super) fn written<'a>(seen: &Observation, sight: &'a Sight, scene: &Scene<'_>) -> Option<(u32, Vec<(u64, &'a Fact)>)> {
+pub(super) fn written<'a>(
+    seen: &Observation,
+    sight: &'a Sight,
+    scene: &Scene<'_>,
+) -> Option<(u32, Vec<(u64, &'a Fact)>)> {
     if !matches!(seen.what, Seen::Committed(_)) || seen.node != identity(seen.node) {
         return None;
     }
@@ -113,7 +117,8 @@ impl Charged {
             });
         }
         for (reference, receipts) in recorded.iter().filter(|(_, receipts)| receipts.len() > 1) {
-            faults.push(format!("terminal reference {reference} pays for {} receipts of store {store}", receipts.len()));
+            faults
+                .push(format!("terminal reference {reference} pays for {} receipts of store {store}", receipts.len()));
         }
         for (reference, taking) in money.takings.iter().filter(|(_, taking)| taking.basket.0 == store) {
             if !taking.back && !recorded.contains_key(reference) {

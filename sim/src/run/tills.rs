@@ -72,6 +72,8 @@ pub(crate) struct Ring {
     deeds: u64,
     /// How often a terminal was asked again.
     again: u8,
+    /// Who buys, if she is a member.
+    member: Option<MemberId>,
     /// Codes of the coupons that the node takes.
     coupons: Vec<Code>,
     /// Points that she pays with, and minor units that each is worth.
@@ -109,8 +111,13 @@ impl Play<'_> {
     pub(crate) fn rung(&mut self, ringing: &Ringing, number: u64) {
         let id = BasketId { till: TillId(ringing.till), number };
         self.tills.names.insert((ringing.store, ringing.till, number), ringing.ring);
+        let known = |number: u32| match self.truth.persons.known.get(&number) {
+            Some(person) => person.member,
+            None => Some(member(number)),
+        };
         let ring = Ring {
             plan: ringing.clone(),
+            member: ringing.member.and_then(known),
             id,
             paid: id,
             stage: Stage::Priced,
@@ -121,7 +128,11 @@ impl Play<'_> {
             sent_ms: None,
             deeds: 0,
             again: 0,
-            coupons: ringing.coupons.iter().filter_map(|(campaign, serial)| office::code_of(*campaign, *serial)).collect(),
+            coupons: ringing
+                .coupons
+                .iter()
+                .filter_map(|(campaign, serial)| office::code_of(*campaign, *serial))
+                .collect(),
             points: (0, 0),
             refusals: 0,
         };
@@ -196,13 +207,7 @@ impl Play<'_> {
     }
 
     /// The node says where a basket stands.
-    fn stands(
-        &mut self,
-        desk: Desk,
-        node: u32,
-        (number, was_sent): (u32, bool),
-        answer: CheckoutAnswer,
-    ) -> bool {
+    fn stands(&mut self, desk: Desk, node: u32, (number, was_sent): (u32, bool), answer: CheckoutAnswer) -> bool {
         let now_ms = self.world.now_ms;
         let Some(ring) = self.tills.rings.get_mut(&number) else { return true };
         match answer {
@@ -516,12 +521,14 @@ fn request(ring: &Ring, then: Then, expected: Option<i64>) -> CheckoutRequest {
     };
     CheckoutRequest {
         basket: ring.id,
-        body: Digest::of(&[format!("{:?} {:?} {then:?} {expected:?} {:?}", ring.id, ring.plan.lines, ring.coupons).as_bytes()]),
+        body: Digest::of(&[
+            format!("{:?} {:?} {then:?} {expected:?} {:?}", ring.id, ring.plan.lines, ring.coupons).as_bytes()
+        ]),
         rung_ms: None,
         cashier: code("anna"),
         approver: Code::default(),
         age_checked: false,
-        member: ring.plan.member.map(member),
+        member: ring.member,
         accounts: Vec::new(),
         coupons: ring.coupons.clone(),
         lines: ring.plan.lines.iter().map(line).collect(),

@@ -101,8 +101,7 @@ impl Draw<'_> {
             }
             for _ in 0..self.from(0, 3) {
                 let amount = self.from(1, 5_000) as i64;
-                let what =
-                    self.one(&[DrawerDo::PaidIn(amount), DrawerDo::PaidOut(amount), DrawerDo::Drop(amount)]);
+                let what = self.one(&[DrawerDo::PaidIn(amount), DrawerDo::PaidOut(amount), DrawerDo::Drop(amount)]);
                 deed(self.from(at_ms, closes), what);
             }
             deed(closes, DrawerDo::Close);

@@ -47,7 +47,8 @@ impl Drawers {
     fn fault(&self, store: u32, close: &ShiftClose, scene: &Scene<'_>) -> Option<String> {
         let till = self.tills.get(&(store, close.till.0))?;
         let open = till.open.as_ref().filter(|open| open.number == close.number)?;
-        let shift = |what: String| Some(format!("shift {} of till {} at store {store}: {what}", close.number, close.till.0));
+        let shift =
+            |what: String| Some(format!("shift {} of till {} at store {store}: {what}", close.number, close.till.0));
         let mut sums = Receipt::default();
         let (mut receipts, mut voids) = (0, 0);
         for (_, receipt) in till.receipts.iter().filter(|(number, _)| **number > open.after && **number <= close.last) {
@@ -66,7 +67,9 @@ impl Drawers {
         }
         let there = scene.truth.money.drawers.get(&(store, close.till.0))?;
         let expected = z.expected_cash();
-        (*there != expected).then(|| shift(format!("its Z expects {expected} in the drawer, and {there} lies there"))).flatten()
+        (*there != expected)
+            .then(|| shift(format!("its Z expects {expected} in the drawer, and {there} lies there")))
+            .flatten()
     }
 }
 
@@ -86,7 +89,8 @@ impl Check for Drawers {
         for (_, fact) in facts {
             match fact {
                 Fact::Sale(sale) => {
-                    let mut receipt = Receipt { total: sale.total(), voids: sale.voids.is_some(), ..Receipt::default() };
+                    let mut receipt =
+                        Receipt { total: sale.total(), voids: sale.voids.is_some(), ..Receipt::default() };
                     sale.tenders.iter().for_each(|tender| receipt.tenders[tender.kind as usize] += tender.amount);
                     let till = self.tills.entry((store, sale.receipt.till.0)).or_default();
                     till.receipts.insert(sale.receipt, receipt);
@@ -127,11 +131,14 @@ impl Check for Drawers {
                 let fault = match z {
                     None => Some("is gone".to_owned()),
                     Some(z) if z.close.what != *close => Some("is another".to_owned()),
-                    Some(z) if !z.agrees() => Some(format!("says {:?}, and the receipts say {:?}", close.totals, z.held)),
+                    Some(z) if !z.agrees() => {
+                        Some(format!("says {:?}, and the receipts say {:?}", close.totals, z.held))
+                    }
                     Some(_) => None,
                 };
                 if let Some(fault) = fault {
-                    let message = format!("the Z of shift {number} of till {till} at store {store} {fault} at node {node}");
+                    let message =
+                        format!("the Z of shift {number} of till {till} at store {store} {fault} at node {node}");
                     findings.report(self, scene, *node, message);
                 }
             }

@@ -116,10 +116,8 @@ impl Check for Prices {
         let watch = self.watch.clone();
         let sight = watch.see(seen, scene);
         let Seen::Committed(rows) = &seen.what else { return };
-        let news: Vec<RowChange> = of_prices(rows)
-            .filter(|row| scope_of_cell(scene, seen.node, &row.key).is_some())
-            .cloned()
-            .collect();
+        let news: Vec<RowChange> =
+            of_prices(rows).filter(|row| scope_of_cell(scene, seen.node, &row.key).is_some()).cloned().collect();
         // What comes in the same commit may have been known to the basket, or not yet.
         let before = if news.is_empty() { None } else { self.known.get(&seen.node).cloned() };
         if !news.is_empty() {

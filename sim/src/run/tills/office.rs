@@ -55,7 +55,12 @@ impl Play<'_> {
             };
             let _ = self.world.ask(hub, Command::Promotions(promotions, vec![promotion]));
         }
-        self.mark("W18 tariff", hub, None, format!("{} prices from {:+} s", tariff.prices.len(), tariff.from_in_ms / 1_000));
+        self.mark(
+            "W18 tariff",
+            hub,
+            None,
+            format!("{} prices from {:+} s", tariff.prices.len(), tariff.from_in_ms / 1_000),
+        );
     }
 
     /// Head office says what points are worth, makes campaigns, and places rights to coupons with the stores in turn.
@@ -68,8 +73,7 @@ impl Play<'_> {
         };
         let Programme { offline_limit, share, .. } = *programme;
         let (earn_per, worth) = (EARN_PER, WORTH);
-        let rules =
-            LoyaltyRules { ended: false, earn_per, worth, months: 12, offline_limit, share, tiers: Vec::new() };
+        let rules = LoyaltyRules { ended: false, earn_per, worth, months: 12, offline_limit, share, tiers: Vec::new() };
         let _ = self.world.ask(hub, Command::Loyalty(key("loyalty"), Box::new(rules)));
         let campaigns: Vec<Campaign> =
             (0..).zip(&programme.campaigns).map(|(number, plan)| campaign(number, plan)).collect();
