@@ -12,6 +12,7 @@ mod durable;
 mod goods;
 mod keys;
 mod loyalty;
+mod members;
 mod orders;
 mod promises;
 mod rebuild;
@@ -138,5 +139,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(tills::Drawers::new(share())),
         Box::new(loyalty::Coupons::new(share())),
         Box::new(loyalty::Points::new(share())),
+        Box::new(members::Parted::new(share())),
+        Box::new(members::Forgotten::new(share())),
     ]
 }

@@ -4,6 +4,7 @@
 //! smaller by leaving steps out, and what is left still means the same.
 
 pub mod orders;
+pub mod persons;
 pub mod tills;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use stockroom_crdt::stock::promise::Step as PromiseStep;
 use crate::data::links::Recording;
 use crate::link::LinkSpec;
 use orders::{OrderDeed, Purchase, Shopfloor};
+use persons::PersonDo;
 use tills::{DrawerDo, Programme, Ringing, Tariff};
 
 /// A whole run.
@@ -193,6 +195,8 @@ pub enum Action {
     Tariff(Box<Tariff>),
     /// Head office says what points are worth, and makes campaigns.
     Programme(Box<Programme>),
+    /// Something happens to a member's account, by her number.
+    Person(u32, PersonDo),
     /// Head office writes off the rights of a node, at whatever risk it names.
     Retire(Who),
     /// A store's box is gone for good; another one is enrolled for the store.

@@ -7,6 +7,7 @@
 pub mod fulfil;
 pub mod orders;
 pub mod people;
+pub mod persons;
 pub mod settle;
 pub mod tills;
 
@@ -22,6 +23,7 @@ use crate::faults::{Broken, Undo};
 use crate::observe::{Observation, Seen, Stop};
 use crate::outcome::{Outcome, Verdict, Violation};
 use crate::plan::orders::OrderDeed;
+use crate::plan::persons::PersonDo;
 use crate::plan::{Action, Plan};
 use crate::record::Recorder;
 use crate::trace::TraceHash;
@@ -128,6 +130,8 @@ pub(crate) enum Todo {
     Dispatcher(u32),
     /// A basket that was put aside is taken up again.
     TakeUp(u32),
+    /// Something happens to a member's account, under this key, once more.
+    Person(u32, PersonDo, u64),
     /// The shell of a node looks at tenders that are open.
     Shell(u32),
     /// A customer at a terminal is done.
@@ -177,7 +181,8 @@ impl<'p> Play<'p> {
             heard: VecDeque::new(),
         };
         play.written_off.extend(play.cast.hostile.iter().copied());
-        play.world.recording = plan.fleet.hostile > 0;
+        let persons = plan.steps.iter().any(|step| matches!(step.action, Action::Person(..)));
+        play.world.recording = plan.fleet.hostile > 0 || persons;
         play.look();
         play.play_to(start_ms);
         for (number, step) in plan.steps.iter().enumerate() {
@@ -233,6 +238,7 @@ impl<'p> Play<'p> {
             Todo::Shift(store) => self.shift(store),
             Todo::Dispatcher(node) => self.dispatcher(node),
             Todo::TakeUp(ring) => self.taken_up(ring),
+            Todo::Person(person, deed, key) => self.person(person, deed, key),
             Todo::Shell(node) => self.shell(node),
             Todo::Terminal(tender) => self.terminal(*tender),
             Todo::Word(word) => self.word(*word),
@@ -250,6 +256,7 @@ impl<'p> Play<'p> {
             self.saw(at_ms, node, what);
         }
         if self.world.recording {
+            self.overhear();
             self.heard.extend(self.world.sent.drain(..));
             let surplus = self.heard.len().saturating_sub(HEARD_MAX);
             self.heard.drain(..surplus);

@@ -201,6 +201,18 @@ pub const SCENARIOS: &[Scenario] = &[
         apart: false,
         draw: clubs::coupon_storm,
     },
+    Scenario {
+        name: "member-roams",
+        meaning: "members are enrolled while stores are cut off, come to other stores, are joined and parted, and spend points everywhere",
+        apart: false,
+        draw: clubs::member_roams,
+    },
+    Scenario {
+        name: "erase-during-sync",
+        meaning: "members are forgotten while stores are cut off and what is said of them is on its way",
+        apart: false,
+        draw: clubs::erase_during_sync,
+    },
     Scenario { name: "long", meaning: "60 days, with an outage now and then", apart: true, draw: long },
     Scenario {
         name: "scale",

@@ -12,6 +12,7 @@ use stockroom_crdt::stock::policy::{PolicyRule, Target};
 
 use crate::outcome::{Outcome, Violation};
 use crate::plan::orders::{Choice, OrderDeed};
+use crate::plan::persons::PersonDo;
 use crate::plan::{Action, Fault, Plan, Step, Who};
 use crate::run::{Until, run};
 
@@ -153,6 +154,7 @@ pub fn step_words(step: &Step) -> String {
             ringing.ring, ringing.till, ringing.store, ringing.pays, ringing.fate
         ),
         Action::Drawer { store, till, deed } => format!("drawer of till {till} at store {store}: {deed:?}"),
+        Action::Person(person, deed) => format!("member {person}: {deed:?}"),
         Action::Programme(programme) => format!("head office makes {} campaigns", programme.campaigns.len()),
         Action::Tariff(tariff) => format!(
             "head office sets {} prices from {:+} s on{}",
@@ -186,6 +188,10 @@ pub fn last_store(step: &Step) -> u32 {
         | Action::Drawer { store, .. }
         | Action::Replace(store) => *store,
         Action::Ring(ringing) => ringing.store,
+        Action::Person(_, PersonDo::Enrol { at, home, .. }) => (*home).max(store_of(*at)),
+        Action::Person(_, PersonDo::Come(store)) => *store,
+        Action::Person(_, PersonDo::Remark(at) | PersonDo::Erase(at)) => store_of(*at),
+        Action::Person(_, PersonDo::Link(_) | PersonDo::Unlink(_)) => 0,
         Action::PushCatalogue { .. }
         | Action::FenceHostile
         | Action::Rule(_)
@@ -260,6 +266,7 @@ fn kind_of(step: &Step) -> Kind {
         | Action::Drawer { .. }
         | Action::Tariff(_)
         | Action::Programme(_)
+        | Action::Person(..)
         | Action::Order(_)
         | Action::OrderDeed(..)
         | Action::Miscount { .. }

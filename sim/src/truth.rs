@@ -1,9 +1,10 @@
 //! The true goods and money: what is on the shelf and in the drawer, whatever any book says.
 //!
 //! Goods leave with the customer when the till has its answer, and money comes in. This is what findings are measured against. [`money`] is
-//! what terminals and drawers hold.
+//! what terminals and drawers hold, [`persons`] who members are.
 
 pub mod money;
+pub mod persons;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +12,7 @@ use stockroom_crdt::stock::promise::{PromiseId, Step};
 
 use crate::observe::{Act, Deed, OrderAct};
 use money::Money;
+use persons::Persons;
 
 /// Every store's goods and money.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +27,8 @@ pub struct Truth {
     pub promised_lost: BTreeSet<usize>,
     /// What terminals and drawers hold.
     pub money: Money,
+    /// Who members are.
+    pub persons: Persons,
 }
 
 /// One store's goods and money.

@@ -78,6 +78,8 @@ pub enum Plant {
     PointsTwice,
     /// Without a right, a store lets points be spent without a limit.
     SoftWithoutLimit,
+    /// A store that hears that a member is to be forgotten keeps her key.
+    KeyKept,
 }
 
 /// All of them: scenarios ought to find each.
@@ -118,6 +120,7 @@ pub const ALL: &[Plant] = &[
     Plant::DoubleCoupon,
     Plant::PointsTwice,
     Plant::SoftWithoutLimit,
+    Plant::KeyKept,
 ];
 
 impl Plant {
@@ -224,6 +227,9 @@ impl Plant {
             Self::DoubleCoupon => ("double-coupon", "a coupon is taken wherever it is shown", &["coupon-storm"]),
             Self::PointsTwice => {
                 ("points-twice", "points are counted for each entry, not for each sale", &["member-roams"])
+            }
+            Self::KeyKept => {
+                ("key-kept", "a store that hears that a member is forgotten keeps her key", &["erase-during-sync"])
             }
             Self::SoftWithoutLimit => {
                 ("soft-without-limit", "points are spent without a right and without a limit", &["coupon-storm"])

@@ -104,6 +104,7 @@ impl Play<'_> {
             Action::Drawer { store, till, deed } => ((*store, *till), Wish::Drawer { number: self.event, deed: *deed }),
             Action::Tariff(tariff) => return self.tariff(tariff),
             Action::Programme(programme) => return self.programme(programme),
+            Action::Person(person, deed) => return self.person(*person, *deed, self.event),
             Action::RetryStorm { store, last } => return self.retry_storm(*store, *last),
             Action::PushCatalogue { products } => {
                 put_products(&mut self.world, *products, self.event);

@@ -72,6 +72,8 @@ pub(crate) struct Ring {
     deeds: u64,
     /// How often a terminal was asked again.
     again: u8,
+    /// Who buys, if she is a member.
+    member: Option<MemberId>,
     /// Codes of the coupons that the node takes.
     coupons: Vec<Code>,
     /// Points that she pays with, and minor units that each is worth.
@@ -109,8 +111,13 @@ impl Play<'_> {
     pub(crate) fn rung(&mut self, ringing: &Ringing, number: u64) {
         let id = BasketId { till: TillId(ringing.till), number };
         self.tills.names.insert((ringing.store, ringing.till, number), ringing.ring);
+        let known = |number: u32| match self.truth.persons.known.get(&number) {
+            Some(person) => person.member,
+            None => Some(member(number)),
+        };
         let ring = Ring {
             plan: ringing.clone(),
+            member: ringing.member.and_then(known),
             id,
             paid: id,
             stage: Stage::Priced,
@@ -522,7 +529,7 @@ fn request(ring: &Ring, then: Then, expected: Option<i64>) -> CheckoutRequest {
         cashier: code("anna"),
         approver: Code::default(),
         age_checked: false,
-        member: ring.plan.member.map(member),
+        member: ring.member,
         accounts: Vec::new(),
         coupons: ring.coupons.clone(),
         lines: ring.plan.lines.iter().map(line).collect(),
