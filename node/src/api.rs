@@ -26,6 +26,7 @@
 //! | [`labels`] | labels on shelves that show another price |
 //! | [`settlement`] | what was sold for whom, and whether an acquirer agrees |
 //! | [`staff`], [`who`] | who works here, signing in, approvals; who asks, and what she may do |
+//! | [`loyalty`] | points, campaigns and coupons |
 //! | [`till_rules`] | taxes, promotions, hours of sale, and what else tills follow |
 //! | [`members`], [`notes`] | who somebody is, who read it, and what people write down about members, orders, stores and products |
 //! | [`figures`] | how well orders are served |
@@ -89,6 +90,8 @@ pub mod couriers;
 pub mod riders;
 
 pub mod till_rules;
+
+pub mod loyalty;
 
 pub mod decrees;
 pub mod policies;
@@ -330,6 +333,15 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(till_rules::list_hours, till_rules::set_hours))
         .routes(routes!(till_rules::list_taxes, till_rules::set_tax))
         .routes(routes!(till_rules::promotions::list_promotions, till_rules::promotions::set_promotion))
+        .routes(routes!(loyalty::show_programme, loyalty::set_programme))
+        .routes(routes!(loyalty::campaigns::list_campaigns, loyalty::campaigns::set_campaign))
+        .routes(routes!(loyalty::campaigns::show_campaign))
+        .routes(routes!(loyalty::campaigns::list_codes))
+        .routes(routes!(loyalty::campaigns::issue_coupons))
+        .routes(routes!(loyalty::coupons::show_coupon))
+        .routes(routes!(loyalty::coupons::act_on_coupon))
+        .routes(routes!(loyalty::points::show_points))
+        .routes(routes!(loyalty::points::act_on_points))
         .routes(routes!(couriers::take_callback))
         .routes(routes!(couriers::list_deliveries))
         .routes(routes!(couriers::show_delivery))

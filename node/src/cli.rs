@@ -10,6 +10,7 @@ macro_rules! out {
 mod ask;
 mod checkout;
 mod keep;
+mod loyalty;
 mod members;
 mod node;
 mod orders;
@@ -83,6 +84,9 @@ enum Command {
     /// What tills follow: taxes, promotions, hours of sale, limits
     #[command(subcommand)]
     TillRules(till_rules::TillRulesCommand),
+    /// Points, campaigns and coupons
+    #[command(subcommand)]
+    Loyalty(loyalty::LoyaltyCommand),
     /// Who works in stores (at the hub)
     #[command(subcommand)]
     Staff(staff::StaffCommand),
@@ -311,6 +315,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Rights(args) => promise::rights(&args),
         Command::Policy(command) => promise::policy(&command),
         Command::TillRules(command) => till_rules::till_rules(&command),
+        Command::Loyalty(command) => loyalty::loyalty(&command),
         Command::Staff(command) => staff::staff(&command),
         Command::Members(command) => members::members(&command),
         Command::Notes(command) => members::notes(&command),

@@ -149,9 +149,11 @@ mod tests {
     }
 
     fn holds(folder: &Path, what: &[u8]) -> bool {
-        std::fs::read_dir(folder).unwrap().any(|file| {
-            let bytes = std::fs::read(file.unwrap().path()).unwrap();
-            bytes.windows(what.len()).any(|window| window == what)
+        std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).any(|path| {
+            if path.is_dir() {
+                return holds(&path, what);
+            }
+            std::fs::read(path).unwrap().windows(what.len()).any(|window| window == what)
         })
     }
 }

@@ -32,7 +32,7 @@ pub struct Reading {
     pub member: String,
     /// Which fields.
     pub fields: Vec<String>,
-    /// How: find, show, report, note.
+    /// How: find, show, report, note, points.
     pub how: String,
     /// Only parts of the values were shown.
     pub masked: bool,

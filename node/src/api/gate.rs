@@ -138,7 +138,7 @@ const OPEN_ROUTES: [&str; 5] =
     ["/healthz", "/rider/{token}", "/rider/{token}/acts", "/rider/{token}/position", "/v1/couriers/{name}/callbacks"];
 
 /// What a till on the LAN has no business with.
-const LOOPBACK_ONLY: [&str; 22] = [
+const LOOPBACK_ONLY: [&str; 27] = [
     "/v1/backup",
     "/v1/consents",
     "/v1/enrolment-tokens",
@@ -146,6 +146,11 @@ const LOOPBACK_ONLY: [&str; 22] = [
     super::exports::SALES_PATH,
     "/v1/nodes/{node}/fence",
     "/v1/nodes/{node}/write-off",
+    super::loyalty::campaigns::CAMPAIGN,
+    super::loyalty::campaigns::CAMPAIGNS,
+    super::loyalty::campaigns::CODES,
+    super::loyalty::campaigns::ISSUE,
+    super::loyalty::RULES,
     super::policies::PATH,
     super::orders::rules::LIMITS,
     super::orders::rules::ROUTING,

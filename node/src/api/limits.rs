@@ -103,3 +103,12 @@ pub const METRICS_CASES_MAX: usize = 5_000;
 
 /// For how long figures for Prometheus are shown before they are read again.
 pub const METRICS_AGE: Duration = Duration::from_secs(60);
+
+/// Codes of coupons in one answer: a box of paper for a printer that puts ten on a sheet.
+pub const CODES_MAX: u32 = 10_000;
+
+/// Coupons that were redeemed twice, in one answer: more than somebody looks into one by one.
+pub const DOUBLES_MAX: usize = 1_000;
+
+/// Sales of a member that one answer about her points shows; the newest ones if there are more.
+pub const POINTS_SALES_MAX: usize = 1_000;

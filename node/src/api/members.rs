@@ -6,7 +6,9 @@
 pub mod answer;
 pub mod audit;
 pub mod deeds;
+pub mod shopping;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -27,6 +29,7 @@ use super::who::{SessionHeader, Who};
 use super::{Api, unexpected};
 use answer::{EnrolledAnswer, FoundAnswer, PersonAnswer, ReportAnswer};
 use audit::How;
+use shopping::ShoppingAnswer;
 
 /// Somebody becomes a member.
 #[derive(Deserialize, ToSchema)]
@@ -200,7 +203,10 @@ pub async fn report_member(
         Sight::Full,
     )
     .await?;
-    Ok(Json(ReportAnswer::of(&report, notes, readings)))
+    let accounts: BTreeSet<MemberId> = report.person.accounts.iter().map(|account| account.member).collect();
+    let spender = api.spender();
+    let shopping = api.read_much(move |books| ShoppingAnswer::of(books, &accounts, spender)).await?;
+    Ok(Json(ReportAnswer::of(&report, shopping, notes, readings)))
 }
 
 /// How much of a value somebody sees.

@@ -55,6 +55,7 @@ pub struct Index {
         (name = "fulfillments", description = "What a store has to do for orders: accept, pick, pack, hand over, deliver"),
         (name = "order rules", description = "How orders are routed, how long things may take, when stores are open"),
         (name = "till rules", description = "Taxes, promotions, hours of sale, and what else tills follow"),
+        (name = "loyalty", description = "Points, campaigns and coupons: what members earn and spend, and who pays for what a coupon gives"),
         (name = "staff", description = "Who works here, signing in with a PIN, approvals by a manager"),
         (name = "members", description = "Who somebody is: enrolled, found by scan, joined, forgotten; and who read it"),
         (name = "notes", description = "What people write down about members, orders, stores and products, merged where several write at once"),

@@ -77,10 +77,36 @@ pub enum Kind {
     CountDiffers,
     /// The basket costs something else than the customer was told; `quote` has the new prices. Tell her, and send the new total.
     PriceChanged,
+    /// Nobody made a coupon with that code: look at it again. The coupon is the one that `field` names, as for all that follow.
+    CouponWrong,
+    /// The coupon has expired, or its campaign was taken back: sell without it.
+    CouponExpired,
+    /// The coupon is good later.
+    CouponNotYet,
+    /// The coupon is good at other stores only.
+    CouponOtherStore,
+    /// The coupon is for members, or for another one: scan the member's card.
+    CouponMember,
+    /// The coupon was used; `at` and `store` say when and where, as far as it is known here.
+    CouponUsed,
+    /// A basket that waits holds the coupon: pay that one or throw it away first.
+    CouponHeld,
+    /// The right to the coupon lies elsewhere: ask for it with `/v1/coupons/{code}/ask`, or sell without it.
+    CouponNotHere,
+    /// No piece or no money of the campaign is left at this store: ask for more with `/v1/coupons/{code}/ask`, or sell without it.
+    CouponBudgetGone,
+    /// This store has taken as many printed codes as it may before its hub has seen them.
+    CouponLimit,
+    /// The coupon is not taken together with another one that was shown.
+    CouponTogether,
+    /// Nothing in the basket is reduced by the coupon.
+    CouponNothing,
+    /// More points than may be spent here; `may_spend` says how many may. Ask for more with `/v1/members/{id}/points/ask`, or take the rest otherwise.
+    PointsBeyond,
 }
 
 /// The registry: kind, name, status, title. A name never changes its meaning.
-const REGISTRY: [(Kind, &str, StatusCode, &str); 31] = [
+const REGISTRY: [(Kind, &str, StatusCode, &str); 44] = [
     (Kind::BadRequest, "bad-request", StatusCode::BAD_REQUEST, "The request cannot be read"),
     (Kind::MalformedBody, "malformed-body", StatusCode::BAD_REQUEST, "The body cannot be read"),
     (Kind::IdempotencyKey, "idempotency-key", StatusCode::BAD_REQUEST, "An Idempotency-Key is needed"),
@@ -117,6 +143,19 @@ const REGISTRY: [(Kind, &str, StatusCode, &str); 31] = [
     (Kind::DiskFull, "disk-full", StatusCode::INSUFFICIENT_STORAGE, "The disk is nearly full"),
     (Kind::CountDiffers, "count-differs", StatusCode::CONFLICT, "The drawer's count does not fit"),
     (Kind::PriceChanged, "price-changed", StatusCode::CONFLICT, "The price has changed"),
+    (Kind::CouponWrong, "coupon-wrong", StatusCode::UNPROCESSABLE_ENTITY, "This is no coupon of ours"),
+    (Kind::CouponExpired, "coupon-expired", StatusCode::CONFLICT, "The coupon has expired"),
+    (Kind::CouponNotYet, "coupon-not-yet", StatusCode::CONFLICT, "The coupon is not good yet"),
+    (Kind::CouponOtherStore, "coupon-other-store", StatusCode::CONFLICT, "The coupon is good at other stores"),
+    (Kind::CouponMember, "coupon-member", StatusCode::CONFLICT, "The coupon is for a member"),
+    (Kind::CouponUsed, "coupon-used", StatusCode::CONFLICT, "The coupon was used already"),
+    (Kind::CouponHeld, "coupon-held", StatusCode::CONFLICT, "A basket that waits holds the coupon"),
+    (Kind::CouponNotHere, "coupon-not-here", StatusCode::CONFLICT, "The right to the coupon is elsewhere"),
+    (Kind::CouponBudgetGone, "coupon-budget-gone", StatusCode::CONFLICT, "Nothing is left of the campaign here"),
+    (Kind::CouponLimit, "coupon-limit", StatusCode::CONFLICT, "This store may take no more of these coupons now"),
+    (Kind::CouponTogether, "coupon-together", StatusCode::CONFLICT, "The coupons are not taken together"),
+    (Kind::CouponNothing, "coupon-nothing", StatusCode::CONFLICT, "The coupon reduces nothing"),
+    (Kind::PointsBeyond, "points-beyond", StatusCode::CONFLICT, "So many points may not be spent here"),
 ];
 
 impl Kind {
@@ -159,6 +198,8 @@ pub struct Problem {
     wait_s: Option<u16>,
     /// What a basket costs now.
     quote: Option<Box<QuoteAnswer>>,
+    /// Points that may be spent.
+    may_spend: Option<u64>,
 }
 
 /// A problem as JSON (RFC 9457).
@@ -184,16 +225,19 @@ pub struct ProblemDocument {
     /// Codes that may still be tried before a manager has to decide, or PINs before the next try has to wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     tries_left: Option<u32>,
-    /// When the customer got it.
+    /// When the customer got it, or when a coupon was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     at: Option<Text<Moment>>,
-    /// From which store.
+    /// From which store, or at which.
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<u32>,
     /// What the basket costs now, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     quote: Option<Box<QuoteAnswer>>,
+    /// Points that may be spent here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    may_spend: Option<u64>,
 }
 
 /// One bad line of an import.
@@ -223,6 +267,7 @@ impl Problem {
             handed: None,
             wait_s: None,
             quote: None,
+            may_spend: None,
         }
     }
 
@@ -289,6 +334,16 @@ impl Problem {
             quote: Some(Box::new(quote)),
             ..Self::new(Kind::PriceChanged, detail)
         }
+    }
+
+    /// Names the field at fault.
+    pub fn at_field(self, field: String) -> Self {
+        Self { field: (!field.is_empty()).then_some(field), ..self }
+    }
+
+    /// Says when and at which store it happened.
+    pub fn seen_at(self, at_ms: u64, store: u32) -> Self {
+        Self { handed: Some((at_ms, store)), ..self }
     }
 
     /// The same as another kind of problem.
@@ -363,6 +418,7 @@ impl IntoResponse for Problem {
             at: self.handed.map(|(at_ms, _)| Text(Moment(at_ms))),
             store: self.handed.map(|(_, store)| store),
             quote: self.quote,
+            may_spend: self.may_spend,
         };
         let mut response = (status, Json(document)).into_response();
         let headers = response.headers_mut();
@@ -387,8 +443,8 @@ impl From<Refusal> for Problem {
             Refusal::Stopped { field, reason } => Self::about(Kind::SaleStopped, field, reason),
             Refusal::State(_) => Self::new(Kind::Conflict, said),
             Refusal::PriceChanged(_) => Self::new(Kind::PriceChanged, said),
-            Refusal::Coupon { field, why } => Self::about(Kind::Conflict, field, why.to_string()),
-            Refusal::Points { .. } => Self::new(Kind::Conflict, said),
+            Refusal::Coupon { field, why } => Self::coupon(field, &why),
+            Refusal::Points { may, .. } => Self { may_spend: Some(may), ..Self::new(Kind::PointsBeyond, said) },
             Refusal::NotHere(_) => Self::new(Kind::NotHere, said),
             Refusal::DiskFull => Self::new(Kind::DiskFull, said),
             Refusal::Token => Self::new(Kind::Unauthorized, said),

@@ -19,6 +19,7 @@ use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tender};
 use utoipa::{IntoParams, ToSchema};
 
 use super::idempotency::created;
+use super::loyalty::benefits::{UsedCouponAnswer, UsedPointsAnswer, of_receipt};
 use super::problem::{Answered, Kind, Problem};
 use super::request::{Body, Params, Segment};
 use super::sales::{OriginalBody, TaxBody, TenderBody};
@@ -97,6 +98,12 @@ pub struct SaleAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub repeats: Option<Text<ReceiptId>>,
+    /// Coupons that reduced it; only when read, since they may be given back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<UsedCouponAnswer>,
+    /// Points that it gave a member and cost her; only when read, since they may be taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points: Option<UsedPointsAnswer>,
 }
 
 /// One line of a posted sale.
@@ -257,7 +264,8 @@ impl SaleAnswer {
             Some(Fact::Sale(other)) => Some(Text(ReceiptId { store, number: other.receipt })),
             Some(_) | None => None,
         };
-        Ok(Self { voided, repeats, ..Self::new(store, sale, entry.hlc.ms()) })
+        let (coupons, points) = of_receipt(books, store, sale.receipt)?;
+        Ok(Self { voided, repeats, coupons, points, ..Self::new(store, sale, entry.hlc.ms()) })
     }
 
     /// A sale as it was posted: the same answer at every try.
@@ -296,6 +304,8 @@ impl SaleAnswer {
             voids: sale.voids.map(id),
             voided: None,
             repeats: None,
+            coupons: Vec::new(),
+            points: None,
         }
     }
 }

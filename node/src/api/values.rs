@@ -114,7 +114,7 @@ impl Word for Unit {
 
 impl Word for TenderKind {
     fn read(text: &str) -> Result<Self, String> {
-        Self::parse(text).ok_or_else(|| "is not one of cash, card, voucher, other".into())
+        Self::parse(text).ok_or_else(|| "is not one of cash, card, voucher, other, points".into())
     }
 
     fn write(&self) -> String {

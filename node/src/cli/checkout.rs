@@ -23,6 +23,15 @@ pub struct CheckoutArgs {
     /// Who approved what a cashier may not do alone
     #[arg(long, value_name = "NAME", default_value = "")]
     approver: String,
+    /// The customer's account, if she is a member
+    #[arg(long, value_name = "ACCOUNT")]
+    member: Option<String>,
+    /// Code of a coupon that she shows; may be given several times
+    #[arg(long = "coupon", value_name = "CODE")]
+    coupons: Vec<String>,
+    /// So many of her points pay
+    #[arg(long, requires = "member", conflicts_with_all = ["suspend", "slip"])]
+    points: Option<u64>,
     /// The buyer's age was checked
     #[arg(long)]
     age_checked: bool,
@@ -125,11 +134,19 @@ pub fn checkout(args: &CheckoutArgs) -> Result<(), Failure> {
         "cashier": args.cashier,
         "age_checked": args.age_checked,
         "lines": lines,
+        "coupons": args.coupons,
     });
+    if let Some(member) = &args.member {
+        body["member"] = member.as_str().into();
+    }
+    if let Some(points) = args.points {
+        body["points"] = points.into();
+    }
     let quote = client.write("/v1/checkout", None, &body)?;
     if args.quote {
         if !args.ask.printed(&quote)? {
             print_lines(&quote);
+            print_benefits(&quote);
             out!("Total {} {}", money(&quote["total"]), word(&quote["currency"]));
         }
         return Ok(());
@@ -137,14 +154,31 @@ pub fn checkout(args: &CheckoutArgs) -> Result<(), Failure> {
     body["till_seq"] = client.read(&format!("/v1/tills/{}", args.till))?["next_till_seq"].clone();
     body["approver"] = args.approver.as_str().into();
     body["expected_total"] = quote["total"].clone();
+    let by_points = match (args.points, amount(&quote["points"]["pays"])) {
+        (None, _) => 0,
+        (Some(points), 0) if points > 0 => {
+            print_benefits(&quote);
+            return Err("so many points may not be spent here".into());
+        }
+        (Some(_), pays) => pays,
+    };
+    if let Some(body) = body.as_object_mut() {
+        body.remove("points");
+    }
+    let points = (by_points > 0).then(|| json!({ "kind": "points", "amount": by_points }));
     match (&args.slip, &args.terminal) {
         (Some(owner), _) => (body["then"], body["owner"]) = ("slip".into(), owner.as_str().into()),
         (None, _) if args.suspend => body["then"] = "suspend".into(),
-        (None, Some(name)) => (body["then"], body["terminal"]) = ("pay".into(), json!({ "name": name })),
+        (None, Some(name)) => {
+            (body["then"], body["terminal"]) = ("pay".into(), json!({ "name": name }));
+            body["tenders"] = points.into_iter().collect();
+        }
         (None, None) => {
-            let due = amount(&quote["total"]) + amount(&quote["cash_rounding"]);
-            let tenders = if due == 0 { json!([]) } else { json!([{ "kind": "cash", "amount": due }]) };
-            (body["then"], body["tenders"]) = ("pay".into(), tenders);
+            // Cash is rounded only where all of it is cash.
+            let rounding = if by_points == 0 { amount(&quote["cash_rounding"]) } else { 0 };
+            let due = amount(&quote["total"]) + rounding - by_points;
+            let cash = (due != 0).then(|| json!({ "kind": "cash", "amount": due }));
+            (body["then"], body["tenders"]) = ("pay".into(), points.into_iter().chain(cash).collect());
         }
     }
     let answer = client.write("/v1/checkout", None, &body)?;
@@ -234,6 +268,26 @@ fn print_lines(basket: &Value) {
     table::print(["SKU", "quantity", "price", "amount", "why"], lines);
     for line in rows(&basket["lines"]).filter(|line| !line["needs"].is_null()) {
         out!("Line {}: {}", word(&line["line"]), word(&line["needs"]));
+    }
+}
+
+/// Coupons that are not taken, and what points do.
+fn print_benefits(quote: &Value) {
+    for coupon in rows(&quote["coupons"]) {
+        match coupon["refused"]["detail"].as_str() {
+            Some(why) => out!("Coupon {}: {why}", word(&coupon["code"])),
+            None => out!("Coupon {}: {} -{}", word(&coupon["code"]), word(&coupon["name"]), money(&coupon["worth"])),
+        }
+    }
+    let points = &quote["points"];
+    if points.is_object() {
+        let of = |name: &str| word(&points[name]);
+        out!(
+            "Points: earns {}, may spend {}; those asked for pay {}",
+            of("earns"),
+            of("may_spend"),
+            money(&points["pays"])
+        );
     }
 }
 

@@ -8,14 +8,14 @@
 //!
 //! What a basket comes to is made from its entries in the order of their positions, so it does not depend on their order of arrival.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stockroom_crdt::batch::Item;
 use stockroom_crdt::checkout::Checkout;
 use stockroom_crdt::checkout::basket::{Basket, BasketId, Outcome, Waits};
 use stockroom_crdt::checkout::tender::{TenderState, TenderStep};
 use stockroom_crdt::entry::Fact;
-use stockroom_crdt::ids::{Code, StoreId, TillId};
+use stockroom_crdt::ids::{Code, MemberId, StoreId, TillId};
 use stockroom_crdt::sale::ReceiptNumber;
 
 use super::{Context, sales};
@@ -161,6 +161,32 @@ pub fn waiting(snapshot: &(impl Snapshot + ?Sized), store: StoreId) -> Result<Ve
         let till = TillId(u32::from_be_bytes(fixed(&id[..4])?));
         let id = BasketId { till, number: u64::from_be_bytes(fixed(&id[4..])?) };
         out.extend(load(snapshot, store, id)?);
+    }
+    Ok(out)
+}
+
+/// Every basket of a store that waits or waited and names one of these accounts. Reads every basket of the store: it is asked for by one person
+/// at a time.
+pub fn naming(
+    snapshot: &(impl Snapshot + ?Sized),
+    store: StoreId,
+    accounts: &BTreeSet<MemberId>,
+) -> Result<Vec<Held>, StoreError> {
+    let prefix = [store.0.to_be_bytes().as_slice(), EVENT].concat();
+    let mut ids = BTreeSet::new();
+    for (key, _) in scan_prefix(snapshot, Table::Baskets, &prefix, usize::MAX)? {
+        let id = key.get(prefix.len()..prefix.len() + 12).ok_or_else(|| damaged("key of a basket"))?;
+        ids.insert((u32::from_be_bytes(fixed(&id[..4])?), u64::from_be_bytes(fixed(&id[4..])?)));
+    }
+    let mut out = Vec::new();
+    for (till, number) in ids {
+        let held = load(snapshot, store, BasketId { till: TillId(till), number })?;
+        let names = |held: &Held| {
+            let holds = &held.basket.holds;
+            let mut named = holds.member.iter().chain(holds.points.iter().map(|(member, _)| member));
+            named.any(|member| accounts.contains(member))
+        };
+        out.extend(held.filter(names));
     }
     Ok(out)
 }

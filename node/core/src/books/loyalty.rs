@@ -164,6 +164,44 @@ pub fn redeemed_at(
     rows.iter().map(|(_, value)| read(value, Redemption::decode)).collect()
 }
 
+/// All redemptions at a store that name one of these accounts. Reads every redemption of the store: it is asked for by one person at a time.
+pub fn redeemed_for(
+    snapshot: &(impl Snapshot + ?Sized),
+    store: StoreId,
+    accounts: &BTreeSet<MemberId>,
+) -> Result<Vec<Redemption>, StoreError> {
+    let prefix = [store.0.to_be_bytes().as_slice(), REDEEMED].concat();
+    let mut out = Vec::new();
+    for (_, value) in scan_prefix(snapshot, Table::Coupons, &prefix, usize::MAX)? {
+        let redemption = read(&value, Redemption::decode)?;
+        if redemption.member.is_some_and(|member| accounts.contains(&member)) {
+            out.push(redemption);
+        }
+    }
+    Ok(out)
+}
+
+/// All that is said in the scope of a store of coupons, of one campaign or of all.
+pub fn said_at(
+    snapshot: &(impl Snapshot + ?Sized),
+    store: StoreId,
+    campaign: Option<&Code>,
+) -> Result<Vec<CouponFact>, StoreError> {
+    let begin = [store.0.to_be_bytes().as_slice(), SAID].concat();
+    let prefix = match campaign {
+        Some(campaign) => [begin.as_slice(), campaign.as_str().as_bytes(), &[0]].concat(),
+        None => begin.clone(),
+    };
+    let mut out = Vec::new();
+    for (key, _) in scan_prefix(snapshot, Table::Coupons, &prefix, usize::MAX)? {
+        // The name ends with a zero and eight bytes of the serial number; the fact follows.
+        let name = key.get(begin.len()..).unwrap_or_default();
+        let end = name.iter().position(|byte| *byte == 0).map_or(name.len(), |zero| zero + 1 + 8);
+        out.push(read(name.get(end..).unwrap_or_default(), CouponFact::decode)?);
+    }
+    Ok(out)
+}
+
 /// Everything that is known here of a campaign's pool and budget.
 pub fn quota(snapshot: &(impl Snapshot + ?Sized), campaign: &Code) -> Result<Quota, StoreError> {
     let mut quota = Quota::default();
@@ -174,6 +212,17 @@ pub fn quota(snapshot: &(impl Snapshot + ?Sized), campaign: &Code) -> Result<Quo
         }
     }
     Ok(quota)
+}
+
+/// Who holds or held a part of a campaign's pool and budget at a store.
+pub fn quota_holders(
+    snapshot: &(impl Snapshot + ?Sized),
+    store: StoreId,
+    campaign: &Code,
+) -> Result<BTreeSet<Actor>, StoreError> {
+    let prefix = [store.0.to_be_bytes().as_slice(), QUOTA, campaign.as_str().as_bytes(), &[0]].concat();
+    let rows = scan_prefix(snapshot, Table::Coupons, &prefix, usize::MAX)?;
+    rows.iter().map(|(_, value)| Ok(read(value, QuotaRow::decode)?.holder)).collect()
 }
 
 /// Stores in whose scopes something is said of a coupon.

@@ -92,13 +92,13 @@ pub enum CouponRefused {
     #[error("this is no coupon of ours: look at the code again")]
     Wrong,
     /// The campaign was taken back, or its time is over.
-    #[error("it has expired")]
+    #[error("it has expired: sell without it")]
     Expired,
     /// The campaign begins later.
-    #[error("it is not good yet")]
+    #[error("it is not good yet: sell without it, or show it again later")]
     NotYet,
     /// It is good at other stores.
-    #[error("it is good at other stores only")]
+    #[error("it is good at other stores only: sell without it")]
     OtherStore,
     /// It is for members, or for another one.
     #[error("it is for {}: scan the member's card", if *.another { "another member" } else { "members" })]
@@ -107,7 +107,7 @@ pub enum CouponRefused {
         another: bool,
     },
     /// It was redeemed.
-    #[error("it was used already{}", used(.store, .at_ms))]
+    #[error("it was used already{}: sell without it", used(.store, .at_ms))]
     Used {
         /// At which store, as far as it is known.
         store: Option<StoreId>,
@@ -115,7 +115,7 @@ pub enum CouponRefused {
         at_ms: u64,
     },
     /// A basket that waits holds it.
-    #[error("a basket that waits at till {0} holds it")]
+    #[error("a basket that waits at till {0} holds it: pay or throw that one away first")]
     Held(u32),
     /// The right to it lies elsewhere.
     #[error("the right to it is not here: ask the hub for it, or sell without it")]
@@ -130,10 +130,10 @@ pub enum CouponRefused {
     #[error("this store may not take more of them until the hub has seen those before: ask the hub for this one")]
     Limit,
     /// It is not taken together with another one that was shown.
-    #[error("it is not taken together with {0}")]
+    #[error("it is not taken together with {0}: take one of the two")]
     Together(Code),
     /// Nothing in the basket is reduced by it.
-    #[error("nothing in the basket is reduced by it")]
+    #[error("nothing in the basket is reduced by it: sell without it")]
     Nothing,
 }
 

@@ -49,7 +49,7 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
         Ok(all.filter_map(holds).collect())
     }
 
-    /// What people call a promotion of a store's price book; its own name in the book where it is not known.
+    /// What people call a promotion of a store's price book, or a campaign; its own name in the book where it is not known.
     pub fn promotion_name(&self, store: StoreId, id: &Code) -> Result<String, StoreError> {
         let known = match self.store(store)? {
             Some(record) => self.decision(&Scope::Prices(record.book), kind::PROMOTION, id.as_str().as_bytes())?,
@@ -57,7 +57,8 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
         };
         Ok(match known {
             Some(Fact::Promotion(promotion)) => promotion.name,
-            Some(_) | None => id.as_str().into(),
+            // A coupon reduces under its campaign's id.
+            Some(_) | None => self.campaign(id)?.map_or_else(|| id.as_str().into(), |campaign| campaign.terms.name),
         })
     }
 

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::none;
 use crate::api::checkout::priced::{PricedLine, priced};
+use crate::api::loyalty::benefits::{UsedCouponAnswer, UsedPointsAnswer, of_basket, of_receipt};
 use crate::api::problem::Answered;
 use crate::api::values::{Moment, ReceiptId, Text};
 use crate::api::{Books, unexpected_entry};
@@ -48,6 +49,12 @@ pub struct BasketAnswer {
     tenders: Vec<TenderAnswer>,
     /// What terminals were asked for, and what they said.
     terminals: Vec<AskedAnswer>,
+    /// Coupons that reduced it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    coupons: Vec<UsedCouponAnswer>,
+    /// Points that it gave and cost; while it waits, those that it holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    points: Option<UsedPointsAnswer>,
     /// Who rang it up.
     #[schema(value_type = String)]
     cashier: Text<Code>,
@@ -149,6 +156,7 @@ impl BasketAnswer {
         let id = BasketId { till: receipt.till, number: sale.till_seq };
         let held = books.basket(store, id)?;
         let total = sale.total();
+        let (coupons, points) = of_receipt(books, store, receipt)?;
         Ok(Self {
             basket: Text(id),
             state: PAID,
@@ -162,6 +170,8 @@ impl BasketAnswer {
             lines: priced(books, store, &sale.lines, &explained)?,
             tenders: tenders(books, store, &sale.tenders, &assured)?,
             terminals: held.iter().flat_map(|held| &held.tenders).map(AskedAnswer::of).collect(),
+            coupons,
+            points,
             cashier: Text(sale.cashier),
             approver: Text(sale.approver),
             rung_at: Text(Moment(sale.rung_ms)),
@@ -188,6 +198,7 @@ impl BasketAnswer {
             paid.push(Tender { kind: step.kind, amount: step.amount, reference: step.reference.clone() });
             assured.push(step.assurance);
         }
+        let (coupons, points) = of_basket(books, &held.basket.holds)?;
         Ok(Self {
             basket: Text(id),
             state,
@@ -201,6 +212,8 @@ impl BasketAnswer {
             lines: priced(books, store, &held.basket.lines, &held.basket.explained)?,
             tenders: tenders(books, store, &paid, &assured)?,
             terminals: held.tenders.iter().map(AskedAnswer::of).collect(),
+            coupons,
+            points,
             cashier: Text(held.basket.cashier.clone()),
             approver: Text(held.basket.approver.clone()),
             rung_at: Text(Moment(rung_ms)),

@@ -13,6 +13,7 @@ use stockroom_crdt::sale::SaleLine;
 use utoipa::ToSchema;
 
 use crate::api::Books;
+use crate::api::loyalty::benefits::{CouponAnswer, PointsAnswer};
 use crate::api::problem::Answered;
 use crate::api::sales::{OriginalBody, TaxBody};
 use crate::api::values::{Moment, ReceiptId, Text};
@@ -32,6 +33,12 @@ pub struct QuoteAnswer {
     pub cash_rounding: i64,
     /// What each line costs, and why.
     pub lines: Vec<PricedLine>,
+    /// Each coupon that was shown, in its order: what it gives, or why it is not taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<CouponAnswer>,
+    /// Points, if the customer is a member and there is a programme.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points: Option<PointsAnswer>,
 }
 
 /// A line and its price.
@@ -109,7 +116,9 @@ impl QuoteAnswer {
     /// What a basket costs that was only priced.
     pub fn of(books: &Books<'_>, store: StoreId, quoted: Quoted) -> Answered<Self> {
         let currency = Some(Text(quoted.currency));
-        Ok(Self { currency, ..Self::made(books, store, &quoted.quote, &quoted.needs)? })
+        let coupons = quoted.coupons.iter().map(|coupon| CouponAnswer::of(books, coupon)).collect::<Result<_, _>>()?;
+        let points = quoted.points.map(PointsAnswer::of);
+        Ok(Self { currency, coupons, points, ..Self::made(books, store, &quoted.quote, &quoted.needs)? })
     }
 
     /// What a basket costs now, whatever the customer was told.
@@ -125,7 +134,8 @@ impl QuoteAnswer {
             }
         }
         let (total, cash_rounding) = (quote.total, quote.cash_rounding);
-        Ok(Self { state: "quoted", currency: None, total, cash_rounding, lines })
+        let (coupons, points) = (Vec::new(), None);
+        Ok(Self { state: "quoted", currency: None, total, cash_rounding, lines, coupons, points })
     }
 }
 

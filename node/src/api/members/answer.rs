@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::Sight;
 use super::audit::ReadingAnswer;
+use super::shopping::ShoppingAnswer;
 use crate::api::notes::NoteAnswer;
 use crate::api::values::{Moment, Text};
 use crate::reads::Reading;
@@ -151,6 +152,8 @@ pub struct ReportAnswer {
     links: Vec<LinkAnswer>,
     /// Which stores know which account.
     stores: Vec<KnownAt>,
+    /// Her points and coupons, and which receipts and baskets name her.
+    shopping: ShoppingAnswer,
     /// Notes about her.
     notes: Vec<NoteAnswer>,
     /// Who read of her here, the newest first.
@@ -210,7 +213,7 @@ impl PersonAnswer {
 
 impl ReportAnswer {
     /// All of it.
-    pub fn of(report: &AccessReport, notes: Vec<NoteAnswer>, readings: Vec<Reading>) -> Self {
+    pub fn of(report: &AccessReport, shopping: ShoppingAnswer, notes: Vec<NoteAnswer>, readings: Vec<Reading>) -> Self {
         let accounts = &report.person.accounts;
         let links = accounts.iter().flat_map(|account| &account.links).map(|(link, counts)| LinkAnswer {
             a: Text(link.a),
@@ -232,6 +235,7 @@ impl ReportAnswer {
             consents: accounts.iter().flat_map(|account| &account.consents).map(ConsentAnswer::of).collect(),
             links: links.collect(),
             stores: stores.collect(),
+            shopping,
             notes,
             readings: readings.into_iter().map(ReadingAnswer::of).collect(),
         }

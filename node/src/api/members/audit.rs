@@ -31,6 +31,8 @@ pub enum How {
     Report,
     /// A note about her.
     Note,
+    /// Her points, and what her receipts did with them.
+    Points,
 }
 
 /// Somebody read something of a member.
@@ -48,7 +50,7 @@ pub struct ReadingAnswer {
     member: String,
     /// Which fields.
     fields: Vec<String>,
-    /// `find`, `show`, `report` or `note`.
+    /// `find`, `show`, `report`, `note` or `points`.
     how: String,
     /// Only parts of the values were shown.
     masked: bool,
@@ -107,6 +109,29 @@ impl Api {
                 fields.push(field.as_str().to_owned());
             }
         }
+        self.write_reading(who, how, fields, sight).await
+    }
+
+    /// Writes down who reads something of these accounts that is no field of theirs.
+    pub async fn note_reading_of(
+        &self,
+        who: &Who,
+        how: How,
+        members: &[MemberId],
+        what: &str,
+        sight: Sight,
+    ) -> Answered<()> {
+        let fields = members.iter().map(|member| (*member, vec![what.to_owned()])).collect();
+        self.write_reading(who, how, fields, sight).await
+    }
+
+    async fn write_reading(
+        &self,
+        who: &Who,
+        how: How,
+        fields: BTreeMap<MemberId, Vec<String>>,
+        sight: Sight,
+    ) -> Answered<()> {
         if fields.is_empty() {
             return Ok(());
         }
@@ -144,6 +169,7 @@ impl How {
             Self::Show => "show",
             Self::Report => "report",
             Self::Note => "note",
+            Self::Points => "points",
         }
     }
 }

@@ -206,7 +206,8 @@ impl PromotionBody {
 }
 
 impl GivesBody {
-    fn of(gives: Gives) -> Self {
+    /// As it was put down.
+    pub fn of(gives: Gives) -> Self {
         match gives {
             Gives::Percent(bp) => Self::Percent(bp),
             Gives::Off(amount) => Self::Off(amount),
@@ -217,7 +218,8 @@ impl GivesBody {
         }
     }
 
-    fn gives(self) -> Gives {
+    /// As the core has it.
+    pub fn gives(self) -> Gives {
         match self {
             Self::Percent(bp) => Gives::Percent(bp),
             Self::Off(amount) => Gives::Off(amount),
@@ -230,7 +232,7 @@ impl GivesBody {
 }
 
 /// The core wants lists ascending, each item once.
-fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+pub fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut items: Vec<_> = items.collect();
     items.sort_unstable();
     items.dedup();
