@@ -196,7 +196,7 @@ impl Points {
             match fact {
                 Fact::SalePoints(said) if said.taken_back == 0 && said.restored == 0 => {
                     *spent.entry(said.receipt).or_default() += said.spent + said.soft;
-                    if !paid.contains_key(&said.receipt) {
+                    if said.earned > 0 && !paid.contains_key(&said.receipt) {
                         faults.push(format!(
                             "store {store} gives points for receipt {:?}, which does not stand in the same commit",
                             said.receipt

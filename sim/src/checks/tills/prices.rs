@@ -9,6 +9,7 @@ use stockroom_crdt::checkout::promotion::Promotion;
 use stockroom_crdt::checkout::{Explanation, PriceSource};
 use stockroom_crdt::entry::{Entry, Fact, kind};
 use stockroom_crdt::ids::{Sku, StoreId};
+use stockroom_crdt::loyalty::campaign::Campaign;
 use stockroom_crdt::sale::SaleLine;
 
 use crate::checks::tills::written;
@@ -51,7 +52,8 @@ impl Tables {
                     let held = self.prices.entry((price.sku, price.from_ms)).or_default();
                     *held = (*held).max((said, price.minor));
                 }
-                Fact::Promotion(promotion) => {
+                // A coupon that is shown gives what its campaign's terms say.
+                Fact::Campaign(Campaign { terms: promotion, .. }) | Fact::Promotion(promotion) => {
                     let name = promotion.id.as_str().to_owned();
                     let newer = self.promotions.get(&name).is_none_or(|(held, _)| *held < said);
                     if newer {
@@ -92,7 +94,7 @@ fn entry_of(row: &RowChange) -> Option<Entry> {
 fn of_prices(rows: &[RowChange]) -> impl Iterator<Item = &RowChange> {
     rows.iter().filter(|row| {
         let field = row.key.get(4..6).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
-        row.table == Table::Cells && matches!(field, Some(kind::PRICE | kind::PROMOTION))
+        row.table == Table::Cells && matches!(field, Some(kind::PRICE | kind::PROMOTION | kind::CAMPAIGN))
     })
 }
 
