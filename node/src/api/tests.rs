@@ -8,6 +8,7 @@ mod figures;
 mod goods;
 mod hooks;
 mod listeners;
+mod loyalty;
 mod members;
 mod orders;
 mod orders_refused;

@@ -30,8 +30,23 @@ pub struct SaleReceipt {
     pub taxes: Vec<TaxPart>,
     /// How it was paid.
     pub tenders: Vec<TenderPart>,
+    /// Coupons that reduced it, by name.
+    pub coupons: Vec<(String, Money)>,
+    /// What it did with a member's points.
+    pub points: Option<PointsPart>,
     /// With which another store takes the goods back: the signed receipt.
     pub code: Option<String>,
+}
+
+/// What a receipt did with a member's points.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PointsPart {
+    /// Points that were earned and not taken back.
+    pub earned: u64,
+    /// Points that paid and did not come back.
+    pub spent: u64,
+    /// All her points, and when that was true; none where no hub has told it.
+    pub balance: Option<(i64, Stamp)>,
 }
 
 /// Whether a receipt counts.
@@ -143,8 +158,27 @@ impl Sheet for SaleReceipt {
             let word = if tax.added { Word::AddedTax } else { Word::Tax };
             to.field(word, &format!("{}: {}", tax.code, tax.amount.text()));
         }
+        for (name, worth) in &self.coupons {
+            to.field(Word::Coupon, &format!("{}: {}", clean(name, TEXT_CHARS_MAX), worth.text()));
+        }
+        if let Some(points) = &self.points {
+            points.put(&mut to);
+        }
         to.code(self.code.as_deref());
         to.done(Size::Roll, Word::Receipt)
+    }
+}
+
+impl PointsPart {
+    fn put(&self, to: &mut Writer) {
+        to.field(Word::PointsEarned, &self.earned.to_string());
+        if self.spent > 0 {
+            to.field(Word::PointsSpent, &self.spent.to_string());
+        }
+        if let Some((balance, at)) = &self.balance {
+            let known = format!("{balance} ({} {})", to.word(Word::AsOf), at.text());
+            to.field(Word::PointsBalance, &known);
+        }
     }
 }
 

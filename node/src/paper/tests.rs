@@ -12,7 +12,7 @@ use super::drawers::{DrawerReport, ReportTax};
 use super::html::{Marking, html};
 use super::page::Sheet;
 use super::printer::{CodePage, PrintError, Settings, Target, Width};
-use super::receipt::{Assured, SaleReceipt, SoldLine, Standing, TaxPart, TenderPart, Tendered};
+use super::receipt::{Assured, PointsPart, SaleReceipt, SoldLine, Standing, TaxPart, TenderPart, Tendered};
 use super::sheets::{
     BagTag, HandedLine, Money, PickLine, PickList, PickupLabel, PickupReceipt, Quantity, RouteSheet, RouteStop, Stamp,
     Substitution, Way,
@@ -154,6 +154,8 @@ fn sale_receipt() -> SaleReceipt {
             tender(Tendered::Voucher, 250, Some(Assured::Seen)),
             tender(Tendered::Cash, -130, None),
         ],
+        coupons: Vec::new(),
+        points: None,
         code: Some("signed".into()),
     }
 }
@@ -478,4 +480,22 @@ fn a_printer_on_the_network_gets_the_bytes_of_the_sheet() {
     });
     assert!(spool.print_next().unwrap());
     assert_eq!(paper.join().unwrap(), ticket(&page, &printer, Marking::Original).unwrap());
+}
+
+#[test]
+fn a_receipt_names_coupons_and_says_how_old_a_balance_is() {
+    let worth = Money { minor: -20, currency: Currency::parse("EUR").unwrap() };
+    let points = PointsPart { earned: 37, spent: 50, balance: Some((-12, at(2))) };
+    let receipt = SaleReceipt { coupons: vec![("Plums 李子".into(), worth)], points: Some(points), ..sale_receipt() };
+    for (language, words) in [
+        (Language::English, ["Coupon", "Points earned", "Points spent", "Points in all", "as of"]),
+        (Language::Chinese, ["优惠券", "获得积分", "使用积分", "积分余额", "截至"]),
+    ] {
+        let page = format!("{:?}", receipt.page(language));
+        let numbers = ["Plums 李子", "37", "50", "-12", &at(2).text()].map(str::to_owned);
+        for said in words.map(str::to_owned).into_iter().chain(numbers) {
+            assert!(page.contains(&said), "{said} is missing: {page}");
+        }
+        assert!(!format!("{:?}", sale_receipt().page(language)).contains(words[1]));
+    }
 }

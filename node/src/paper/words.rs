@@ -171,10 +171,20 @@ pub enum Word {
     PerKilogram,
     /// From when on something holds.
     Since,
+    /// A coupon that was redeemed.
+    Coupon,
+    /// Points that a member earned.
+    PointsEarned,
+    /// Points that a member paid with.
+    PointsSpent,
+    /// All points of a member.
+    PointsBalance,
+    /// Before when that was known.
+    AsOf,
 }
 
 /// Word, English, Chinese; in the order of the words.
-const TABLE: [(Word, &str, &str); 77] = [
+const TABLE: [(Word, &str, &str); 82] = [
     (Word::PickList, "Pick list", "拣货单"),
     (Word::Pickup, "Pickup", "自提"),
     (Word::PickupReceipt, "Pickup receipt", "自提凭证"),
@@ -252,6 +262,11 @@ const TABLE: [(Word, &str, &str); 77] = [
     (Word::PerPiece, "each", "/件"),
     (Word::PerKilogram, "a kilogram", "/千克"),
     (Word::Since, "From", "生效时间"),
+    (Word::Coupon, "Coupon", "优惠券"),
+    (Word::PointsEarned, "Points earned", "获得积分"),
+    (Word::PointsSpent, "Points spent", "使用积分"),
+    (Word::PointsBalance, "Points in all", "积分余额"),
+    (Word::AsOf, "as of", "截至"),
 ];
 
 impl Word {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use stockroom_crdt::checkout::tender::Assurance;
 use stockroom_crdt::ids::{Digest, StoreId, hex};
+use stockroom_crdt::loyalty::points::SalePoints;
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::header::Preference;
 use stockroom_crdt::order::resolve::{State as Stage, resolve};
@@ -20,7 +21,7 @@ use crate::api::problem::{Answered, Kind, Problem};
 use crate::api::receipts::{SaleAnswer, no_receipt};
 use crate::api::values::{ReceiptId, Word, now_ms};
 use crate::paper::page::{Page, Sheet};
-use crate::paper::receipt::{Assured, SaleReceipt, SoldLine, Standing, TaxPart, TenderPart, Tendered};
+use crate::paper::receipt::{Assured, PointsPart, SaleReceipt, SoldLine, Standing, TaxPart, TenderPart, Tendered};
 use crate::paper::sheets::{
     BagTag, HandedLine, Money, PickLine, PickList, PickupLabel, PickupReceipt, Quantity, Stamp, Substitution, Way,
 };
@@ -195,15 +196,35 @@ pub fn receipt(books: &Books<'_>, id: ReceiptId) -> Answered<SaleReceipt> {
         total: money(sale.total),
         taxes: taxes.into_iter().map(|((code, added), sum)| TaxPart { code, amount: money(sum), added }).collect(),
         tenders,
+        coupons: sale.coupons.iter().filter(|it| !it.undone).map(|it| (it.name.clone(), money(-it.worth))).collect(),
+        points: points(books, id, &store)?,
         code: None,
     })
+}
+
+/// What a receipt did with points, and how many there are by what its store was last told. The accounts are one person's.
+fn points(books: &Books<'_>, id: ReceiptId, place: &Place) -> Answered<Option<PointsPart>> {
+    let (said, _) = books.benefits(id.store, id.number)?;
+    let mut told: Option<(i64, u64)> = None;
+    for account in &said {
+        if let Some((points, at_ms)) = books.points_told(id.store, account.member)? {
+            told = Some(told.map_or((points, at_ms), |(sum, oldest)| (sum.saturating_add(points), oldest.min(at_ms))));
+        }
+    }
+    let sum = |of: fn(&SalePoints) -> u64| said.iter().map(of).fold(0, u64::saturating_add);
+    Ok((!said.is_empty()).then(|| PointsPart {
+        earned: sum(|it| it.earned.saturating_sub(it.taken_back)),
+        spent: sum(|it| it.spent.saturating_add(it.soft).saturating_sub(it.restored)),
+        balance: told.map(|(points, at_ms)| (points, place.stamp(at_ms))),
+    }))
 }
 
 /// A receipt as it is printed.
 pub fn printed_receipt(sheet: &SaleReceipt, language: Language) -> Printout {
     let page = sheet.page(language);
-    // A node that was set up anew signs with another key: that makes it no other receipt.
-    let said = SaleReceipt { code: None, ..sheet.clone() }.page(language);
+    // A node that was set up anew signs with another key, and a balance grows older: that makes it no other receipt.
+    let points = sheet.points.clone().map(|points| PointsPart { balance: None, ..points });
+    let said = SaleReceipt { code: None, points, ..sheet.clone() }.page(language);
     Printout::new(&format!("sale/{}", sheet.number), page, &said)
 }
 
