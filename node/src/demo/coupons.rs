@@ -39,7 +39,7 @@ impl Coupons {
         hub.replace("/v1/loyalty/rules", "demo-loyalty", &programme)?;
         let campaign = json!({
             "id": CAMPAIGN, "name": "Plum week", "funder": "plum-growers", "bearer": "store", "gives": { "basket": { "from": 1, "off": WORTH } },
-            "worth_max": WORTH, "kind": { "printed": { "coupons": 1_000, "store_limit": 10 * WORTH } },
+            "worth_max": WORTH, "per_basket": 1, "kind": { "printed": { "coupons": 1_000, "store_limit": 10 * WORTH } },
         });
         hub.replace("/v1/campaigns", "demo-campaign", &campaign)?;
         let codes = hub.read(&format!("/v1/campaigns/{CAMPAIGN}/codes?first=7&count=1"))?;
