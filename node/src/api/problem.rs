@@ -193,7 +193,7 @@ pub struct Problem {
     errors: Vec<LineError>,
     tries_left: Option<u32>,
     /// When, milliseconds since 1970, and at which store.
-    handed: Option<(u64, u32)>,
+    handed: Option<Box<(u64, u32)>>,
     /// Seconds after which it may be tried again.
     wait_s: Option<u16>,
     /// What a basket costs now.
@@ -323,7 +323,7 @@ impl Problem {
     pub fn handed_over(at_ms: u64, store: u32) -> Self {
         let at = Moment(at_ms).write();
         let detail = format!("the customer has it already: it was handed over at {at} at store {store}");
-        Self { handed: Some((at_ms, store)), ..Self::new(Kind::HandedOver, detail) }
+        Self { handed: Some(Box::new((at_ms, store))), ..Self::new(Kind::HandedOver, detail) }
     }
 
     /// A basket that costs something else than the customer was told.
@@ -343,7 +343,7 @@ impl Problem {
 
     /// Says when and at which store it happened.
     pub fn seen_at(self, at_ms: u64, store: u32) -> Self {
-        Self { handed: Some((at_ms, store)), ..self }
+        Self { handed: Some(Box::new((at_ms, store))), ..self }
     }
 
     /// The same as another kind of problem.
@@ -415,8 +415,8 @@ impl IntoResponse for Problem {
             field: self.field,
             errors: self.errors,
             tries_left: self.tries_left,
-            at: self.handed.map(|(at_ms, _)| Text(Moment(at_ms))),
-            store: self.handed.map(|(_, store)| store),
+            at: self.handed.as_ref().map(|it| Text(Moment(it.0))),
+            store: self.handed.map(|it| it.1),
             quote: self.quote,
             may_spend: self.may_spend,
         };

@@ -19,10 +19,13 @@ use super::{Check, Findings, Scene};
 use crate::observe::{Observation, Seen};
 use crate::truth::persons::{holds, says_who};
 
+/// A value as it was said: by whom and when, whether it was proven, and its sealed bytes; none for one that was removed.
+type Value = (Said, bool, Option<Vec<u8>>);
+
 /// What one disk's entries say of members, with nothing of the books.
 #[derive(Default)]
 struct Told {
-    values: BTreeMap<MemberId, BTreeMap<Slot, (Said, bool, Option<Vec<u8>>)>>,
+    values: BTreeMap<MemberId, BTreeMap<Slot, Value>>,
     links: Links,
     known: BTreeSet<MemberId>,
     erased: BTreeSet<MemberId>,
