@@ -111,7 +111,10 @@ mod tests {
         let secret = b"sentinel-of-a-key-that-was-destroyed";
         let row = |value: Option<&[u8]>| {
             let mut writes = Writes::new();
-            writes.insert((Table::MemberKeys, vec![1; 8]), value.map(<[u8]>::to_vec));
+            // Many rows on many pages: what is written next takes some of those that were freed.
+            for member in 0..2_000_u64 {
+                writes.insert((Table::MemberKeys, member.to_be_bytes().to_vec()), value.map(<[u8]>::to_vec));
+            }
             writes.insert((Table::Runs, vec![2; 8]), Some(b"stays".to_vec()));
             writes
         };
