@@ -52,7 +52,7 @@ impl Members {
         note(hub, "demo-note", (&members.first, "hanna"), said)?;
         let values = json!([value("name", GONE_NAME), value("phone", GONE_PHONE), value("remark", GONE_REMARK)]);
         members.leaving = enrolled(hub, "demo-leaving", &own(values))?;
-        let said = json!([{ "do": "text", "name": "remarks", "text": GONE_NOTE }]);
+        let said = json!([{ "do": "text", "name": "remark", "text": GONE_NOTE }]);
         note(hub, "demo-leaving-note", (&members.leaving, "hanna"), said)?;
         Ok(members)
     }
