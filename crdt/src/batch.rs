@@ -5,7 +5,7 @@
 
 use crate::codec::{DecodeError, RowReader, Rows, Sink, Source, col, put_varint, varint_len};
 use crate::columns::{ColumnReader, ColumnWriter};
-use crate::entry::{Entry, Fact, kind, kind_is_critical, split_kind};
+use crate::entry::{Entry, Fact, kind};
 use crate::ids::Digest;
 use crate::limits::{ENTRY_BYTES_MAX, RUN_ENTRIES_MAX, RUN_EXPANSION_FLOOR, RUN_EXPANSION_MAX};
 
@@ -112,13 +112,13 @@ fn decode_columns(bytes: &[u8], count: usize, mut budget: usize) -> Result<Vec<I
     let mut items = Vec::new();
     for _ in 0..count {
         let coded = reader.uint(col::KIND)?;
-        let (number, critical) = split_kind(coded >> 1)?;
+        let (number, critical) = kind::split(coded >> 1)?;
         let item = if coded & 1 == 1 {
             let mut bytes = Vec::new();
             put_varint(&mut bytes, coded >> 1);
             bytes.extend(reader.blob(col::RAW, ENTRY_BYTES_MAX)?);
             Item::from_bytes(bytes)?
-        } else if kind::ALL.contains(&number) && critical == kind_is_critical(number) {
+        } else if kind::ALL.contains(&number) && critical == kind::is_critical(number) {
             Item::new(Entry::decode_rest(number, &mut reader)?)
         } else {
             return Err(DecodeError::Value("kind"));

@@ -3,7 +3,17 @@
 //! Canonical form: `kind << 1 | critical`, the hybrid time (milliseconds, counter), then the fact's fields. A node keeps and
 //! relays kinds that it does not know ([`Fact::Opaque`]); an unknown *critical* kind fences its log's store until an upgrade.
 
-use crate::cell::CellKey;
+pub mod kind;
+mod standing;
+
+use crate::checkout::Checkout;
+use crate::checkout::basket::{Basket, BasketStep};
+use crate::checkout::label::LabelDone;
+use crate::checkout::promotion::Promotion;
+use crate::checkout::rules::{SaleHours, TaxRate, TillRules};
+use crate::checkout::shift::{CashMove, ShiftClose, ShiftOpen};
+use crate::checkout::staff::StaffRecord;
+use crate::checkout::tender::TenderStep;
 use crate::clock::Hlc;
 use crate::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
 use crate::control::{Boot, EpochOpen, Fence, NodeRecord, StoreRecord};
@@ -11,14 +21,22 @@ use crate::count::{CountClose, CountOpen, CountScan};
 use crate::day::{DayClose, DayOpen};
 use crate::fork::ForkProof;
 use crate::gtin::Template;
-use crate::ids::{Actor, Digest};
+
 use crate::limits::ENTRY_BYTES_MAX;
+use crate::loyalty::campaign::Campaign;
+use crate::loyalty::coupon::{CouponFact, QuotaRow, Redemption};
+use crate::loyalty::points::{PointsRow, SalePoints};
+use crate::loyalty::rules::LoyaltyRules;
+use crate::member::link::{MemberLink, MemberUnlink};
+use crate::member::value::{MemberConsent, MemberValue};
+use crate::member::{Enrolment, MemberErase};
+use crate::note::{NoteChange, NoteSnapshot};
 use crate::order::header::{Order, Payment};
 use crate::order::intent::OrderStep;
 use crate::order::offer::Offer;
 use crate::order::pass::SignedPass;
 use crate::order::redress::Redress;
-use crate::order::returns::{GoodsReturn, Origin, ReturnGrant};
+use crate::order::returns::{GoodsReturn, ReturnGrant};
 use crate::order::rules::RoutingRules;
 use crate::order::rules::hours::StoreService;
 use crate::order::rules::limits::OrderLimits;
@@ -27,113 +45,12 @@ use crate::price::Price;
 use crate::product::{Product, Recall};
 use crate::receiving::{Adjustment, Decision, GoodsReceipt};
 use crate::sale::Sale;
-use crate::scope::Scope;
 use crate::stock::custody::{Consent, Hint, Retire, Want};
 use crate::stock::policy::PolicyRule;
 use crate::stock::promise::{GoodsIssue, Promise, PromiseStep};
 use crate::stock::rights::RightsFact;
 use crate::stock::shortage::{Compensation, Shortage};
 use crate::transfer::{TransferAsk, TransferReceive, TransferShip};
-
-/// Numbers of the kinds of fact. A number is never used again for something else.
-pub mod kind {
-    #![allow(missing_docs)]
-    pub const EPOCH_OPEN: u16 = 1;
-    pub const BOOT: u16 = 2;
-    pub const NODE: u16 = 10;
-    pub const FENCE: u16 = 11;
-    pub const STORE: u16 = 12;
-    pub const FORK: u16 = 13;
-    pub const PRODUCT: u16 = 20;
-    pub const RECALL: u16 = 21;
-    pub const PRICE: u16 = 22;
-    pub const TEMPLATE: u16 = 23;
-    pub const GOODS_RECEIPT: u16 = 30;
-    pub const SALE: u16 = 31;
-    pub const COUNT_SCAN: u16 = 32;
-    pub const COUNT_CLOSE: u16 = 33;
-    pub const DAY_OPEN: u16 = 34;
-    pub const DAY_CLOSE: u16 = 35;
-    pub const ADJUSTMENT: u16 = 36;
-    pub const POLICY: u16 = 14;
-    pub const RIGHTS: u16 = 40;
-    pub const PROMISE: u16 = 41;
-    pub const PROMISE_STEP: u16 = 42;
-    pub const WANT: u16 = 43;
-    pub const HINT: u16 = 44;
-    pub const SHORTAGE: u16 = 45;
-    pub const COMPENSATION: u16 = 46;
-    pub const RETIRE: u16 = 47;
-    pub const CONSENT: u16 = 48;
-    pub const GOODS_ISSUE: u16 = 49;
-
-    pub const DECISION: u16 = 50;
-    pub const TRANSFER_ASK: u16 = 51;
-    pub const TRANSFER_SHIP: u16 = 52;
-    pub const TRANSFER_RECEIVE: u16 = 53;
-    pub const COUNT_OPEN: u16 = 54;
-    pub const ORDER: u16 = 60;
-    pub const OFFER: u16 = 61;
-    pub const FULFILLMENT_STEP: u16 = 62;
-    pub const ORDER_STEP: u16 = 63;
-    pub const PAYMENT: u16 = 64;
-    pub const REDRESS: u16 = 65;
-    pub const PASS_SHOWN: u16 = 66;
-    pub const ROUTING: u16 = 67;
-    pub const SERVICE: u16 = 68;
-    pub const ORDER_LIMITS: u16 = 69;
-    pub const GOODS_RETURN: u16 = 70;
-    pub const RETURN_GRANT: u16 = 71;
-
-    /// All kinds that this version knows.
-    pub const ALL: [u16; 45] = [
-        EPOCH_OPEN,
-        BOOT,
-        NODE,
-        FENCE,
-        STORE,
-        FORK,
-        PRODUCT,
-        RECALL,
-        PRICE,
-        TEMPLATE,
-        GOODS_RECEIPT,
-        SALE,
-        COUNT_SCAN,
-        COUNT_CLOSE,
-        DAY_OPEN,
-        DAY_CLOSE,
-        ADJUSTMENT,
-        POLICY,
-        RIGHTS,
-        PROMISE,
-        PROMISE_STEP,
-        WANT,
-        HINT,
-        SHORTAGE,
-        COMPENSATION,
-        RETIRE,
-        CONSENT,
-        GOODS_ISSUE,
-        DECISION,
-        TRANSFER_ASK,
-        TRANSFER_SHIP,
-        TRANSFER_RECEIVE,
-        COUNT_OPEN,
-        ORDER,
-        OFFER,
-        FULFILLMENT_STEP,
-        ORDER_STEP,
-        PAYMENT,
-        REDRESS,
-        PASS_SHOWN,
-        ROUTING,
-        SERVICE,
-        ORDER_LIMITS,
-        GOODS_RETURN,
-        RETURN_GRANT,
-    ];
-}
 
 /// What an entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,6 +101,34 @@ pub enum Fact {
     OrderLimits(OrderLimits),
     GoodsReturn(GoodsReturn),
     ReturnGrant(ReturnGrant),
+    TaxRate(TaxRate),
+    TillRules(TillRules),
+    Promotion(Promotion),
+    SaleHours(SaleHours),
+    Staff(StaffRecord),
+    Basket(Basket),
+    BasketStep(BasketStep),
+    Checkout(Checkout),
+    ShiftOpen(ShiftOpen),
+    CashMove(CashMove),
+    ShiftClose(ShiftClose),
+    TenderStep(TenderStep),
+    LabelDone(LabelDone),
+    Loyalty(LoyaltyRules),
+    PointsRow(PointsRow),
+    Campaign(Campaign),
+    Coupon(CouponFact),
+    Redemption(Redemption),
+    Quota(QuotaRow),
+    SalePoints(SalePoints),
+    Member(Enrolment),
+    MemberValue(MemberValue),
+    MemberLink(MemberLink),
+    MemberUnlink(MemberUnlink),
+    MemberConsent(MemberConsent),
+    MemberErase(MemberErase),
+    NoteChange(NoteChange),
+    NoteSnapshot(NoteSnapshot),
     /// A kind from a newer version: kept and relayed byte for byte.
     Opaque(Opaque),
 }
@@ -257,6 +202,34 @@ impl Fact {
             Self::OrderLimits(_) => kind::ORDER_LIMITS,
             Self::GoodsReturn(_) => kind::GOODS_RETURN,
             Self::ReturnGrant(_) => kind::RETURN_GRANT,
+            Self::TaxRate(_) => kind::TAX_RATE,
+            Self::TillRules(_) => kind::TILL_RULES,
+            Self::Promotion(_) => kind::PROMOTION,
+            Self::SaleHours(_) => kind::SALE_HOURS,
+            Self::Staff(_) => kind::STAFF,
+            Self::Basket(_) => kind::BASKET,
+            Self::BasketStep(_) => kind::BASKET_STEP,
+            Self::Checkout(_) => kind::CHECKOUT,
+            Self::ShiftOpen(_) => kind::SHIFT_OPEN,
+            Self::CashMove(_) => kind::CASH_MOVE,
+            Self::ShiftClose(_) => kind::SHIFT_CLOSE,
+            Self::TenderStep(_) => kind::TENDER_STEP,
+            Self::LabelDone(_) => kind::LABEL_DONE,
+            Self::Loyalty(_) => kind::LOYALTY,
+            Self::PointsRow(_) => kind::POINTS_ROW,
+            Self::Campaign(_) => kind::CAMPAIGN,
+            Self::Coupon(_) => kind::COUPON,
+            Self::Redemption(_) => kind::REDEMPTION,
+            Self::Quota(_) => kind::COUPON_QUOTA,
+            Self::SalePoints(_) => kind::SALE_POINTS,
+            Self::Member(_) => kind::MEMBER,
+            Self::MemberValue(_) => kind::MEMBER_VALUE,
+            Self::MemberLink(_) => kind::MEMBER_LINK,
+            Self::MemberUnlink(_) => kind::MEMBER_UNLINK,
+            Self::MemberConsent(_) => kind::MEMBER_CONSENT,
+            Self::MemberErase(_) => kind::MEMBER_ERASE,
+            Self::NoteChange(_) => kind::NOTE_CHANGE,
+            Self::NoteSnapshot(_) => kind::NOTE_SNAPSHOT,
             Self::Opaque(opaque) => opaque.kind,
         }
     }
@@ -265,118 +238,8 @@ impl Fact {
     pub fn is_critical(&self) -> bool {
         match self {
             Self::Opaque(opaque) => opaque.critical,
-            known => kind_is_critical(known.kind()),
+            known => kind::is_critical(known.kind()),
         }
-    }
-
-    /// True when this fact may stand in `scope`. Unknown kinds may stand anywhere; they have no effect.
-    pub fn belongs_in(&self, scope: &Scope) -> bool {
-        match self {
-            Self::EpochOpen(_) | Self::Opaque(_) => true,
-            Self::Boot(_) => matches!(scope, Scope::Control | Scope::StoreRights(_)),
-            Self::Node(_)
-            | Self::Fence(_)
-            | Self::Store(_)
-            | Self::Fork(_)
-            | Self::PolicyRule(_)
-            | Self::Routing(_)
-            | Self::Service(_)
-            | Self::OrderLimits(_) => *scope == Scope::Control,
-            Self::Rights(RightsFact { account, .. })
-            | Self::Promise(Promise { account, .. })
-            | Self::Want(Want { account, .. })
-            | Self::Hint(Hint { account, .. })
-            | Self::Shortage(Shortage { account, .. }) => *scope == Scope::StoreRights(account.store),
-            Self::PromiseStep(_) | Self::Compensation(_) | Self::Retire(_) | Self::Consent(_) => {
-                matches!(scope, Scope::StoreRights(_))
-            }
-            Self::Product(_) | Self::Recall(_) | Self::Template(_) => *scope == Scope::Catalog,
-            Self::Price(price) => *scope == Scope::Prices(price.book.clone()),
-            Self::GoodsReceipt(_)
-            | Self::Sale(_)
-            | Self::CountScan(_)
-            | Self::CountClose(_)
-            | Self::DayOpen(_)
-            | Self::DayClose(_)
-            | Self::Adjustment(_)
-            | Self::Decision(_)
-            | Self::TransferAsk(_)
-            | Self::TransferShip(_)
-            | Self::TransferReceive(_)
-            | Self::CountOpen(_) => matches!(scope, Scope::StoreStock(_)),
-            Self::GoodsIssue(issue) => *scope == Scope::StoreStock(issue.account.store),
-            Self::Order(_) | Self::Payment(_) | Self::Redress(_) | Self::OrderStep(_) => {
-                matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_))
-            }
-            Self::Offer(_) | Self::FulfillmentStep(_) | Self::ReturnGrant(_) => matches!(scope, Scope::StoreOrders(_)),
-            // Where the goods are it moves stock; at the seller it is a copy.
-            Self::GoodsReturn(returned) => {
-                *scope == Scope::StoreStock(returned.id.store)
-                    || matches!((scope, returned.origin), (Scope::StoreOrders(at), Origin::Receipt(seller, _)) if *at == seller)
-            }
-            Self::PassShown(shown) => *scope == Scope::StoreRights(shown.pass.store),
-        }
-    }
-
-    /// The cell that this fact writes. Decisions name their entity; events are keyed by their content, so that both branches
-    /// of a fork survive.
-    pub fn cell(&self, writer: Actor) -> CellKey {
-        let entity = match self {
-            Self::Node(node) => Rows::of(|s| s.uint(col::KEY, u64::from(node.capability.node.0))),
-            Self::Fence(fence) => Rows::of(|s| s.uint(col::KEY, u64::from(fence.node.0))),
-            Self::Store(store) => Rows::of(|s| s.uint(col::KEY, u64::from(store.store.0))),
-            Self::Product(product) => product.sku.as_str().as_bytes().to_vec(),
-            Self::Recall(recall) => recall.entity(),
-            Self::Price(price) => price.entity(),
-            Self::Template(template) => vec![template.prefix],
-            Self::PolicyRule(rule) => Rows::of(|s| rule.target.encode(s)),
-            Self::Consent(consent) => consent.entity(),
-            Self::Routing(rules) => rules.entity(),
-            Self::Service(service) => service.entity(),
-            Self::OrderLimits(limits) => limits.entity(),
-            Self::Rights(rights) => Rows::of(|s| {
-                rights.account.encode(s);
-                rights.class.encode(s);
-            }),
-            Self::Want(want) => Rows::of(|s| {
-                want.account.encode(s);
-                want.class.encode(s);
-                s.uint(col::ACTOR_NODE, u64::from(want.of.0));
-            }),
-            Self::Retire(retire) => Rows::of(|s| retire.actor.encode(s)),
-            Self::Compensation(compensation) => compensation.id.to_vec(),
-            Self::EpochOpen(_)
-            | Self::Boot(_)
-            | Self::Fork(_)
-            | Self::GoodsReceipt(_)
-            | Self::Sale(_)
-            | Self::CountScan(_)
-            | Self::CountClose(_)
-            | Self::DayOpen(_)
-            | Self::DayClose(_)
-            | Self::Adjustment(_)
-            | Self::GoodsIssue(_)
-            | Self::Promise(_)
-            | Self::PromiseStep(_)
-            | Self::Hint(_)
-            | Self::Shortage(_)
-            | Self::Decision(_)
-            | Self::TransferAsk(_)
-            | Self::TransferShip(_)
-            | Self::TransferReceive(_)
-            | Self::CountOpen(_)
-            | Self::Order(_)
-            | Self::Offer(_)
-            | Self::FulfillmentStep(_)
-            | Self::OrderStep(_)
-            | Self::Payment(_)
-            | Self::Redress(_)
-            | Self::PassShown(_)
-            | Self::GoodsReturn(_)
-            | Self::ReturnGrant(_)
-            | Self::Opaque(_) => Digest::of(&[&Rows::of(|s| self.encode_body(s, 0))]).short().to_vec(),
-        };
-        CellKey { entity: entity.into(), field: self.kind(), writer }
     }
 
     fn encode_body(&self, sink: &mut impl Sink, hlc_ms: u64) {
@@ -426,6 +289,34 @@ impl Fact {
             Self::OrderLimits(fact) => fact.encode(sink),
             Self::GoodsReturn(fact) => fact.encode(sink),
             Self::ReturnGrant(fact) => fact.encode(sink),
+            Self::TaxRate(fact) => fact.encode(sink),
+            Self::TillRules(fact) => fact.encode(sink),
+            Self::Promotion(fact) => fact.encode(sink),
+            Self::SaleHours(fact) => fact.encode(sink),
+            Self::Staff(fact) => fact.encode(sink),
+            Self::Basket(fact) => fact.encode(sink),
+            Self::BasketStep(fact) => fact.encode(sink),
+            Self::Checkout(fact) => fact.encode(sink),
+            Self::ShiftOpen(fact) => fact.encode(sink),
+            Self::CashMove(fact) => fact.encode(sink),
+            Self::ShiftClose(fact) => fact.encode(sink),
+            Self::TenderStep(fact) => fact.encode(sink),
+            Self::LabelDone(fact) => fact.encode(sink),
+            Self::Loyalty(fact) => fact.encode(sink),
+            Self::PointsRow(fact) => fact.encode(sink),
+            Self::Campaign(fact) => fact.encode(sink),
+            Self::Coupon(fact) => fact.encode(sink),
+            Self::Redemption(fact) => fact.encode(sink),
+            Self::Quota(fact) => fact.encode(sink),
+            Self::SalePoints(fact) => fact.encode(sink),
+            Self::Member(fact) => fact.encode(sink),
+            Self::MemberValue(fact) => fact.encode(sink),
+            Self::MemberLink(fact) => fact.encode(sink),
+            Self::MemberUnlink(fact) => fact.encode(sink),
+            Self::MemberConsent(fact) => fact.encode(sink),
+            Self::MemberErase(fact) => fact.encode(sink),
+            Self::NoteChange(fact) => fact.encode(sink),
+            Self::NoteSnapshot(fact) => fact.encode(sink),
             Self::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
         }
     }
@@ -477,6 +368,34 @@ impl Fact {
             kind::ORDER_LIMITS => Self::OrderLimits(OrderLimits::decode(source)?),
             kind::GOODS_RETURN => Self::GoodsReturn(GoodsReturn::decode(source)?),
             kind::RETURN_GRANT => Self::ReturnGrant(ReturnGrant::decode(source)?),
+            kind::TAX_RATE => Self::TaxRate(TaxRate::decode(source)?),
+            kind::TILL_RULES => Self::TillRules(TillRules::decode(source)?),
+            kind::PROMOTION => Self::Promotion(Promotion::decode(source)?),
+            kind::SALE_HOURS => Self::SaleHours(SaleHours::decode(source)?),
+            kind::STAFF => Self::Staff(StaffRecord::decode(source)?),
+            kind::BASKET => Self::Basket(Basket::decode(source)?),
+            kind::BASKET_STEP => Self::BasketStep(BasketStep::decode(source)?),
+            kind::CHECKOUT => Self::Checkout(Checkout::decode(source)?),
+            kind::SHIFT_OPEN => Self::ShiftOpen(ShiftOpen::decode(source)?),
+            kind::CASH_MOVE => Self::CashMove(CashMove::decode(source)?),
+            kind::SHIFT_CLOSE => Self::ShiftClose(ShiftClose::decode(source)?),
+            kind::TENDER_STEP => Self::TenderStep(TenderStep::decode(source)?),
+            kind::LABEL_DONE => Self::LabelDone(LabelDone::decode(source)?),
+            kind::LOYALTY => Self::Loyalty(LoyaltyRules::decode(source)?),
+            kind::POINTS_ROW => Self::PointsRow(PointsRow::decode(source)?),
+            kind::CAMPAIGN => Self::Campaign(Campaign::decode(source)?),
+            kind::COUPON => Self::Coupon(CouponFact::decode(source)?),
+            kind::REDEMPTION => Self::Redemption(Redemption::decode(source)?),
+            kind::COUPON_QUOTA => Self::Quota(QuotaRow::decode(source)?),
+            kind::SALE_POINTS => Self::SalePoints(SalePoints::decode(source)?),
+            kind::MEMBER => Self::Member(Enrolment::decode(source)?),
+            kind::MEMBER_VALUE => Self::MemberValue(MemberValue::decode(source)?),
+            kind::MEMBER_LINK => Self::MemberLink(MemberLink::decode(source)?),
+            kind::MEMBER_UNLINK => Self::MemberUnlink(MemberUnlink::decode(source)?),
+            kind::MEMBER_CONSENT => Self::MemberConsent(MemberConsent::decode(source)?),
+            kind::MEMBER_ERASE => Self::MemberErase(MemberErase::decode(source)?),
+            kind::NOTE_CHANGE => Self::NoteChange(NoteChange::decode(source)?),
+            kind::NOTE_SNAPSHOT => Self::NoteSnapshot(NoteSnapshot::decode(source)?),
             _ => return Err(DecodeError::Value("kind")),
         })
     }
@@ -497,9 +416,9 @@ impl Entry {
             return Err(DecodeError::Limit("bytes of an entry"));
         }
         let mut reader = RowReader::new(bytes);
-        let (number, critical) = split_kind(reader.uint(col::KIND)?)?;
+        let (number, critical) = kind::split(reader.uint(col::KIND)?)?;
         let entry = if kind::ALL.contains(&number) {
-            if critical != kind_is_critical(number) {
+            if critical != kind::is_critical(number) {
                 return Err(DecodeError::Canonical);
             }
             let entry = Self::decode_rest(number, &mut reader)?;
@@ -525,30 +444,6 @@ impl Entry {
         let hlc = decode_hlc(source)?;
         Ok(Self { hlc, fact: Fact::decode_body(number, source, hlc.ms())? })
     }
-}
-
-/// Splits `kind << 1 | critical`.
-pub(crate) fn split_kind(coded: u64) -> Result<(u16, bool), DecodeError> {
-    let number = u16::try_from(coded >> 1).map_err(|_| DecodeError::Value("kind"))?;
-    Ok((number, coded & 1 == 1))
-}
-
-/// Whether a known kind is critical. Control facts, product recalls, rights and promises are: acting without them does harm.
-pub(crate) fn kind_is_critical(number: u16) -> bool {
-    matches!(
-        number,
-        kind::EPOCH_OPEN
-            | kind::NODE
-            | kind::FENCE
-            | kind::STORE
-            | kind::FORK
-            | kind::RECALL
-            | kind::RIGHTS
-            | kind::PROMISE
-            | kind::PROMISE_STEP
-            | kind::SHORTAGE
-            | kind::RETIRE
-    )
 }
 
 fn decode_hlc(source: &mut impl Source) -> Result<Hlc, DecodeError> {

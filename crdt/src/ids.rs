@@ -66,6 +66,40 @@ impl Actor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreId(pub u32);
 
+/// A base account of a member: 64 random bits that say nothing about her.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberId(pub u64);
+
+impl MemberId {
+    /// Writes the id.
+    pub fn encode(self, sink: &mut impl Sink) {
+        sink.uint(col::KEY, self.0);
+    }
+
+    /// Reads what [`MemberId::encode`] wrote.
+    pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
+        Ok(Self(source.uint(col::KEY)?))
+    }
+
+    /// Takes the 16 hexadecimal digits that `Display` gives.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_hex = text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if is_hex { u64::from_str_radix(text, 16).ok().map(Self) } else { None }
+    }
+}
+
+impl fmt::Display for MemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for MemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "member {self}")
+    }
+}
+
 /// A till or handheld of one store; numbers its own sales.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TillId(pub u32);
@@ -83,6 +117,18 @@ impl Digest {
         }
         let mut out = [0; 32];
         out.copy_from_slice(context.finish().as_ref());
+        Self(out)
+    }
+
+    /// HMAC-SHA-256 over the parts, one after the other: nobody without `key` finds out by trying what was hashed.
+    pub fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> Self {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
+        let mut context = ring::hmac::Context::with_key(&key);
+        for part in parts {
+            context.update(part);
+        }
+        let mut out = [0; 32];
+        out.copy_from_slice(context.sign().as_ref());
         Self(out)
     }
 

@@ -10,7 +10,11 @@
 //! | [`scope`], [`cell`] | where a fact belongs, and how two copies of it join |
 //! | [`entry`], [`chain`], [`capability`], [`fork`], [`batch`] | the signed log: entries, hashes, seals, authorship, proof of a fork, runs on a link |
 //! | [`control`], [`product`], [`price`], [`receiving`], [`sale`], [`count`], [`transfer`], [`day`] | the facts themselves |
+//! | [`checkout`] | prices explained, tax, promotions, tenders, shifts, staff |
+//! | [`loyalty`] | points, campaigns and coupons |
 //! | [`order`] | orders, their fulfillments, and what these add up to |
+//! | [`member`] | who somebody is: accounts, sealed values, links, consents, erasure |
+//! | [`note`] | texts, settings and conversations that several edit at once |
 //! | [`place`] | coordinate systems and distances |
 //! | [`stock`] | what the facts add up to: stock on hand, and why |
 //!
@@ -36,9 +40,13 @@ pub mod chain;
 pub mod entry;
 pub mod fork;
 
+pub mod checkout;
 pub mod control;
 pub mod count;
 pub mod day;
+pub mod loyalty;
+pub mod member;
+pub mod note;
 pub mod order;
 pub mod place;
 pub mod price;

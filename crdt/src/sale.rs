@@ -71,7 +71,7 @@ pub struct SaleLine {
     pub tax: Option<Tax>,
     /// The SKU was not in the catalogue when the line was rung up.
     pub unknown: bool,
-    /// A recall or age check was overridden by the approver.
+    /// The approver overrode what stops it, such as a recall.
     pub overridden: bool,
     /// Lot, where the code told it.
     pub lot: Code,
@@ -90,6 +90,8 @@ pub struct Tax {
     pub rate_bp: u32,
     /// Minor units, in the sign of the line.
     pub amount: i64,
+    /// It is added to the price; otherwise the price contains it.
+    pub added: bool,
 }
 
 /// Ways to pay.
@@ -103,11 +105,13 @@ pub enum TenderKind {
     Voucher = 2,
     /// Anything else, told by the reference.
     Other = 3,
+    /// A member's points.
+    Points = 4,
 }
 
 impl TenderKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Cash, Self::Card, Self::Voucher, Self::Other];
+    pub const ALL: [Self; 5] = [Self::Cash, Self::Card, Self::Voucher, Self::Other, Self::Points];
 
     /// The word for the API.
     pub fn as_str(self) -> &'static str {
@@ -116,6 +120,7 @@ impl TenderKind {
             Self::Card => "card",
             Self::Voucher => "voucher",
             Self::Other => "other",
+            Self::Points => "points",
         }
     }
 
@@ -136,9 +141,30 @@ pub struct Tender {
     pub reference: Code,
 }
 
+impl ReceiptNumber {
+    /// Writes till, series and sequence.
+    pub fn encode(self, sink: &mut impl Sink) {
+        sink.uint(col::B, u64::from(self.till.0));
+        sink.uint(col::SERIES, u64::from(self.series));
+        sink.uint(col::C, self.sequence);
+    }
+
+    /// Reads what [`ReceiptNumber::encode`] wrote.
+    pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
+        let till = TillId(source.u32(col::B)?);
+        Ok(Self { till, series: source.u16(col::SERIES)?, sequence: source.uint(col::C)? })
+    }
+}
+
 impl SaleLine {
-    /// What the line costs: quantity times price, less the discount.
+    /// What the customer owes for the line: its goods, and a tax that is added to them.
     pub fn amount(&self) -> i64 {
+        let added = self.tax.as_ref().filter(|tax| tax.added).map_or(0, |tax| tax.amount);
+        self.goods().saturating_add(added)
+    }
+
+    /// Quantity times price, less the discount: with the tax if the price contains it.
+    pub fn goods(&self) -> i64 {
         extend(self.unit, self.quantity, self.unit_price).saturating_sub(self.discount)
     }
 }
@@ -147,6 +173,22 @@ impl Sale {
     /// What the customer owes: the lines and the cash rounding.
     pub fn total(&self) -> i64 {
         self.lines.iter().fold(self.cash_rounding, |sum, line| sum.saturating_add(line.amount()))
+    }
+
+    /// What was paid for each line with anything but points, to the cent: what goes back in money when it comes back.
+    pub fn money_of_lines(&self) -> Vec<i64> {
+        let points = |tender: &&Tender| tender.kind == TenderKind::Points;
+        let points: i128 = self.tenders.iter().filter(points).map(|tender| i128::from(tender.amount)).sum();
+        let amounts: Vec<i128> = self.lines.iter().map(|line| i128::from(line.amount().max(0))).collect();
+        let total: i128 = amounts.iter().sum();
+        let (mut passed, mut given) = (0, 0);
+        let mut money = |amount: i128| {
+            passed += amount;
+            let share = if total == 0 { 0 } else { points.clamp(0, total) * passed / total - given };
+            given += share;
+            i64::try_from(amount - share).unwrap_or(0)
+        };
+        amounts.into_iter().map(&mut money).collect()
     }
 
     /// What was paid.
@@ -187,7 +229,7 @@ impl Sale {
             sink.blob(col::FISCAL, &self.fiscal);
         }
         if let Some(number) = self.voids {
-            encode_number(number, sink);
+            number.encode(sink);
         }
         if self.cash_rounding != 0 {
             sink.int(col::A, self.cash_rounding);
@@ -223,7 +265,7 @@ impl Sale {
         let seller = decode_optional(source, seller, col::ENTITY)?;
         let foreign_key = decode_optional(source, foreign, col::REFERENCE)?;
         let fiscal = if fiscal { source.blob(col::FISCAL, FISCAL_BYTES_MAX)? } else { Vec::new() };
-        let voids = if voids { Some(decode_number(source)?) } else { None };
+        let voids = if voids { Some(ReceiptNumber::decode(source)?) } else { None };
         let cash_rounding = if rounding { source.int_within(col::A, AMOUNT_MAX, "rounding")? } else { 0 };
         let count = source.count(col::LINE_COUNT, LINES_MAX, "lines")?;
         let mut lines = Vec::new();
@@ -275,7 +317,8 @@ impl Sale {
 }
 
 impl SaleLine {
-    fn encode(&self, sink: &mut impl Sink) {
+    /// Writes the line.
+    pub fn encode(&self, sink: &mut impl Sink) {
         let flags = [
             self.unit == Unit::Gram,
             self.discount != 0,
@@ -287,6 +330,7 @@ impl SaleLine {
             self.original.is_some(),
             self.disposition == Disposition::Quarantine,
             self.disposition == Disposition::Scrap,
+            self.tax.as_ref().is_some_and(|tax| tax.added),
         ];
         sink.uint(col::LINE_FLAGS, bits(&flags));
         self.sku.encode(sink);
@@ -299,20 +343,24 @@ impl SaleLine {
             self.discount_reason.encode(sink, col::REASON);
         }
         if let Some(tax) = &self.tax {
-            tax.encode(sink, self.amount());
+            tax.encode(sink, self.goods());
         }
         if !self.lot.is_empty() {
             self.lot.encode(sink, col::LOT);
         }
         if let Some((number, line)) = self.original {
-            encode_number(number, sink);
+            number.encode(sink);
             sink.uint(col::POSITION, u64::from(line));
         }
     }
 
-    fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
-        let [gram, discount, reason, tax, unknown, overridden, lot, original, quarantine, scrap] =
+    /// Reads what [`SaleLine::encode`] wrote.
+    pub fn decode(source: &mut impl Source) -> Result<Self, DecodeError> {
+        let [gram, discount, reason, tax, unknown, overridden, lot, original, quarantine, scrap, added] =
             unbits(source.uint(col::LINE_FLAGS)?)?;
+        if added && !tax {
+            return Err(DecodeError::Value("tax"));
+        }
         let disposition = match (quarantine, scrap) {
             (false, false) => Disposition::Resale,
             (true, false) => Disposition::Quarantine,
@@ -328,10 +376,10 @@ impl SaleLine {
         let discount = if discount { source.int_within(col::DISCOUNT, AMOUNT_MAX, "discount")? } else { 0 };
         let discount_reason = decode_optional(source, reason, col::REASON)?;
         let unit = if gram { Unit::Gram } else { Unit::Each };
-        let charged = extend(unit, quantity, unit_price).saturating_sub(discount);
-        let tax = if tax { Some(Tax::decode(source, charged)?) } else { None };
+        let goods = extend(unit, quantity, unit_price).saturating_sub(discount);
+        let tax = if tax { Some(Tax::decode(source, goods, added)?) } else { None };
         let lot = decode_optional(source, lot, col::LOT)?;
-        let original = if original { Some((decode_number(source)?, source.u32(col::POSITION)?)) } else { None };
+        let original = if original { Some((ReceiptNumber::decode(source)?, source.u32(col::POSITION)?)) } else { None };
         Ok(Self {
             sku,
             unit,
@@ -350,38 +398,28 @@ impl SaleLine {
 }
 
 impl Tax {
-    /// Writes code, rate, and by how much the tax differs from what the line's price contains.
-    fn encode(&self, sink: &mut impl Sink, charged: i64) {
+    /// Writes code, rate, and by how much the tax differs from what the rate makes of the line.
+    fn encode(&self, sink: &mut impl Sink, goods: i64) {
         self.code.encode(sink, col::TAX_CODE);
         sink.uint(col::TAX_RATE, u64::from(self.rate_bp));
-        sink.int(col::TAX_AMOUNT, self.amount.wrapping_sub(contained(charged, self.rate_bp)));
+        sink.int(col::TAX_AMOUNT, self.amount.wrapping_sub(expected(goods, self.rate_bp, self.added)));
     }
 
-    fn decode(source: &mut impl Source, charged: i64) -> Result<Self, DecodeError> {
+    fn decode(source: &mut impl Source, goods: i64, added: bool) -> Result<Self, DecodeError> {
         let code = Code::decode(source, col::TAX_CODE)?;
         let rate_bp = source.u32(col::TAX_RATE)?;
-        let amount = source.int(col::TAX_AMOUNT)?.wrapping_add(contained(charged, rate_bp));
+        let amount = source.int(col::TAX_AMOUNT)?.wrapping_add(expected(goods, rate_bp, added));
         let within = (-AMOUNT_MAX..=AMOUNT_MAX).contains(&amount);
-        if within { Ok(Self { code, rate_bp, amount }) } else { Err(DecodeError::Value("tax")) }
+        if within { Ok(Self { code, rate_bp, amount, added }) } else { Err(DecodeError::Value("tax")) }
     }
 }
 
-/// The tax that `charged` contains at a rate in hundredths of a percent, half away from zero. Only a prediction: what a
-/// till says instead is kept to the cent.
-fn contained(charged: i64, rate_bp: u32) -> i64 {
-    let (product, whole) = (i128::from(charged) * i128::from(rate_bp), 10_000 + i128::from(rate_bp));
+/// The tax that goods contain, or that is added to them, at a rate in hundredths of a percent, half away from zero. Only a prediction: what
+/// a till says instead is kept to the cent.
+fn expected(goods: i64, rate_bp: u32, added: bool) -> i64 {
+    let product = i128::from(goods) * i128::from(rate_bp);
+    let whole = if added { 10_000 } else { 10_000 + i128::from(rate_bp) };
     ((2 * product.abs() + whole) / (2 * whole) * product.signum()) as i64
-}
-
-fn encode_number(number: ReceiptNumber, sink: &mut impl Sink) {
-    sink.uint(col::B, u64::from(number.till.0));
-    sink.uint(col::SERIES, u64::from(number.series));
-    sink.uint(col::C, number.sequence);
-}
-
-fn decode_number(source: &mut impl Source) -> Result<ReceiptNumber, DecodeError> {
-    let till = TillId(source.u32(col::B)?);
-    Ok(ReceiptNumber { till, series: source.u16(col::SERIES)?, sequence: source.uint(col::C)? })
 }
 
 fn decode_optional(source: &mut impl Source, present: bool, column: u8) -> Result<Code, DecodeError> {

@@ -21,12 +21,10 @@ pub enum Scope {
     StoreStock(StoreId),
     /// A store's journals, which nobody waits for.
     StoreHistory(StoreId),
-    /// Members whose hash falls into one of 65,536 shards.
-    Members(u16),
+    /// Members that a store knows: what it said of them, and what its hub told it.
+    StoreMembers(StoreId),
     /// Prices of one price book.
     Prices(Code),
-    /// One campaign.
-    Campaign(u32),
     /// Products.
     Catalog,
     /// Orders as their hub keeps them.
@@ -59,28 +57,27 @@ impl Scope {
         match self {
             Self::Control | Self::StoreRights(_) => Lane::Control,
             Self::StoreOrders(_) | Self::Orders(_) => Lane::Orders,
-            Self::StoreStock(_) | Self::Members(_) => Lane::Stock,
+            Self::StoreStock(_) | Self::StoreMembers(_) => Lane::Stock,
             Self::StoreHistory(_) => Lane::History,
-            Self::Prices(_) | Self::Campaign(_) | Self::Catalog => Lane::Catalog,
+            Self::Prices(_) | Self::Catalog => Lane::Catalog,
         }
     }
 
     /// The store whose scope this is, if it is one of a store's own scopes.
     pub fn store(&self) -> Option<StoreId> {
         match self {
-            Self::StoreRights(s) | Self::StoreOrders(s) | Self::StoreStock(s) | Self::StoreHistory(s) => Some(*s),
-            Self::Control
-            | Self::Members(_)
-            | Self::Prices(_)
-            | Self::Campaign(_)
-            | Self::Catalog
-            | Self::Orders(_) => None,
+            Self::StoreRights(s)
+            | Self::StoreOrders(s)
+            | Self::StoreStock(s)
+            | Self::StoreMembers(s)
+            | Self::StoreHistory(s) => Some(*s),
+            Self::Control | Self::Prices(_) | Self::Catalog | Self::Orders(_) => None,
         }
     }
 
     /// True for scopes that travel down as the newest value per cell instead of as whole logs.
     pub fn is_shared(&self) -> bool {
-        matches!(self, Self::Prices(_) | Self::Catalog | Self::Campaign(_) | Self::Members(_))
+        matches!(self, Self::Prices(_) | Self::Catalog)
     }
 
     /// Writes kind and parameter.
@@ -91,9 +88,8 @@ impl Scope {
             Self::StoreOrders(s) => (2, u64::from(s.0)),
             Self::StoreStock(s) => (3, u64::from(s.0)),
             Self::StoreHistory(s) => (4, u64::from(s.0)),
-            Self::Members(shard) => (5, u64::from(*shard)),
+            Self::StoreMembers(s) => (5, u64::from(s.0)),
             Self::Prices(_) => (6, 0),
-            Self::Campaign(id) => (7, u64::from(*id)),
             Self::Catalog => (8, 0),
             Self::Orders(hub) => (9, u64::from(*hub)),
         };
@@ -105,8 +101,7 @@ impl Scope {
             | Self::StoreOrders(_)
             | Self::StoreStock(_)
             | Self::StoreHistory(_)
-            | Self::Members(_)
-            | Self::Campaign(_)
+            | Self::StoreMembers(_)
             | Self::Orders(_) => sink.uint(col::SCOPE_ID, id),
         }
     }
@@ -121,9 +116,8 @@ impl Scope {
             2 => Self::StoreOrders(store(source)?),
             3 => Self::StoreStock(store(source)?),
             4 => Self::StoreHistory(store(source)?),
-            5 => Self::Members(source.u16(col::SCOPE_ID)?),
+            5 => Self::StoreMembers(store(source)?),
             6 => Self::Prices(Code::decode(source, col::REFERENCE)?),
-            7 => Self::Campaign(source.u32(col::SCOPE_ID)?),
             8 => Self::Catalog,
             9 => Self::Orders(source.u32(col::SCOPE_ID)?),
             _ => return Err(DecodeError::Value("scope")),
@@ -152,9 +146,8 @@ impl fmt::Debug for Scope {
             Self::StoreOrders(s) => write!(f, "store/{}/orders", s.0),
             Self::StoreStock(s) => write!(f, "store/{}/stock", s.0),
             Self::StoreHistory(s) => write!(f, "store/{}/history", s.0),
-            Self::Members(shard) => write!(f, "members/{shard}"),
+            Self::StoreMembers(s) => write!(f, "store/{}/members", s.0),
             Self::Prices(book) => write!(f, "prices/{book}"),
-            Self::Campaign(id) => write!(f, "campaign/{id}"),
             Self::Catalog => f.write_str("catalog"),
             Self::Orders(hub) => write!(f, "orders/{hub}"),
         }
@@ -180,9 +173,8 @@ mod tests {
             (Scope::StoreOrders(s), Lane::Orders),
             (Scope::StoreStock(s), Lane::Stock),
             (Scope::StoreHistory(s), Lane::History),
-            (Scope::Members(65_535), Lane::Stock),
+            (Scope::StoreMembers(s), Lane::Stock),
             (Scope::Prices(Code::parse("north").unwrap()), Lane::Catalog),
-            (Scope::Campaign(9), Lane::Catalog),
             (Scope::Catalog, Lane::Catalog),
             (Scope::Orders(3), Lane::Orders),
         ];

@@ -13,6 +13,8 @@
 //! | [`products`], [`codes`], [`import`], [`prices`] | the catalogue |
 //! | [`goods`], [`quarantine`], [`sales`], [`receipts`], [`days`] | what a store does all day |
 //! | [`returns`], [`exchanges`] | goods that come back, to whichever store, and others for them |
+//! | [`checkout`], [`baskets`] | baskets that this node prices, and what becomes of those that wait |
+//! | [`shifts`], [`closing`] | drawers, Z reports, and whether a day is complete |
 //! | [`sheets`], [`counts`] | counting: what is to be counted, scans, the reset |
 //! | [`transfers`], [`transit`] | goods between stores, and how they are shown |
 //! | [`stock`], [`lots`], [`stores`] | what is on the shelves here and elsewhere, and how old that knowledge is |
@@ -21,6 +23,12 @@
 //! | [`fulfillments`] | what a store has to do for orders: queue, picking, handing over |
 //! | [`rights`], [`trail`], [`policies`], [`decrees`] | who may promise how many, and why |
 //! | [`papers`] | labels, tags, pick lists and receipts, for a browser or the shop's printer |
+//! | [`labels`] | labels on shelves that show another price |
+//! | [`settlement`] | what was sold for whom, and whether an acquirer agrees |
+//! | [`staff`], [`who`] | who works here, signing in, approvals; who asks, and what she may do |
+//! | [`loyalty`] | points, campaigns and coupons |
+//! | [`till_rules`] | taxes, promotions, hours of sale, and what else tills follow |
+//! | [`members`], [`notes`] | who somebody is, who read it, and what people write down about members, orders, stores and products |
 //! | [`figures`] | how well orders are served |
 //! | [`couriers`], [`riders`] | who brings orders to customers |
 //! | [`near`] | where stores are |
@@ -46,6 +54,9 @@ pub mod import;
 pub mod prices;
 pub mod products;
 
+pub mod baskets;
+pub mod checkout;
+pub mod closing;
 pub mod days;
 pub mod exchanges;
 pub mod goods;
@@ -53,6 +64,7 @@ pub mod quarantine;
 pub mod receipts;
 pub mod returns;
 pub mod sales;
+pub mod shifts;
 
 pub mod counts;
 pub mod sheets;
@@ -69,15 +81,28 @@ pub mod tasks;
 pub mod fulfillments;
 pub mod orders;
 
+pub mod labels;
 pub mod papers;
+
+pub mod settlement;
 
 pub mod couriers;
 pub mod riders;
+
+pub mod till_rules;
+
+pub mod loyalty;
 
 pub mod decrees;
 pub mod policies;
 pub mod rights;
 pub mod trail;
+
+pub mod staff;
+pub mod who;
+
+pub mod members;
+pub mod notes;
 
 pub mod figures;
 
@@ -113,6 +138,8 @@ use utoipa_axum::routes;
 
 use crate::handle::Handle;
 use crate::info::{ApiConfig, NodeInfo};
+use crate::reads::Reads;
+use crate::staff::People;
 use problem::{Answered, Kind, Problem};
 
 pub use server::{Listeners, ServeError, serve};
@@ -128,6 +155,8 @@ pub struct Api {
     streams: Arc<Semaphore>,
     told: broadcast::Sender<events::ApiEvent>,
     scans: std::sync::Mutex<fulfillments::scans::Scans>,
+    people: People,
+    reads: Reads,
     stopping: watch::Receiver<bool>,
 }
 
@@ -142,6 +171,7 @@ impl Api {
         let streams = Arc::new(Semaphore::new(limits::STREAMS_MAX));
         let openapi = openapi::document().to_json().expect("a description made of text is JSON").into();
         let (told, _) = broadcast::channel(limits::TOLD_MAX);
+        let reads = Reads::new(&info.data_dir);
         config.webhooks.announce_to(told.clone());
         config.desk.announce_to(told.clone());
         Arc::new(Self {
@@ -154,6 +184,8 @@ impl Api {
             streams,
             told,
             scans: Default::default(),
+            people: People::default(),
+            reads,
             stopping,
         })
     }
@@ -233,6 +265,7 @@ fn unexpected_entry<T>() -> Answered<T> {
 pub fn routes() -> OpenApiRouter<Arc<Api>> {
     let import = OpenApiRouter::new()
         .routes(routes!(import::import_products))
+        .routes(routes!(settlement::match_settlement))
         .layer(DefaultBodyLimit::max(limits::IMPORT_BYTES_MAX));
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(products::list_products, products::create_product))
@@ -245,6 +278,11 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(goods::create_adjustment))
         .routes(routes!(sales::create_sale))
         .routes(routes!(sales::show_sale))
+        .routes(routes!(checkout::checkout))
+        .routes(routes!(baskets::list_baskets))
+        .routes(routes!(baskets::show_basket))
+        .routes(routes!(baskets::act_on_basket))
+        .routes(routes!(baskets::say_of_tender))
         .routes(routes!(receipts::show_receipt))
         .routes(routes!(receipts::void_receipt))
         .routes(routes!(returns::create_return))
@@ -265,6 +303,12 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(days::list_days))
         .routes(routes!(days::open_day))
         .routes(routes!(days::close_day))
+        .routes(routes!(shifts::list_shifts, shifts::open_shift))
+        .routes(routes!(shifts::move_cash))
+        .routes(routes!(shifts::close_shift))
+        .routes(routes!(shifts::show_shift))
+        .routes(routes!(shifts::report::show_report, shifts::report::print_report))
+        .routes(routes!(closing::show_certificate))
         .routes(routes!(stock::list_stock))
         .routes(routes!(stock::show_stock))
         .routes(routes!(stock::show_history))
@@ -285,6 +329,19 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(orders::rules::list_routing, orders::rules::set_routing))
         .routes(routes!(orders::rules::list_limits, orders::rules::set_limits))
         .routes(routes!(orders::rules::list_service, orders::rules::set_service))
+        .routes(routes!(till_rules::list_tills, till_rules::set_tills))
+        .routes(routes!(till_rules::list_hours, till_rules::set_hours))
+        .routes(routes!(till_rules::list_taxes, till_rules::set_tax))
+        .routes(routes!(till_rules::promotions::list_promotions, till_rules::promotions::set_promotion))
+        .routes(routes!(loyalty::show_programme, loyalty::set_programme))
+        .routes(routes!(loyalty::campaigns::list_campaigns, loyalty::campaigns::set_campaign))
+        .routes(routes!(loyalty::campaigns::show_campaign))
+        .routes(routes!(loyalty::campaigns::list_codes))
+        .routes(routes!(loyalty::campaigns::issue_coupons))
+        .routes(routes!(loyalty::coupons::show_coupon))
+        .routes(routes!(loyalty::coupons::act_on_coupon))
+        .routes(routes!(loyalty::points::show_points))
+        .routes(routes!(loyalty::points::act_on_points))
         .routes(routes!(couriers::take_callback))
         .routes(routes!(couriers::list_deliveries))
         .routes(routes!(couriers::show_delivery))
@@ -306,11 +363,33 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(papers::print_pick_list))
         .routes(routes!(papers::show_receipt_sheet))
         .routes(routes!(papers::print_receipt))
+        .routes(routes!(labels::labels_done))
+        .routes(routes!(labels::show_labels))
+        .routes(routes!(labels::print_labels))
+        .routes(routes!(settlement::show_settlement))
         .routes(routes!(rights::show_rights))
         .routes(routes!(policies::list_policies, policies::set_policy, policies::remove_policy))
         .routes(routes!(decrees::create_consent))
         .routes(routes!(decrees::write_off_node))
         .routes(routes!(tasks::list_tasks))
+        .routes(routes!(staff::list_staff))
+        .routes(routes!(staff::set_staff))
+        .routes(routes!(staff::sign_in))
+        .routes(routes!(staff::sign_out))
+        .routes(routes!(staff::approve))
+        .routes(routes!(members::enrol_member))
+        .routes(routes!(members::find_member))
+        .routes(routes!(members::show_question))
+        .routes(routes!(members::audit::list_reads))
+        .routes(routes!(members::show_member))
+        .routes(routes!(members::report_member))
+        .routes(routes!(members::deeds::set_member_value))
+        .routes(routes!(members::deeds::remove_member_value))
+        .routes(routes!(members::deeds::set_member_consent))
+        .routes(routes!(members::deeds::link_member))
+        .routes(routes!(members::deeds::unlink_member))
+        .routes(routes!(members::deeds::erase_member))
+        .routes(routes!(notes::show_note, notes::edit_note))
         .routes(routes!(figures::show_figures))
         .routes(routes!(exports::export_outages))
         .routes(routes!(exports::export_sales))

@@ -8,11 +8,18 @@ macro_rules! out {
 }
 
 mod ask;
+mod checkout;
 mod keep;
+mod loyalty;
+mod members;
 mod node;
 mod orders;
 mod promise;
+mod shelves;
+mod shifts;
+mod staff;
 mod table;
+mod till_rules;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -46,6 +53,11 @@ enum Command {
     Status(StatusArgs),
     /// Ring up a sale at a store's node
     Sell(SellArgs),
+    /// Price a basket at a store's node, and pay it, let it wait, or put it on a counter's slip
+    Checkout(checkout::CheckoutArgs),
+    /// Baskets that wait: suspended, slips of counters, or while a payment terminal is asked
+    #[command(subcommand)]
+    Basket(checkout::BasketCommand),
     /// Show stock on hand
     Stock(StockArgs),
     /// Keep goods for a customer; exits with 1 when nothing could be promised
@@ -55,11 +67,35 @@ enum Command {
     /// Orders: placing and following them, and the work of a store on them
     #[command(subcommand)]
     Orders(Box<orders::OrdersCommand>),
+    /// Drawers of tills: take one, move cash, count it blind, and the X and Z reports
+    #[command(subcommand)]
+    Shift(shifts::ShiftCommand),
+    /// Labels on shelves that show another price than they have to
+    #[command(subcommand)]
+    Label(shelves::LabelCommand),
+    /// What was sold for whom, and whether an acquirer agrees
+    #[command(subcommand)]
+    Settlement(shelves::SettlementCommand),
     /// Show who may promise how many of a product
     Rights(promise::RightsArgs),
     /// Rules about promising
     #[command(subcommand)]
     Policy(promise::PolicyCommand),
+    /// What tills follow: taxes, promotions, hours of sale, limits
+    #[command(subcommand)]
+    TillRules(till_rules::TillRulesCommand),
+    /// Points, campaigns and coupons
+    #[command(subcommand)]
+    Loyalty(loyalty::LoyaltyCommand),
+    /// Who works in stores (at the hub)
+    #[command(subcommand)]
+    Staff(staff::StaffCommand),
+    /// Members: enrolling, finding, what is known of one, forgetting her
+    #[command(subcommand)]
+    Members(members::MembersCommand),
+    /// Notes about members, orders, stores and products
+    #[command(subcommand)]
+    Notes(members::NotesCommand),
     /// Write off what a node may promise that will never come back (at the hub)
     Retire(promise::RetireArgs),
     /// Write a table for other programs, as CSV
@@ -67,12 +103,14 @@ enum Command {
     /// Tills and handhelds that may use the API over the shop's network
     #[command(subcommand)]
     Device(DeviceCommand),
-    /// Write the database of a node into one file, also while it runs; holds no private key
+    /// Write the database of a node into one file, also while it runs; holds members' keys, but no private key of a node
     Backup(BackupArgs),
     /// Put a backup in the place of a node's database; the node opens a new epoch with no rights
     Restore(RestoreArgs),
     /// Check a stopped node's database: checksums, every log's hash chain and seals, and the books against the logs
     Verify(VerifyArgs),
+    /// Write a stopped node's database anew, so that what was erased is in no page of the file any more
+    Compact(VerifyArgs),
     /// Show a hub and three stores on this machine with a real day of sales, cuts and a crash
     Demo(crate::demo::DemoArgs),
 }
@@ -265,18 +303,29 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Run(overrides) => node::run(&overrides),
         Command::Status(args) => ask::status(&args),
         Command::Sell(args) => ask::sell(&args),
+        Command::Checkout(args) => checkout::checkout(&args),
+        Command::Basket(command) => checkout::basket(&command),
         Command::Stock(args) => ask::stock(&args),
         Command::Reserve(args) => promise::reserve(&args),
         Command::Reservation(args) => promise::reservation(&args),
         Command::Orders(command) => orders::orders(&command),
+        Command::Shift(command) => shifts::shift(&command),
+        Command::Label(command) => shelves::label(&command),
+        Command::Settlement(command) => shelves::settlement(&command),
         Command::Rights(args) => promise::rights(&args),
         Command::Policy(command) => promise::policy(&command),
+        Command::TillRules(command) => till_rules::till_rules(&command),
+        Command::Loyalty(command) => loyalty::loyalty(&command),
+        Command::Staff(command) => staff::staff(&command),
+        Command::Members(command) => members::members(&command),
+        Command::Notes(command) => members::notes(&command),
         Command::Retire(args) => promise::retire(&args),
         Command::Export(args) => promise::export(&args),
         Command::Device(command) => keep::device(command),
         Command::Backup(args) => keep::backup(&args),
         Command::Restore(args) => keep::restore(&args),
         Command::Verify(args) => return keep::verify(&args),
+        Command::Compact(args) => keep::compact(&args),
         Command::Demo(args) => return crate::demo::run(args),
     }
     .map(|()| ExitCode::SUCCESS)

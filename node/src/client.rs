@@ -99,6 +99,11 @@ impl Client {
         self.answer(request.send_json(body))
     }
 
+    /// Sends a table as CSV.
+    pub fn send_csv(&self, path: &str, table: &[u8]) -> Result<Value, ClientError> {
+        self.answer(self.agent.post(self.url(path)).header("Content-Type", "text/csv").send(table))
+    }
+
     /// Replaces a resource.
     pub fn replace(&self, path: &str, key: Option<&str>, body: &Value) -> Result<Value, ClientError> {
         let request = self.agent.put(self.url(path));

@@ -43,6 +43,8 @@ pub struct Config {
     pub webhooks: crate::webhooks::endpoint::Settings,
     /// Who brings goods to customers.
     pub courier: crate::courier::settings::CourierSettings,
+    /// Payment terminals by name.
+    pub terminals: crate::terminal::settings::Sections,
     /// The shop's printer for pick lists, labels and receipts.
     pub printer: crate::paper::printer::Settings,
 }
@@ -106,6 +108,7 @@ impl Default for Config {
             disk: Disk::default(),
             webhooks: Default::default(),
             courier: Default::default(),
+            terminals: Default::default(),
             printer: Default::default(),
         }
     }
@@ -260,6 +263,8 @@ impl Config {
         }
         self.webhooks.check().or_else(|what| wrong("webhooks", &what))?;
         self.courier.check().or_else(|(key, what)| wrong(key, &what))?;
+        crate::terminal::settings::check(&self.terminals, self.api.test_aids)
+            .or_else(|what| wrong("terminals", &what))?;
         self.printer.check().or_else(|what| wrong("printer", &what))
     }
 }

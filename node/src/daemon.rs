@@ -7,11 +7,12 @@ pub mod net;
 pub mod open;
 pub mod watch;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
 use stockroom_core::input::CoreError;
-use stockroom_crdt::ids::{NodeId, StoreId};
+use stockroom_crdt::ids::{Code, NodeId, StoreId};
 use stockroom_transport::{Net, NetError, TlsClock};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,6 +31,9 @@ use crate::handle::Handle;
 use crate::identity::Identity;
 use crate::info::{ApiConfig, LanConfig, NodeInfo};
 use crate::paper::spool::Spool;
+use crate::terminal::desk::Desk as CashDesk;
+use crate::terminal::tenders::{self, CoreTenders};
+use crate::terminal::{follow, settings};
 use crate::webhooks::feed;
 use crate::webhooks::service::Webhooks;
 use crate::webhooks::worker::Worker;
@@ -135,6 +139,8 @@ fn start(config: &Config, dir: &DataDir, identity: Arc<Identity>, runtime: &Runt
 struct Tellers {
     webhooks: Webhooks,
     desk: Desk,
+    /// Payment terminals that the cash desk can ask.
+    terminals: BTreeSet<Code>,
 }
 
 type Ended = oneshot::Receiver<Result<(), RunError>>;
@@ -172,8 +178,13 @@ impl Node<'_> {
         let mut tasks = JoinSet::new();
         let enrolment = self.open_enrolment(clock, &stopped, &mut tasks)?;
         crate::setup::policy::take(self.dir, &self.handle).await;
-        let tellers = Tellers { webhooks: self.open_webhooks()?, desk: self.open_desk()? };
+        let cash_desk = self.open_cash_desk(&mut tasks);
+        let terminals = cash_desk.as_ref().map(CashDesk::names).unwrap_or_default();
+        let tellers = Tellers { webhooks: self.open_webhooks()?, desk: self.open_desk()?, terminals };
         let mut api = self.open_api(enrolment, tellers, &stopped)?;
+        if let Some(desk) = cash_desk {
+            api.spawn(without_fail(desk.run(stopped.clone())).in_current_span());
+        }
         self.watch(&mut tasks);
         let early = tokio::select! {
             signal = stop_signal() => signal.map_err(|e| RunError::System("no signals", e)),
@@ -238,7 +249,7 @@ impl Node<'_> {
     fn open_api(
         &self,
         enrolment: Option<Arc<Enrolment>>,
-        Tellers { webhooks, desk }: Tellers,
+        Tellers { webhooks, desk, terminals }: Tellers,
         stopped: &channel::Receiver<bool>,
     ) -> Result<JoinSet<Result<(), api::ServeError>>, RunError> {
         let lan = self.config.api.lan_listen.map(|listen| LanConfig {
@@ -257,6 +268,7 @@ impl Node<'_> {
             webhooks: webhooks.clone(),
             printer: printer.clone(),
             desk: desk.clone(),
+            terminals,
         };
         let listeners = Listeners::bind(&config)?;
         let address = listeners.loopback().map_err(|e| RunError::System("no address", e))?;
@@ -298,6 +310,17 @@ impl Node<'_> {
             file: self.dir.deliveries(),
         };
         Ok(Desk::open(self.config.courier.clone(), setup, self.handle.clone()))
+    }
+
+    /// At a store: the desk that asks terminals. It looks once before tills are heard, so that what is open then is taken for left over.
+    fn open_cash_desk(&self, tasks: &mut JoinSet<()>) -> Option<CashDesk<CoreTenders>> {
+        let store = Some(StoreId(self.identity.record.store)).filter(|store| store.0 != 0)?;
+        let events = self.handle.events();
+        let tenders = CoreTenders::new(self.handle.clone(), store);
+        let terminals = settings::open(&self.config.terminals);
+        let desk = CashDesk::open(tenders, terminals, wall_ms(), &follow::PACE_MS);
+        tasks.spawn(tenders::wake(desk.clone(), events).in_current_span());
+        Some(desk)
     }
 
     fn watch(&self, tasks: &mut JoinSet<()>) {

@@ -6,9 +6,13 @@
 //! | [`process`], [`chain`] | the nodes as child processes; a hub and stores made of them, stocked |
 //! | [`till`] | who sells, and what was acknowledged |
 //! | [`shoppers`] | who wants goods kept, and what became of the promises |
+//! | [`orders`] | who orders on line |
+//! | [`members`] | who is a member, is enrolled twice, and is forgotten |
+//! | [`counter`], [`coupons`] | what members buy; points, and a coupon that is shown twice |
 //! | [`script`] | what goes wrong during the day |
 //! | [`door`], [`board`] | asking a node; what all nodes say of themselves |
 //! | [`check`] | do the nodes hold what the tills remember |
+//! | [`traces`] | does anything that was told of a member stand in a file |
 //! | [`view`], [`report`] | what a person sees meanwhile, and at the end |
 //! | [`patience`] | waits with a bound, Ctrl-C |
 
@@ -17,6 +21,9 @@ pub mod sample;
 pub mod chain;
 pub mod process;
 
+pub mod counter;
+pub mod coupons;
+pub mod members;
 pub mod orders;
 pub mod script;
 pub mod shoppers;
@@ -26,6 +33,7 @@ pub mod board;
 pub mod door;
 
 pub mod check;
+pub mod traces;
 
 pub mod report;
 pub mod view;
@@ -41,6 +49,7 @@ use board::{Board, status_of};
 use chain::Chain;
 use check::{Findings, books, check, remembered};
 use door::Door;
+use members::Members;
 use orders::Orders;
 use patience::{Interrupt, Seen};
 use report::Report;
@@ -48,6 +57,7 @@ use sample::{STORES, Sample};
 use script::Day;
 use shoppers::Asked;
 use till::{Ack, ShopClock, Tills};
+use traces::Traces;
 use view::View;
 
 /// How the demo runs.
@@ -141,21 +151,36 @@ impl Demo {
         let view = View::new(&(1..=STORES).map(|store| sample.of_store(store).count()).collect::<Vec<_>>());
         view.say(report::about(&sample, self.args.speed));
         let mut chain = self.set_up(folder, &sample, &view)?;
-        let report = self.play(&mut chain, &sample, &view)?;
-        drop(view);
-        view::print(format!("\n{}", report.to_table()));
-        if let Some(path) = &self.args.json {
-            let text = format!("{:#}\n", report.to_json());
-            std::fs::write(path, text).map_err(DemoError::system("write the figures"))?;
-        }
+        let mut report = self.play(&mut chain, &sample, &view)?;
         if !self.args.exit {
+            drop(view);
+            self.show(&report)?;
             self.stay(&chain);
+            let stopped = stopped(&mut chain);
+            report.traces = Some(traces(&chain, folder)?);
+            view::print(report.about_traces());
+            self.write(&report)?;
+            return Ok(report.is_good() && stopped);
         }
-        let stopped = chain.stop();
-        if !stopped {
-            view::note("A node did not stop well.");
-        }
+        view.say(
+            "Stopping all nodes, writing their databases anew, and searching every file for what was told of members.",
+        );
+        let stopped = stopped(&mut chain);
+        report.traces = Some(traces(&chain, folder)?);
+        report.wall = self.started.elapsed();
+        drop(view);
+        self.show(&report)?;
         Ok(report.is_good() && stopped)
+    }
+
+    fn show(&self, report: &Report) -> Result<(), DemoError> {
+        view::print(format!("\n{}", report.to_table()));
+        self.write(report)
+    }
+
+    fn write(&self, report: &Report) -> Result<(), DemoError> {
+        let Some(path) = &self.args.json else { return Ok(()) };
+        std::fs::write(path, format!("{:#}\n", report.to_json())).map_err(DemoError::system("write the figures"))
     }
 
     fn set_up(&self, folder: &std::path::Path, sample: &Sample, view: &View) -> Result<Chain, DemoError> {
@@ -184,13 +209,14 @@ impl Demo {
         let tills = Tills::open(sample, &doors[1..], &clock, &self.interrupt)?;
         let asked = Asked::default();
         let interrupt = &self.interrupt;
-        let orders = Orders::default();
+        let (orders, members) = (Orders::default(), Members::default());
         let mut day =
-            Day { chain, tills: &tills, board: &board, view, clock: &clock, interrupt, sample, asked, orders };
+            Day { chain, tills: &tills, board: &board, view, clock: &clock, interrupt, sample, asked, orders, members };
         let events = day.play()?;
-        let (asked, ordered) = (day.asked, day.orders);
+        let (asked, ordered, members) = (day.asked, day.orders, day.members);
         let (last, replay, mut acks) = (Instant::now(), opened.elapsed(), tills.acks());
         acks.extend(asked.last_sale.clone());
+        let all = [acks.as_slice(), &members.counter.acks].concat();
         let mut findings = Findings::default();
         let mut since_last = |reached: Result<(), DemoError>| match reached {
             Ok(()) => Ok(Some(last.elapsed())),
@@ -201,7 +227,7 @@ impl Demo {
             Err(error) => Err(error),
         };
         let converged = since_last(self.interrupt.until("all nodes to agree", AGREE_MAX, || {
-            agree(&doors, &acks)?;
+            agree(&doors, &all)?;
             Ok(shoppers::agree(&doors)?)
         }))?;
         let safe =
@@ -212,12 +238,17 @@ impl Demo {
         view.say(
             "Looking for every acknowledged sale, receipt number and shelf at the stores, the hub and the neighbours.",
         );
-        let handed_over = shoppers::handed_over(&doors[0]).map_err(DemoError::refused("the reservations"))?;
-        let found = check(&doors, sample, &acks, &handed_over);
+        let mut taken = shoppers::handed_over(&doors[0]).map_err(DemoError::refused("the reservations"))?;
+        for (goods, units) in &members.counter.units {
+            *taken.entry(goods.clone()).or_default() += units;
+        }
+        let found = check(&doors, sample, &all, &taken);
         let reckoned = shoppers::reckon(&doors, sample, &asked);
         let (promises, missing) = reckoned.map_err(DemoError::refused("the reservations"))?;
         findings.faults.extend(missing);
         let (orders, wrong, reasons) = ordered.reckon(&doors[0]).map_err(DemoError::refused("the orders"))?;
+        findings.faults.extend(wrong);
+        let (known, wrong) = members.reckon(&doors).map_err(DemoError::refused("the members"))?;
         findings.faults.extend(wrong);
         findings.lost += found.lost;
         findings.faults.extend(found.faults);
@@ -233,6 +264,8 @@ impl Demo {
             promises,
             orders,
             reasons,
+            members: known,
+            traces: None,
             sums,
             speed,
             replay,
@@ -252,6 +285,22 @@ impl Demo {
         ));
         self.interrupt.wait();
     }
+}
+
+/// Stops all nodes as an operator would. True if all went well.
+fn stopped(chain: &mut Chain) -> bool {
+    let stopped = chain.stop();
+    if !stopped {
+        view::note("A node did not stop well.");
+    }
+    stopped
+}
+
+/// Searches what the stopped nodes wrote for what was told of members.
+fn traces(chain: &Chain, folder: &std::path::Path) -> Result<Traces, DemoError> {
+    let databases = chain.compact()?;
+    let searched = Traces::search(folder, &members::TOLD, (sample::some_product(), &databases));
+    searched.map_err(DemoError::system("search what the nodes wrote"))
 }
 
 /// Whether every store's entries are durable at the hub and at all its neighbours.

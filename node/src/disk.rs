@@ -65,7 +65,7 @@ pub fn evidence(dir: &DataDir) -> Result<Evidence, FilesError> {
 }
 
 /// A digest of the machine, the file system and the file. A copy of the file has another one; a restart has the same.
-fn volume(database: &Path) -> Result<Digest, FilesError> {
+pub fn volume(database: &Path) -> Result<Digest, FilesError> {
     let machine = fs::read("/etc/machine-id").unwrap_or_default();
     let file = fs::metadata(database).map_err(io_at("look at", database))?;
     Ok(Digest::of(&[b"stockroom/volume/1", &machine, &file.dev().to_be_bytes(), &file.ino().to_be_bytes()]))

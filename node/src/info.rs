@@ -1,10 +1,12 @@
 //! What the API may know of the process around the core: who this node is, where it lies, how its links fare.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use stockroom_crdt::ids::Code;
 
 use crate::courier::desk::Desk;
 use crate::devices::DeviceStore;
@@ -103,6 +105,8 @@ pub struct ApiConfig {
     pub printer: Option<Arc<Spool>>,
     /// What ties couriers and riders to orders.
     pub desk: Desk,
+    /// Names of the payment terminals that are set up here.
+    pub terminals: BTreeSet<Code>,
 }
 
 /// The listener on the shop's network.

@@ -11,6 +11,9 @@
 //! | [`handle`], [`info`] | the seam between the core's thread and everything else |
 //! | [`api`] | HTTP |
 //! | [`devices`] | tokens of tills and handhelds on the LAN |
+//! | [`reads`] | who read personal data of whom |
+//! | [`staff`] | PINs, who is signed in, approvals |
+//! | [`terminal`] | payment terminals, and the desk that asks them |
 //! | [`courier`] | courier services and own riders, at a hub |
 //! | [`webhooks`] | events told to other systems |
 //! | [`paper`] | pick lists, labels, tags and receipts, printed |
@@ -38,6 +41,10 @@ pub mod info;
 
 pub mod api;
 pub mod devices;
+pub mod reads;
+
+pub mod staff;
+pub mod terminal;
 
 pub mod courier;
 
@@ -47,6 +54,7 @@ pub mod paper;
 
 pub mod backup;
 pub mod client;
+pub mod compact;
 pub mod verify;
 
 pub mod demo;

@@ -8,7 +8,8 @@
 //! | [`words`] | every word, in each language |
 //! | [`text`] | what of others' texts may reach a printer |
 //! | [`page`] | blocks |
-//! | [`sheets`], [`receipt`] | what the sheets say |
+//! | [`sheets`], [`receipt`], [`shelf`] | what the sheets say |
+//! | [`drawers`] | what a drawer's report says |
 //! | [`qr`] | QR codes, and tokens as text for them |
 //! | [`html`] | a sheet in a browser |
 //! | [`printer`] | where the printer is and what it understands |
@@ -21,8 +22,10 @@ pub mod text;
 
 pub mod page;
 
+pub mod drawers;
 pub mod receipt;
 pub mod sheets;
+pub mod shelf;
 
 pub mod qr;
 

@@ -15,10 +15,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use stockroom_core::input::{
-    Answer, Command, EnrolRequest, Input, LinkId, Output, Peer, RequestId, RetryKey, SellLine, SellRequest,
-    TokenRequest,
-};
+use stockroom_core::input::enrolment::{EnrolRequest, TokenRequest};
+use stockroom_core::input::sales::{SellLine, SellRequest};
+use stockroom_core::input::{Answer, Command, Input, LinkId, Output, Peer, RequestId, RetryKey};
 use stockroom_crdt::capability::{Capability, Role, Signer};
 use stockroom_crdt::ids::{Code, Digest, NodeId, Sku, StoreId, TenantId, TillId};
 use stockroom_crdt::money::{Currency, Unit};

@@ -11,12 +11,15 @@ mod converge;
 mod durable;
 mod goods;
 mod keys;
+mod loyalty;
+mod members;
 mod orders;
 mod promises;
 mod rebuild;
 mod rights;
 mod service;
 mod status;
+mod tills;
 
 mod fleet;
 mod normal;
@@ -130,5 +133,13 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(orders::Counter::new(share())),
         Box::new(orders::Once::new(share())),
         Box::new(orders::Ends::new(share())),
+        Box::new(tills::Charged::new(share())),
+        Box::new(tills::Whole::new(share())),
+        Box::new(tills::Prices::new(share())),
+        Box::new(tills::Drawers::new(share())),
+        Box::new(loyalty::Coupons::new(share())),
+        Box::new(loyalty::Points::new(share())),
+        Box::new(members::Parted::new(share())),
+        Box::new(members::Forgotten::new(share())),
     ]
 }

@@ -59,6 +59,8 @@ pub const INJECTORS: &[(&str, &str)] = &[
     ("W15 shrinkage", "goods vanish unseen"),
     ("W16 decree", "head office writes off the rights of a node"),
     ("W17 another box", "a store's node is replaced by a new one"),
+    ("W19 campaigns", "head office says what points are worth, and makes campaigns"),
+    ("W18 tariff", "head office sets prices and promotions, from now, from later or from earlier on"),
 ];
 
 /// What is broken for now.

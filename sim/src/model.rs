@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use stockroom_core::input::{Answer, Command, Refusal, RetryKey, SellRequest, VoidRequest};
+use stockroom_core::input::sales::{SellRequest, VoidRequest};
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_crdt::ids::{Digest, Sku};
 use stockroom_crdt::limits::QUANTITY_MAX;
 use stockroom_crdt::money::{Unit, extend};

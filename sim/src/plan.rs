@@ -4,6 +4,8 @@
 //! smaller by leaving steps out, and what is left still means the same.
 
 pub mod orders;
+pub mod persons;
+pub mod tills;
 
 use std::sync::Arc;
 
@@ -16,6 +18,8 @@ use stockroom_crdt::stock::promise::Step as PromiseStep;
 use crate::data::links::Recording;
 use crate::link::LinkSpec;
 use orders::{OrderDeed, Purchase, Shopfloor};
+use persons::PersonDo;
+use tills::{DrawerDo, Programme, Ringing, Tariff};
 
 /// A whole run.
 #[derive(Clone, Debug)]
@@ -176,6 +180,23 @@ pub enum Action {
     Order(Box<Purchase>),
     /// Something is done about an order, if it was placed.
     OrderDeed(u32, OrderDeed),
+    /// A till rings up a basket that its node prices.
+    Ring(Box<Ringing>),
+    /// Somebody does something about a till's drawer.
+    Drawer {
+        /// At which store.
+        store: u32,
+        /// Which till's.
+        till: u32,
+        /// What.
+        deed: DrawerDo,
+    },
+    /// Head office sets prices and promotions.
+    Tariff(Box<Tariff>),
+    /// Head office says what points are worth, and makes campaigns.
+    Programme(Box<Programme>),
+    /// Something happens to a member's account, by her number.
+    Person(u32, PersonDo),
     /// Head office writes off the rights of a node, at whatever risk it names.
     Retire(Who),
     /// A store's box is gone for good; another one is enrolled for the store.

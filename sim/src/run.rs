@@ -7,10 +7,13 @@
 pub mod fulfil;
 pub mod orders;
 pub mod people;
+pub mod persons;
 pub mod settle;
+pub mod tills;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use stockroom_crdt::checkout::tender::TenderStep;
 use stockroom_crdt::stock::promise::Step;
 
 use crate::cast::Cast;
@@ -20,6 +23,7 @@ use crate::faults::{Broken, Undo};
 use crate::observe::{Observation, Seen, Stop};
 use crate::outcome::{Outcome, Verdict, Violation};
 use crate::plan::orders::OrderDeed;
+use crate::plan::persons::PersonDo;
 use crate::plan::{Action, Plan};
 use crate::record::Recorder;
 use crate::trace::TraceHash;
@@ -29,6 +33,8 @@ use crate::world::{Sent, World};
 use fulfil::Fulfilment;
 use orders::Order;
 use people::{Desk, Queue};
+use tills::Tills;
+use tills::terminals::Word;
 
 /// How far to play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +86,8 @@ pub struct Play<'p> {
     pub(crate) orders: BTreeMap<u32, Order>,
     /// Customers who ordered, and everybody who works on that.
     pub(crate) fulfil: Fulfilment,
+    /// Baskets that nodes price, and payment terminals.
+    pub(crate) tills: Tills,
     /// When each store's node was last able to serve, after a start or a pause.
     pub(crate) able_ms: BTreeMap<u32, u64>,
     pub(crate) agenda: BTreeMap<(u64, u64), Todo>,
@@ -120,6 +128,16 @@ pub(crate) enum Todo {
     Shift(u32),
     /// Somebody at a home looks at open orders.
     Dispatcher(u32),
+    /// A basket that was put aside is taken up again.
+    TakeUp(u32),
+    /// Something happens to a member's account, under this key, once more.
+    Person(u32, PersonDo, u64),
+    /// The shell of a node looks at tenders that are open.
+    Shell(u32),
+    /// A customer at a terminal is done.
+    Terminal(Box<TenderStep>),
+    /// A terminal's answer arrives.
+    Word(Box<Word>),
     /// Time to sample for pictures.
     Sample,
 }
@@ -147,6 +165,7 @@ impl<'p> Play<'p> {
             desks: BTreeMap::new(),
             orders: BTreeMap::new(),
             fulfil: Fulfilment::default(),
+            tills: Tills::default(),
             able_ms: BTreeMap::new(),
             agenda: BTreeMap::new(),
             start_ms,
@@ -162,7 +181,8 @@ impl<'p> Play<'p> {
             heard: VecDeque::new(),
         };
         play.written_off.extend(play.cast.hostile.iter().copied());
-        play.world.recording = plan.fleet.hostile > 0;
+        let persons = plan.steps.iter().any(|step| matches!(step.action, Action::Person(..)));
+        play.world.recording = plan.fleet.hostile > 0 || persons;
         play.look();
         play.play_to(start_ms);
         for (number, step) in plan.steps.iter().enumerate() {
@@ -217,6 +237,11 @@ impl<'p> Play<'p> {
             Todo::Errand(number) => self.errand_again(number),
             Todo::Shift(store) => self.shift(store),
             Todo::Dispatcher(node) => self.dispatcher(node),
+            Todo::TakeUp(ring) => self.taken_up(ring),
+            Todo::Person(person, deed, key) => self.person(person, deed, key),
+            Todo::Shell(node) => self.shell(node),
+            Todo::Terminal(tender) => self.terminal(*tender),
+            Todo::Word(word) => self.word(*word),
             Todo::Sample => {
                 self.recorder.sample(&self.union, &self.cast, self.world.now_ms);
                 let next = self.world.now_ms + self.recorder.sample_ms();
@@ -231,6 +256,7 @@ impl<'p> Play<'p> {
             self.saw(at_ms, node, what);
         }
         if self.world.recording {
+            self.overhear();
             self.heard.extend(self.world.sent.drain(..));
             let surplus = self.heard.len().saturating_sub(HEARD_MAX);
             self.heard.drain(..surplus);
@@ -271,6 +297,7 @@ impl<'p> Play<'p> {
 
     /// People and operators notice that a node is back, or gone for good.
     fn react(&mut self, seen: &Observation) {
+        self.shells_see(seen);
         match &seen.what {
             Seen::Started { .. } => {
                 if let Some(store) = self.cast.store_of(seen.node) {

@@ -1,10 +1,12 @@
 //! Scenarios: each draws a plan from a seed. The same seed and the same wishes give the same plan.
 //!
 //! Swarm testing: a seed turns on its own subset of faults and its own time-outs and sizes, since what never happens together
-//! with something else never meets it. [`work`] knows what people do, [`promises`] what is promised, [`orders`] what is ordered, [`ward`] from which real places, [`weather`] how faults are drawn.
+//! with something else never meets it. [`work`] knows what people do, [`promises`] what is promised, [`orders`] what is ordered, [`tills`] what is priced and paid, [`clubs`] who has points and coupons, [`ward`] from which real places, [`weather`] how faults are drawn.
 
+pub mod clubs;
 pub mod orders;
 pub mod promises;
+pub mod tills;
 mod ward;
 pub mod weather;
 pub mod work;
@@ -180,6 +182,36 @@ pub const SCENARIOS: &[Scenario] = &[
         meaning: "couriers refuse, get lost and come back; their reports come late, twice and in any order",
         apart: false,
         draw: orders::courier_chaos,
+    },
+    Scenario {
+        name: "terminal-unknown",
+        meaning: "payment terminals are silent, late or lose their answers, and nodes die while they are asked",
+        apart: false,
+        draw: tills::terminal_unknown,
+    },
+    Scenario {
+        name: "price-change",
+        meaning: "prices and promotions change while stores are cut off and customers look at what they were told",
+        apart: false,
+        draw: tills::price_change,
+    },
+    Scenario {
+        name: "coupon-storm",
+        meaning: "the same coupons are shown, and points of the same members spent, in many stores that are cut off",
+        apart: false,
+        draw: clubs::coupon_storm,
+    },
+    Scenario {
+        name: "member-roams",
+        meaning: "members are enrolled while stores are cut off, come to other stores, are joined and parted, and spend points everywhere",
+        apart: false,
+        draw: clubs::member_roams,
+    },
+    Scenario {
+        name: "erase-during-sync",
+        meaning: "members are forgotten while stores are cut off and what is said of them is on its way",
+        apart: false,
+        draw: clubs::erase_during_sync,
     },
     Scenario { name: "long", meaning: "60 days, with an outage now and then", apart: true, draw: long },
     Scenario {

@@ -1,6 +1,8 @@
 //! What people do in a simulated shop, as short as a test wants to say it: a catalogue, plain sales.
 
-use stockroom_core::input::{Answer, Command, Refusal, ReserveRequest, RetryKey, SellLine, SellRequest, StepRequest};
+use stockroom_core::input::promises::{ReserveRequest, StepRequest};
+use stockroom_core::input::sales::{SellLine, SellRequest};
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::product::{Channel, Product};

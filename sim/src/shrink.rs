@@ -12,6 +12,7 @@ use stockroom_crdt::stock::policy::{PolicyRule, Target};
 
 use crate::outcome::{Outcome, Violation};
 use crate::plan::orders::{Choice, OrderDeed};
+use crate::plan::persons::PersonDo;
 use crate::plan::{Action, Fault, Plan, Step, Who};
 use crate::run::{Until, run};
 
@@ -148,6 +149,19 @@ pub fn step_words(step: &Step) -> String {
             if wanted.delivery { "brought" } else { "collected" }
         ),
         Action::OrderDeed(order, deed) => format!("order {order}: {deed:?}"),
+        Action::Ring(ringing) => format!(
+            "basket {} at till {} of store {}: {:?}, {:?}",
+            ringing.ring, ringing.till, ringing.store, ringing.pays, ringing.fate
+        ),
+        Action::Drawer { store, till, deed } => format!("drawer of till {till} at store {store}: {deed:?}"),
+        Action::Person(person, deed) => format!("member {person}: {deed:?}"),
+        Action::Programme(programme) => format!("head office makes {} campaigns", programme.campaigns.len()),
+        Action::Tariff(tariff) => format!(
+            "head office sets {} prices from {:+} s on{}",
+            tariff.prices.len(),
+            tariff.from_in_ms / 1_000,
+            if tariff.promotion.is_some() { ", and a promotion" } else { "" }
+        ),
         Action::Retire(who) => format!("head office writes off the rights of {who:?}"),
         Action::Replace(store) => format!("store {store} gets another box"),
         Action::Fault(fault) => format!("fault: {fault:?}"),
@@ -171,11 +185,19 @@ pub fn last_store(step: &Step) -> u32 {
         | Action::Count { store, .. }
         | Action::Shrink { store, .. }
         | Action::Miscount { store, .. }
+        | Action::Drawer { store, .. }
         | Action::Replace(store) => *store,
+        Action::Ring(ringing) => ringing.store,
+        Action::Person(_, PersonDo::Enrol { at, home, .. }) => (*home).max(store_of(*at)),
+        Action::Person(_, PersonDo::Come(store)) => *store,
+        Action::Person(_, PersonDo::Remark(at) | PersonDo::Erase(at)) => store_of(*at),
+        Action::Person(_, PersonDo::Link(_) | PersonDo::Unlink(_)) => 0,
         Action::PushCatalogue { .. }
         | Action::FenceHostile
         | Action::Rule(_)
         | Action::Limits(_)
+        | Action::Tariff(_)
+        | Action::Programme(_)
         | Action::Say { .. } => 0,
         Action::Order(wanted) => wanted.stores.iter().copied().chain([store_of(wanted.home)]).max().unwrap_or(0),
         Action::OrderDeed(_, OrderDeed::Collect(store, _) | OrderDeed::Choose(Choice::Store(store))) => *store,
@@ -240,6 +262,11 @@ fn kind_of(step: &Step) -> Kind {
         | Action::Reserve(_)
         | Action::Say { .. }
         | Action::Limits(_)
+        | Action::Ring(_)
+        | Action::Drawer { .. }
+        | Action::Tariff(_)
+        | Action::Programme(_)
+        | Action::Person(..)
         | Action::Order(_)
         | Action::OrderDeed(..)
         | Action::Miscount { .. }

@@ -1,12 +1,18 @@
 //! The true goods and money: what is on the shelf and in the drawer, whatever any book says.
 //!
-//! Goods leave with the customer when the till has its answer, and money comes in. This is what findings are measured against.
+//! Goods leave with the customer when the till has its answer, and money comes in. This is what findings are measured against. [`money`] is
+//! what terminals and drawers hold, [`persons`] who members are.
+
+pub mod money;
+pub mod persons;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use stockroom_crdt::stock::promise::{PromiseId, Step};
 
 use crate::observe::{Act, Deed, OrderAct};
+use money::Money;
+use persons::Persons;
 
 /// Every store's goods and money.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +25,10 @@ pub struct Truth {
     pub promised: Vec<Deed>,
     /// Those among them that went with a disk before any hub had them.
     pub promised_lost: BTreeSet<usize>,
+    /// What terminals and drawers hold.
+    pub money: Money,
+    /// Who members are.
+    pub persons: Persons,
 }
 
 /// One store's goods and money.

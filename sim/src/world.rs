@@ -10,9 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use stockroom_core::input::{
-    Answer, Command, EnrolRequest, Event, Input, LinkId, Peer, Refusal, RequestId, TokenRequest,
-};
+use stockroom_core::input::enrolment::{EnrolRequest, TokenRequest};
+use stockroom_core::input::{Answer, Command, Event, Input, LinkId, Peer, Refusal, RequestId};
 use stockroom_core::status::Status;
 use stockroom_core::storage::Snapshot;
 use stockroom_crdt::capability::{Role, Signer};

@@ -132,7 +132,7 @@ fn a_store_writes_nowhere_but_in_its_own_scopes() {
         Scope::Control,
         Scope::Catalog,
         Scope::Prices(Code::parse("default").unwrap()),
-        Scope::Members(0),
+        Scope::StoreMembers(StoreId(0)),
         Scope::StoreOrders(StoreId(1)),
         Scope::Orders(1),
         Scope::Orders(MALLORY),

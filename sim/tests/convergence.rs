@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
 
-use stockroom_core::input::{Command, Refusal, RetryKey, SellLine, SellRequest};
+use stockroom_core::input::sales::{SellLine, SellRequest};
+use stockroom_core::input::{Command, Refusal, RetryKey};
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::product::Product;

@@ -8,7 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use stockroom_core::input::{Answer, Command, CoreError, SellLine, SellRequest};
+use stockroom_core::input::sales::{SellLine, SellRequest};
+use stockroom_core::input::{Answer, Command, CoreError};
 use stockroom_core::journal::walk::{self, Extent};
 use stockroom_core::storage::{Snapshot, Store, Table};
 use stockroom_crdt::control::EpochReason;

@@ -9,9 +9,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use stockroom_core::continuity::Evidence;
 use stockroom_core::core::{Config, Core, Identity};
-use stockroom_core::input::{
-    Answer, Command, CoreError, EnrolRequest, Input, Output, RequestId, RetryKey, TokenRequest,
-};
+use stockroom_core::input::enrolment::{EnrolRequest, TokenRequest};
+use stockroom_core::input::{Answer, Command, CoreError, Input, Output, RequestId, RetryKey};
 use stockroom_core::storage::memory::MemoryStore;
 use stockroom_core::storage::{Direction, Reader, Row, Snapshot, Store, StoreError, Table, Writes};
 use stockroom_core::time::Now;

@@ -220,7 +220,7 @@ fn a_peer_that_asks_without_end_is_cut() {
     let mut world = market(6);
     let (mut link, mark) = (world.greeted(HUB, MALLORY, &[]), world.closed.len());
     for n in 0..64_u32 {
-        let scope = |m: u32| Scope::Campaign(n * 1_000 + m);
+        let scope = |m: u32| Scope::Orders(n * 1_000 + m);
         let wants = (0..1_000).map(|m| Want { scope: scope(m), cursor: (0, 0), known: Vec::new() });
         world.say(HUB, link, &Frame::Want(wants.collect()));
     }
@@ -229,7 +229,7 @@ fn a_peer_that_asks_without_end_is_cut() {
     link = world.greeted(HUB, MALLORY, &[]);
     for n in 0..64_u16 {
         let known = (0..4_000_u32).map(|m| (Actor::new(m, n), 1)).collect();
-        world.say(HUB, link, &Frame::Want(vec![Want { scope: Scope::Campaign(n.into()), cursor: (0, 0), known }]));
+        world.say(HUB, link, &Frame::Want(vec![Want { scope: Scope::Orders(n.into()), cursor: (0, 0), known }]));
     }
     assert!(world.closed_since(mark).is_some(), "and so are the heads that they name");
     let mark = world.closed.len();

@@ -32,7 +32,9 @@ fn a_peer_gets_only_what_lies_between_the_two() {
     {
         let mut world = market(1);
         world.recording = true;
-        let wants = [&everything(1)[..], &[Scope::Members(0), Scope::Orders(1), Scope::Campaign(1)]].concat();
+        let wants =
+            [&everything(1)[..], &[Scope::StoreMembers(StoreId(2)), Scope::Orders(1), Scope::StoreMembers(StoreId(3))]]
+                .concat();
         world.crash(who);
         let link = world.greeted(target, who, &wants);
         world.say(target, link, &Frame::Want(world.hello(who, &wants).wants));

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
 
 use stockroom_core::input::returns::{ExchangeRequest, PayReturnRequest, ReturnRequest, ReturnRequestLine};
-use stockroom_core::input::{Answer, Command, Refusal, RetryKey, SellLine, SellRequest};
+use stockroom_core::input::sales::{SellLine, SellRequest};
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_core::view::View;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
@@ -333,6 +334,7 @@ fn cash(receipt: ReceiptNumber, quantity: i64, disposition: Disposition) -> Retu
         origin: Origin::Receipt(StoreId(1), receipt),
         signed: Vec::new(),
         cash: true,
+        till: None,
         reason: Code::parse("too small").unwrap(),
         reference: Code::default(),
         staff: Code::parse("ben").unwrap(),
@@ -360,7 +362,7 @@ fn pay(world: &mut World, node: u32, n: u64, id: ReturnId) -> Result<Answer, Ref
 }
 
 fn paid(id: ReturnId) -> PayReturnRequest {
-    PayReturnRequest { id, reference: Code::default(), staff: Code::parse("ben").unwrap() }
+    PayReturnRequest { id, reference: Code::default(), staff: Code::parse("ben").unwrap(), till: None }
 }
 
 fn signed(world: &mut World, node: u32, receipt: ReceiptNumber) -> Vec<u8> {

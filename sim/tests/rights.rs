@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
 
 use stockroom_core::books::rights as book;
-use stockroom_core::input::{Answer, Command, DecreeRequest, Refusal, RetryKey};
+use stockroom_core::input::promises::DecreeRequest;
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_core::journal::Log;
 use stockroom_core::rights::holder;
 use stockroom_core::storage::{Direction, Table};

@@ -2,16 +2,19 @@
 //!
 //! A benchmark is a file below `bench/` and a line in [`ALL`].
 
+mod checkout;
 mod codec;
 mod cost;
 mod day;
 mod feed;
 mod ingest;
 mod market;
+mod members;
 mod memory;
 mod merge;
 mod orders;
 mod pair;
+mod quote;
 mod report;
 mod reserve;
 mod route;
@@ -38,10 +41,13 @@ pub const ALL: &[Benchmark] = &[
     merge::BENCHMARK,
     ingest::BENCHMARK,
     sale::BENCHMARK,
+    checkout::BENCHMARK,
     reserve::BENCHMARK,
     route::BENCHMARK,
+    quote::BENCHMARK,
     feed::BENCHMARK,
     memory::BENCHMARK,
+    members::BENCHMARK,
     orders::BENCHMARK,
 ];
 

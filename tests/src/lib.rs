@@ -4,3 +4,4 @@ pub mod bench;
 pub mod courier_server;
 pub mod property;
 pub mod receiver;
+pub mod terminal_server;

@@ -5,8 +5,10 @@
 mod crdt {
     mod arbitrary;
     mod facts;
+    mod till;
 
     mod articles;
+    mod baskets;
     mod canonical;
     mod chain;
     mod clock;
@@ -16,9 +18,15 @@ mod crdt {
     mod goods;
     mod hostile;
     mod join;
+    mod loyal;
+    mod members;
+    mod notes;
     mod ordered;
+    mod priced;
     mod promised;
     mod returned;
+    mod rung;
     mod runs;
+    mod star;
     mod stock;
 }

@@ -8,6 +8,7 @@ mod process {
     mod till;
 
     mod by_hand;
+    mod cash_desk;
     mod chain;
     mod disk;
     mod frames;

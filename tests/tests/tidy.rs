@@ -10,8 +10,21 @@ use std::process::Command;
 
 /// Direct dependencies of each crate that must stay small or point down only. An entry that the crate no longer uses must go.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
-    ("crdt", &["ring", "thiserror"]),
-    ("node/core", &["h3o", "hpke", "rand_chacha", "rand_core", "redb", "stockroom-crdt", "thiserror", "tracing"]),
+    ("crdt", &["automerge", "ring", "thiserror"]),
+    (
+        "node/core",
+        &[
+            "chacha20poly1305",
+            "h3o",
+            "hpke",
+            "rand_chacha",
+            "rand_core",
+            "redb",
+            "stockroom-crdt",
+            "thiserror",
+            "tracing",
+        ],
+    ),
     (
         "sim",
         &[
@@ -49,11 +62,23 @@ const IMPURE: &[&str] = &["tokio", "mio", "socket2", "async-io", "smol", "quinn"
 
 /// Where a library may be named in code: paths that begin like one of these.
 const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
+    ("argon2", &["node/src/staff/pin.rs"]),
     ("automerge", &["crdt/src/note", "tests/"]),
     ("redb", &["node/core/src/storage", "tests/"]),
     ("h3o", &["node/core/src/policy/route/place.rs"]),
+    ("chacha20poly1305", &["node/core/src/sealed.rs"]),
     ("hpke", &["node/core/src/sealed.rs"]),
-    ("ring", &["crdt/src/ids.rs", "crdt/src/capability.rs", "crdt/src/order/offer.rs", "transport/src/", "node/src/"]),
+    (
+        "ring",
+        &[
+            "crdt/src/ids.rs",
+            "crdt/src/capability.rs",
+            "crdt/src/loyalty/campaign.rs",
+            "crdt/src/order/offer.rs",
+            "transport/src/",
+            "node/src/",
+        ],
+    ),
     ("quinn", &["transport/"]),
     ("rcgen", &["transport/"]),
     ("x509_parser", &["transport/"]),
@@ -61,7 +86,14 @@ const NAMED_ONLY_IN: &[(&str, &[&str])] = &[
     ("mdns_sd", &["transport/"]),
     (
         "rustls",
-        &["transport/", "node/src/api", "node/src/courier", "node/src/webhooks/post.rs", "tests/tests/process/lan.rs"],
+        &[
+            "transport/",
+            "node/src/api",
+            "node/src/courier",
+            "node/src/terminal/settings.rs",
+            "node/src/webhooks/post.rs",
+            "tests/tests/process/lan.rs",
+        ],
     ),
     ("axum", &["node/src/api", "tests/src/courier_server"]),
     ("axum_server", &["node/src/api"]),

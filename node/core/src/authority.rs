@@ -5,6 +5,11 @@
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::entry::{Fact, kind};
 use stockroom_crdt::ids::{Actor, StoreId};
+use stockroom_crdt::loyalty::coupon::{CouponSays, QuotaSide};
+use stockroom_crdt::loyalty::points::PointsSide;
+use stockroom_crdt::member::Stage;
+use stockroom_crdt::member::link::Weight;
+use stockroom_crdt::note::Subject;
 use stockroom_crdt::scope::Scope;
 
 /// The writer, seen from the scope.
@@ -27,9 +32,8 @@ pub enum Area {
     StoreOrders,
     StoreStock,
     StoreHistory,
-    Members,
+    StoreMembers,
     Prices,
-    Campaign,
     Catalog,
     Orders,
 }
@@ -53,10 +57,20 @@ pub const RULES: &[Rule] = &[
             kind::ROUTING,
             kind::SERVICE,
             kind::ORDER_LIMITS,
+            kind::TILL_RULES,
+            kind::SALE_HOURS,
+            kind::STAFF,
+            kind::LOYALTY,
+            kind::NOTE_CHANGE,
+            kind::NOTE_SNAPSHOT,
         ],
     ),
-    (Writer::Hub, Area::Catalog, &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE]),
-    (Writer::Hub, Area::Prices, &[kind::EPOCH_OPEN, kind::PRICE]),
+    (
+        Writer::Hub,
+        Area::Catalog,
+        &[kind::EPOCH_OPEN, kind::PRODUCT, kind::RECALL, kind::TEMPLATE, kind::TAX_RATE, kind::CAMPAIGN],
+    ),
+    (Writer::Hub, Area::Prices, &[kind::EPOCH_OPEN, kind::PRICE, kind::PROMOTION]),
     (
         Writer::Hub,
         Area::StoreRights,
@@ -102,7 +116,19 @@ pub const RULES: &[Rule] = &[
             kind::COMPENSATION,
         ],
     ),
-    (Writer::Hub, Area::Orders, &[kind::EPOCH_OPEN, kind::ORDER, kind::ORDER_STEP, kind::PAYMENT, kind::REDRESS]),
+    (
+        Writer::Hub,
+        Area::Orders,
+        &[
+            kind::EPOCH_OPEN,
+            kind::ORDER,
+            kind::ORDER_STEP,
+            kind::PAYMENT,
+            kind::REDRESS,
+            kind::NOTE_CHANGE,
+            kind::NOTE_SNAPSHOT,
+        ],
+    ),
     (
         Writer::Hub,
         Area::StoreOrders,
@@ -113,6 +139,7 @@ pub const RULES: &[Rule] = &[
             kind::FULFILLMENT_STEP,
             kind::GOODS_RETURN,
             kind::RETURN_GRANT,
+            kind::NOTE_CHANGE,
         ],
     ),
     // A store is the home of orders that begin at its own counter.
@@ -128,6 +155,8 @@ pub const RULES: &[Rule] = &[
             kind::REDRESS,
             kind::FULFILLMENT_STEP,
             kind::RETURN_GRANT,
+            kind::NOTE_CHANGE,
+            kind::NOTE_SNAPSHOT,
         ],
     ),
     (
@@ -149,6 +178,52 @@ pub const RULES: &[Rule] = &[
             kind::TRANSFER_RECEIVE,
             kind::COUNT_OPEN,
             kind::GOODS_RETURN,
+            kind::BASKET,
+            kind::BASKET_STEP,
+            kind::CHECKOUT,
+            kind::SHIFT_OPEN,
+            kind::CASH_MOVE,
+            kind::SHIFT_CLOSE,
+            kind::TENDER_STEP,
+            kind::LABEL_DONE,
+        ],
+    ),
+    (
+        Writer::Hub,
+        Area::StoreMembers,
+        &[
+            kind::EPOCH_OPEN,
+            kind::MEMBER,
+            kind::MEMBER_VALUE,
+            kind::MEMBER_LINK,
+            kind::MEMBER_UNLINK,
+            kind::MEMBER_CONSENT,
+            kind::MEMBER_ERASE,
+            kind::NOTE_CHANGE,
+            kind::POINTS_ROW,
+            kind::COUPON,
+            kind::COUPON_QUOTA,
+        ],
+    ),
+    // The store is the home of the notes in its scopes: it alone folds them.
+    (
+        Writer::OwnStore,
+        Area::StoreMembers,
+        &[
+            kind::EPOCH_OPEN,
+            kind::MEMBER,
+            kind::MEMBER_VALUE,
+            kind::MEMBER_LINK,
+            kind::MEMBER_UNLINK,
+            kind::MEMBER_CONSENT,
+            kind::MEMBER_ERASE,
+            kind::NOTE_CHANGE,
+            kind::NOTE_SNAPSHOT,
+            kind::POINTS_ROW,
+            kind::SALE_POINTS,
+            kind::COUPON,
+            kind::REDEMPTION,
+            kind::COUPON_QUOTA,
         ],
     ),
 ];
@@ -170,9 +245,8 @@ pub fn area(scope: &Scope) -> Area {
         Scope::StoreOrders(_) => Area::StoreOrders,
         Scope::StoreStock(_) => Area::StoreStock,
         Scope::StoreHistory(_) => Area::StoreHistory,
-        Scope::Members(_) => Area::Members,
+        Scope::StoreMembers(_) => Area::StoreMembers,
         Scope::Prices(_) => Area::Prices,
-        Scope::Campaign(_) => Area::Campaign,
         Scope::Catalog => Area::Catalog,
         Scope::Orders(_) => Area::Orders,
     }
@@ -201,6 +275,33 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         Fact::OrderStep(step) => writer == Writer::Hub || step.order.home == actor.node,
         // Only the store says what its people decide and what becomes of its goods.
         Fact::FulfillmentStep(step) => writer == Writer::OwnStore || !step.step.is_of_store(),
+        // A hub places rights to points and coupons; only their holder says what it did with them.
+        Fact::PointsRow(row) => match row.says {
+            PointsSide::Hub(_) => writer == Writer::Hub,
+            PointsSide::Store(_) => writer == Writer::OwnStore && row.holder == actor,
+        },
+        Fact::Quota(row) => match row.says {
+            QuotaSide::Hub(_) => writer == Writer::Hub,
+            QuotaSide::Store(_) => writer == Writer::OwnStore && row.holder == actor,
+        },
+        Fact::Coupon(coupon) => match coupon.says {
+            CouponSays::Placed { .. } | CouponSays::WantedBack { .. } | CouponSays::Used { .. } => {
+                writer == Writer::Hub
+            }
+            CouponSays::GivenUp { .. } | CouponSays::Asked { .. } => writer == Writer::OwnStore,
+        },
+        // A store enrols its own, and says nothing in another's name: copies, proven values, strong links and the end of an erasure are a hub's word.
+        Fact::Member(enrolment) => writer == Writer::Hub || enrolment.copied.is_none(),
+        Fact::MemberValue(value) => writer == Writer::Hub || (value.copied.is_none() && !value.verified),
+        Fact::MemberLink(link) => writer == Writer::Hub || (link.copied.is_none() && link.weight == Weight::Tentative),
+        Fact::MemberUnlink(unlink) => writer == Writer::Hub || (unlink.copied.is_none() && !unlink.strong),
+        Fact::MemberConsent(consent) => writer == Writer::Hub || consent.copied.is_none(),
+        Fact::MemberErase(erase) => writer == Writer::Hub || (erase.copied.is_none() && erase.stage == Stage::Asked),
+        // Only the home of a note says what somebody else wrote.
+        Fact::NoteChange(change) => {
+            let by_hubs = matches!(change.subject, Subject::Product(_) | Subject::Order(_));
+            change.origin.is_none() || writer == Writer::OwnStore || (writer == Writer::Hub && by_hubs)
+        }
         Fact::EpochOpen(_)
         | Fact::Boot(_)
         | Fact::Node(_)
@@ -230,6 +331,24 @@ pub fn may_say(writer: Writer, actor: Actor, fact: &Fact) -> bool {
         | Fact::OrderLimits(_)
         | Fact::GoodsReturn(_)
         | Fact::ReturnGrant(_)
+        | Fact::TaxRate(_)
+        | Fact::TillRules(_)
+        | Fact::Promotion(_)
+        | Fact::SaleHours(_)
+        | Fact::Staff(_)
+        | Fact::Basket(_)
+        | Fact::BasketStep(_)
+        | Fact::Checkout(_)
+        | Fact::ShiftOpen(_)
+        | Fact::CashMove(_)
+        | Fact::ShiftClose(_)
+        | Fact::TenderStep(_)
+        | Fact::LabelDone(_)
+        | Fact::Loyalty(_)
+        | Fact::Campaign(_)
+        | Fact::Redemption(_)
+        | Fact::SalePoints(_)
+        | Fact::NoteSnapshot(_)
         | Fact::PolicyRule(_)
         | Fact::Want(_)
         | Fact::Hint(_)

@@ -4,13 +4,20 @@
 //! book has a file of its own.
 
 pub mod account;
+pub mod baskets;
 pub mod cells;
 pub mod days;
+pub mod identifiers;
+pub mod loyalty;
+pub mod members;
+pub mod notes;
 pub mod orders;
 pub mod returns;
 pub mod rights;
 pub mod sales;
 pub mod scans;
+pub mod shifts;
+pub mod sign_ins;
 pub mod tally;
 pub mod transfers;
 
@@ -55,9 +62,17 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
     if orders::is_about_one(&item.entry.fact) {
         orders::apply(overlay, context, &item.entry)?;
     }
+    if let Fact::NoteChange(_) | Fact::NoteSnapshot(_) = &item.entry.fact {
+        notes::apply(overlay, context, item)?;
+        return Ok(Vec::new());
+    }
     let Some(store) = context.scope.store() else { return Ok(Vec::new()) };
     match context.scope {
         Scope::StoreRights(_) => return rights::apply(overlay, store, context, &item.entry),
+        Scope::StoreMembers(_) => {
+            members::apply(overlay, store, context, &item.entry)?;
+            return loyalty::apply(overlay, store, context, &item.entry.fact).map(|()| Vec::new());
+        }
         Scope::StoreOrders(_) => {
             if paid_before != paid_now {
                 paid_before.map(|refund| days::pay_in(overlay, store, refund)).transpose()?;
@@ -75,11 +90,15 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         Fact::GoodsReturn(returned) => {
             return take_back(overlay, store, context, (item, returned)).map(|()| Vec::new());
         }
+        Fact::Basket(_) | Fact::BasketStep(_) | Fact::Checkout(_) | Fact::TenderStep(_) => {
+            return baskets::apply(overlay, store, context, item).map(|()| Vec::new());
+        }
         Fact::CountOpen(open) => scans::open(overlay, store, open, item.entry.hlc)?,
         Fact::CountScan(scan) => scans::put(overlay, store, scan, context, item.entry.hlc)?,
         Fact::CountClose(close) => scans::close(overlay, store, close.session)?,
         Fact::DayOpen(open) => days::open(overlay, store, open, item.entry.hlc.ms())?,
         Fact::DayClose(close) => days::close(overlay, store, close, item.entry.hlc.ms())?,
+        Fact::ShiftOpen(_) | Fact::CashMove(_) | Fact::ShiftClose(_) => shifts::put(overlay, store, context, item),
         Fact::EpochOpen(_)
         | Fact::Boot(_)
         | Fact::Node(_)
@@ -115,6 +134,27 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         | Fact::Service(_)
         | Fact::OrderLimits(_)
         | Fact::ReturnGrant(_)
+        | Fact::TaxRate(_)
+        | Fact::TillRules(_)
+        | Fact::Promotion(_)
+        | Fact::SaleHours(_)
+        | Fact::Staff(_)
+        | Fact::LabelDone(_)
+        | Fact::Loyalty(_)
+        | Fact::PointsRow(_)
+        | Fact::Campaign(_)
+        | Fact::Coupon(_)
+        | Fact::Redemption(_)
+        | Fact::Quota(_)
+        | Fact::SalePoints(_)
+        | Fact::Member(_)
+        | Fact::MemberValue(_)
+        | Fact::MemberLink(_)
+        | Fact::MemberUnlink(_)
+        | Fact::MemberConsent(_)
+        | Fact::MemberErase(_)
+        | Fact::NoteChange(_)
+        | Fact::NoteSnapshot(_)
         | Fact::Opaque(_) => {}
     }
     account::apply(overlay, store, context, &item.entry)?;
@@ -189,7 +229,7 @@ fn cash_paid(overlay: &Overlay, context: &Context<'_>, fact: &Fact) -> Result<Op
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 15] = [
+pub const STORE_TABLES: [Table; 21] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -205,6 +245,12 @@ pub const STORE_TABLES: [Table; 15] = [
     Table::OpenOrders,
     Table::OrderTimes,
     Table::Returns,
+    Table::Baskets,
+    Table::Shifts,
+    Table::Points,
+    Table::Coupons,
+    Table::Members,
+    Table::Notes,
 ];
 
 /// Empties the books of one store.

@@ -4,18 +4,31 @@
 //! check comes before the first write.
 
 pub mod admin;
+pub mod baskets;
+pub mod benefits;
 pub mod catalog;
+pub mod checkout;
 pub mod count;
+pub mod coupons;
+mod cover;
 pub mod day;
+pub mod drawer;
 pub mod exchange;
 pub mod fulfil;
 pub mod goods;
+pub mod label;
+pub mod loyalty;
+pub mod members;
+pub mod notes;
 pub mod order;
 pub mod policy;
 pub mod promise;
+mod receipt;
 pub mod returns;
 pub mod rules;
 pub mod sell;
+pub mod staff;
+pub mod tenders;
 pub mod transfer;
 
 use stockroom_crdt::clock::Hlc;
@@ -122,6 +135,8 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::OrderLimits(retry, limits) => once(replica, retry, |replica| rules::limits(replica, *limits)),
         Command::PolicyRule(retry, rule) => once(replica, retry, |replica| policy::rule(replica, rule)),
         Command::Consent(retry, consent) => once(replica, retry, |replica| policy::consent(replica, consent)),
+        Command::Drawer(retry, request) => drawer::drawer(replica, retry, request),
+        Command::Labels(retry, request) => many(replica, retry, |replica| label::done(replica, request)),
         Command::Retire(retry, request) => once(replica, retry, |replica| policy::retire(replica, request)),
         Command::IssueToken(request) => admin::issue_token(replica, request),
         Command::Enrol(request) => admin::enrol(replica, request),
@@ -130,6 +145,26 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
             replica.open_epoch(replica.epoch.0, reason)?;
             Ok(Answer::Done)
         }
+        Command::Checkout(request) => checkout::checkout(replica, *request),
+        Command::Basket(retry, request) => baskets::basket(replica, retry, *request),
+        Command::TerminalSaid(said) => tenders::terminal_said(replica, said),
+        Command::TaxRates(retry, rates) => many(replica, retry, |replica| catalog::tax_rates(replica, rates)),
+        Command::Promotions(retry, promotions) => {
+            many(replica, retry, |replica| catalog::promotions(replica, promotions))
+        }
+        Command::TillRules(retry, rules) => once(replica, retry, |replica| rules::tills(replica, *rules)),
+        Command::SaleHours(retry, hours) => once(replica, retry, |replica| rules::sale_hours(replica, *hours)),
+        Command::Staff(retry, record) => once(replica, retry, |replica| staff::staff(replica, record)),
+        Command::EnrolMember(retry, request) => members::enrol(replica, retry, *request),
+        Command::Member(retry, request) => members::say(replica, retry, *request),
+        Command::FindMember(sought) => members::find(replica, sought),
+        Command::SignIn(request) => staff::sign_in(replica, &request),
+        Command::Loyalty(retry, rules) => once(replica, retry, |replica| loyalty::rules(replica, *rules)),
+        Command::Campaigns(retry, campaigns) => many(replica, retry, |replica| loyalty::campaigns(replica, campaigns)),
+        Command::IssueCoupons(retry, request) => many(replica, retry, |replica| loyalty::issue(replica, &request)),
+        Command::Coupon(retry, request) => once(replica, retry, |replica| loyalty::coupon(replica, &request)),
+        Command::Points(retry, request) => once(replica, retry, |replica| loyalty::points(replica, request)),
+        Command::Note(retry, request) => once(replica, retry, |replica| notes::edit(replica, &request)),
     }
 }
 
@@ -140,6 +175,7 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Void(_)
         | Command::DayOpen(..)
         | Command::DayClose(..)
+        | Command::Drawer(..)
         | Command::Step(..)
         | Command::ShowPass(..)
         | Command::ReadContact(..)
@@ -147,8 +183,19 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::ReturnGoods(..)
         | Command::Exchange(..)
         | Command::SignReceipt(_)
+        | Command::SignIn(_)
+        | Command::FindMember(_)
+        | Command::Checkout(_)
+        | Command::Basket(..)
+        | Command::TerminalSaid(_)
         | Command::Fence { .. } => true,
-        Command::Products(..) | Command::Prices(..) | Command::Template(..) => space == DiskSpace::Ample,
+        Command::Products(..)
+        | Command::Prices(..)
+        | Command::Template(..)
+        | Command::TaxRates(..)
+        | Command::Promotions(..)
+        | Command::Campaigns(..)
+        | Command::IssueCoupons(..) => space == DiskSpace::Ample,
         Command::Receive(..)
         | Command::Adjust(..)
         | Command::CountScan(..)
@@ -169,12 +216,22 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Routing(..)
         | Command::Service(..)
         | Command::OrderLimits(..)
+        | Command::TillRules(..)
+        | Command::SaleHours(..)
         | Command::PolicyRule(..)
         | Command::Consent(..)
+        | Command::Labels(..)
         | Command::Retire(..)
         | Command::IssueToken(_)
         | Command::Enrol(_)
-        | Command::NewEpoch(_) => space < DiskSpace::Critical,
+        | Command::NewEpoch(_)
+        | Command::Loyalty(..)
+        | Command::Coupon(..)
+        | Command::Points(..)
+        | Command::EnrolMember(..)
+        | Command::Member(..)
+        | Command::Staff(..)
+        | Command::Note(..) => space < DiskSpace::Critical,
     }
 }
 

@@ -119,9 +119,15 @@ impl Core {
 
     fn release(&mut self, now: Now) -> Result<(), CoreError> {
         self.replica.now = now;
+        let resting = self.replica.desk.resting;
+        self.replica.settle_members()?;
         self.replica.settle_orders()?;
         self.replica.settle()?;
         self.replica.settle_orders()?;
+        if !resting {
+            self.replica.settle_loyalty()?;
+        }
+        self.replica.settle_notes()?;
         let events = std::mem::take(&mut self.replica.events);
         let fenced = events.iter().any(|event| matches!(event, Event::Entry { kind: kind::FENCE, .. }));
         let reopened = events.iter().any(|event| matches!(event, Event::EpochOpened(_)));
@@ -134,6 +140,7 @@ impl Core {
         if reopened {
             // Cursors into the old feed mean nothing any more: everybody greets us anew.
             self.replica.links_dropped();
+            self.replica.member_desk.linked = false;
             for id in self.sync.drop_all() {
                 self.outputs.push_back(Output::Close(id, "a new epoch was opened".into()));
             }
@@ -180,6 +187,7 @@ impl Core {
             self.sync.deadline(replica),
             replica.rights_deadline(),
             replica.orders_deadline(),
+            replica.members_deadline(),
             command::day::rollover_deadline(replica),
         ];
         let next = timers.into_iter().flatten().min();
@@ -251,6 +259,7 @@ impl Core {
         if !self.sync.has_link(node) {
             self.replica.note_link(node, StoreId(0), false);
         }
+        self.replica.member_desk.linked &= self.sync.has_parent();
         Some(node)
     }
 
@@ -260,6 +269,7 @@ impl Core {
         command::day::roll_over(&mut self.replica)?;
         self.replica.expire_promises()?;
         self.replica.orders_due();
+        self.replica.members_due()?;
         self.replica.spread_due();
         self.replica.sold_due();
         for id in self.sync.silent(&self.replica) {

@@ -1,25 +1,37 @@
 //! What enters and what leaves: one [`Input`] enum, one [`Output`] enum. Nothing else crosses.
 
+pub mod checkout;
+pub mod enrolment;
 pub mod goods;
+pub mod loyalty;
+pub mod members;
+pub mod notes;
 pub mod orders;
+pub mod promises;
 pub mod returns;
+pub mod sales;
 
 use stockroom_crdt::capability::Role;
-use stockroom_crdt::control::{Coordinates, EpochReason};
-use stockroom_crdt::ids::{Code, Digest, NodeId, Sku, StoreId, TillId};
-use stockroom_crdt::money::{Currency, Unit};
+use stockroom_crdt::checkout::promotion::Promotion;
+use stockroom_crdt::checkout::quote::Quote;
+use stockroom_crdt::checkout::rules::{SaleHours, TaxRate, TillRules};
+use stockroom_crdt::checkout::staff::StaffRecord;
+use stockroom_crdt::control::EpochReason;
+use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId};
+use stockroom_crdt::loyalty::campaign::Campaign;
+use stockroom_crdt::loyalty::rules::LoyaltyRules;
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::rules::RoutingRules;
 use stockroom_crdt::order::rules::hours::StoreService;
 use stockroom_crdt::order::rules::limits::OrderLimits;
 use stockroom_crdt::price::Price;
-use stockroom_crdt::product::{Channel, Product, Recall};
-use stockroom_crdt::receiving::{Adjustment, Decision, Disposition, GoodsReceipt};
-use stockroom_crdt::sale::{ReceiptNumber, Tax, Tender};
+use stockroom_crdt::product::{Product, Recall};
+use stockroom_crdt::receiving::{Adjustment, Decision, GoodsReceipt};
+use stockroom_crdt::sale::ReceiptNumber;
 use stockroom_crdt::scope::{Lane, Scope};
 use stockroom_crdt::stock::custody::Consent;
 use stockroom_crdt::stock::policy::PolicyRule;
-use stockroom_crdt::stock::promise::{Claim, Promise, PromiseId, Step};
+use stockroom_crdt::stock::promise::Promise;
 
 use crate::journal::Place;
 use crate::policy::route::plan::Plan;
@@ -115,9 +127,9 @@ pub struct RetryKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Ring up a sale or a return.
-    Sell(SellRequest),
+    Sell(sales::SellRequest),
     /// Take back a whole receipt.
-    Void(VoidRequest),
+    Void(sales::VoidRequest),
     /// Book goods in.
     Receive(RetryKey, GoodsReceipt),
     /// Correct the book for a reason.
@@ -160,9 +172,9 @@ pub enum Command {
     /// Lay out in-store codes (at a hub).
     Template(RetryKey, stockroom_crdt::gtin::Template),
     /// Reserve goods.
-    Reserve(RetryKey, ReserveRequest),
+    Reserve(RetryKey, promises::ReserveRequest),
     /// Confirm, release, pick, hand over.
-    Step(RetryKey, StepRequest),
+    Step(RetryKey, promises::StepRequest),
     /// Place an order (at its home).
     PlaceOrder(RetryKey, Box<orders::PlaceRequest>),
     /// Say something of an order (at its home).
@@ -198,11 +210,11 @@ pub enum Command {
     /// Let others promise goods of another owner (at the store).
     Consent(RetryKey, Consent),
     /// Write off the rights of a node that is gone (at a hub).
-    Retire(RetryKey, DecreeRequest),
+    Retire(RetryKey, promises::DecreeRequest),
     /// Allow one node to enrol for a store (at a hub).
-    IssueToken(TokenRequest),
+    IssueToken(enrolment::TokenRequest),
     /// Enrol a node that shows a token (at a hub).
-    Enrol(EnrolRequest),
+    Enrol(enrolment::EnrolRequest),
     /// Stop believing a node (at a hub).
     Fence {
         /// Which node.
@@ -212,183 +224,46 @@ pub enum Command {
     },
     /// Open a new epoch.
     NewEpoch(EpochReason),
-}
-
-/// A sale as a till rings it up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SellRequest {
-    /// Which till.
-    pub till: TillId,
-    /// The till's own number of the sale; with the store it is the sale's id.
-    pub till_seq: u64,
-    /// SHA-256 of the request, to tell a retry from another sale under the same number.
-    pub body: Digest,
-    /// When it was rung up by the till's clock; the node's own time if absent.
-    pub rung_ms: Option<u64>,
-    /// Currency of all amounts; the store's if absent.
-    pub currency: Option<Currency>,
-    /// Who sold.
-    pub cashier: Code,
-    /// Who approved overrides and returns.
-    pub approver: Code,
-    /// Legal entity that sells, if not the store's own.
-    pub seller: Code,
-    /// Key in a foreign point-of-sale system.
-    pub foreign_key: Code,
-    /// Opaque fiscal attachment.
-    pub fiscal: Vec<u8>,
-    /// Lines.
-    pub lines: Vec<SellLine>,
-    /// Rounding of the total for cash.
-    pub cash_rounding: i64,
-    /// Payments; must add up to the total.
-    pub tenders: Vec<Tender>,
-}
-
-/// One line of a [`SellRequest`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SellLine {
-    /// What, after barcodes were looked up.
-    pub sku: Sku,
-    /// In which unit; the product's if absent.
-    pub unit: Option<Unit>,
-    /// How many; negative for a return, which needs an approver.
-    pub quantity: i64,
-    /// Price; from the price book if absent.
-    pub unit_price: Option<i64>,
-    /// Off the line.
-    pub discount: i64,
-    /// Why.
-    pub discount_reason: Code,
-    /// Tax, if any.
-    pub tax: Option<Tax>,
-    /// Lot, if scanned.
-    pub lot: Code,
-    /// Receipt and line where returned goods were bought.
-    pub original: Option<(ReceiptNumber, u32)>,
-    /// What becomes of returned goods.
-    pub disposition: Disposition,
-}
-
-/// Takes back a whole receipt of the same store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VoidRequest {
-    /// Which till does it.
-    pub till: TillId,
-    /// The till's own number of the void.
-    pub till_seq: u64,
-    /// SHA-256 of the request.
-    pub body: Digest,
-    /// What to take back.
-    pub receipt: ReceiptNumber,
-    /// Who does it.
-    pub cashier: Code,
-    /// Who approved it.
-    pub approver: Code,
-}
-
-/// Goods that a customer wants kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReserveRequest {
-    /// What.
-    pub sku: Sku,
-    /// In which unit; the product's if absent.
-    pub unit: Option<Unit>,
-    /// How many units, at least 1.
-    pub quantity: u64,
-    /// At which stores, the best first; empty for any, the own one first.
-    pub stores: Vec<StoreId>,
-    /// How the customer gets the goods.
-    pub channel: Channel,
-    /// When goods are missing, the lower goes without first.
-    pub priority: u8,
-    /// When the goods are wanted, milliseconds since 1970; 0 if nothing was said.
-    pub wanted_ms: u64,
-    /// How long it is held unconfirmed, milliseconds; as the rule says if absent.
-    pub hold_ms: Option<u64>,
-    /// For which order, may be empty.
-    pub reference: Code,
-    /// A promise that has still to be confirmed is better than none.
-    pub soft: bool,
-}
-
-/// Something is said about a promise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepRequest {
-    /// About which.
-    pub promise: PromiseId,
-    /// What.
-    pub step: Step,
-    /// Why, or where.
-    pub note: Code,
-    /// By whom.
-    pub staff: Code,
-}
-
-/// A decree about the rights of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DecreeRequest {
-    /// Whose rights.
-    pub node: NodeId,
-    /// Why.
-    pub reason: Code,
-    /// Who decides it.
-    pub staff: Code,
-    /// How many units of promises that nobody knows of are accepted; the refusal without it names the number.
-    pub accept: Option<u64>,
-}
-
-/// What was found at one store when goods were to be reserved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Considered {
-    /// Which store.
-    pub store: StoreId,
-    /// In its book, as far as this node knows.
-    pub on_hand: i64,
-    /// Rights that this node holds.
-    pub held: u64,
-    /// Rights that others hold, as far as this node knows.
-    pub elsewhere: u64,
-    /// What can be promised there; none if it is absent.
-    pub claim: Option<Claim>,
-    /// Why, in words.
-    pub why: String,
-}
-
-/// Allows one enrolment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenRequest {
-    /// SHA-256 of the secret in the token.
-    pub token: Digest,
-    /// For which store.
-    pub store: StoreId,
-    /// The store's name, if it is new or changes.
-    pub name: String,
-    /// Its price book.
-    pub book: Code,
-    /// Its group for sharing stock.
-    pub group: Code,
-    /// Its currency.
-    pub currency: Currency,
-    /// Its time zone.
-    pub zone: Code,
-    /// Minutes after midnight at which its day rolls over.
-    pub rollover_min: u16,
-    /// Where it is.
-    pub coordinates: Option<Coordinates>,
-    /// For how long the token is good.
-    pub valid_ms: u64,
-}
-
-/// A node that wants to join.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnrolRequest {
-    /// SHA-256 of the token's secret.
-    pub token: Digest,
-    /// The log key that it made.
-    pub log_key: [u8; 32],
-    /// The key to which parcels for it are sealed.
-    pub seal_key: [u8; 32],
+    /// Price a basket, and pay it, let it wait, or put it on a slip.
+    Checkout(Box<checkout::CheckoutRequest>),
+    /// Say what becomes of a basket that waits.
+    Basket(RetryKey, Box<checkout::BasketRequest>),
+    /// Take what a payment terminal says.
+    TerminalSaid(checkout::TerminalSaid),
+    /// Put tax rates down (at a hub).
+    TaxRates(RetryKey, Vec<TaxRate>),
+    /// Put promotions into their price books (at a hub).
+    Promotions(RetryKey, Vec<Promotion>),
+    /// Say what a store's tills follow (at a hub).
+    TillRules(RetryKey, Box<TillRules>),
+    /// Say when goods of a department are sold (at a hub).
+    SaleHours(RetryKey, Box<SaleHours>),
+    /// Say who somebody is and what she may do (at a hub).
+    Staff(RetryKey, StaffRecord),
+    /// Say what points are worth (at a hub).
+    Loyalty(RetryKey, Box<LoyaltyRules>),
+    /// Put campaigns down (at a hub). One with a secret of zeros gets one.
+    Campaigns(RetryKey, Vec<Campaign>),
+    /// Place rights to coupons with a store (at a hub).
+    IssueCoupons(RetryKey, loyalty::IssueRequest),
+    /// Ask for the right to a coupon, or give it up (at a store).
+    Coupon(RetryKey, loyalty::CouponRequest),
+    /// Ask for the right to points, or give it back (at a store).
+    Points(RetryKey, loyalty::PointsRequest),
+    /// Make an account for a new member (at her store, or at its hub).
+    EnrolMember(RetryKey, Box<members::EnrolMember>),
+    /// Say something of a member: values, consents, links, that she is to be forgotten.
+    Member(RetryKey, Box<members::MemberRequest>),
+    /// Look for a member; a store that does not know her asks its hub.
+    FindMember(members::Sought),
+    /// Somebody entered a PIN.
+    SignIn(checkout::SignInRequest),
+    /// Take a till's drawer, move cash, or count it and give it back (at the store).
+    Drawer(RetryKey, checkout::DrawerRequest),
+    /// Say that labels were put up on shelves (at the store).
+    Labels(RetryKey, checkout::LabelsRequest),
+    /// Edit a note.
+    Note(RetryKey, notes::NoteRequest),
 }
 
 /// What a command did.
@@ -408,14 +283,14 @@ pub enum Answer {
         /// Where it stands.
         place: Place,
         /// Stores that were looked at, the last of them or the soft one was chosen.
-        considered: Vec<Considered>,
+        considered: Vec<promises::Considered>,
         /// True when this was a retry.
         replayed: bool,
     },
     /// No goods could be promised. Nothing was written but requests for rights.
     TurnedDown {
         /// Stores that were looked at.
-        considered: Vec<Considered>,
+        considered: Vec<promises::Considered>,
         /// Stores for whose goods rights were asked for: another try in a moment may succeed.
         asked: Vec<StoreId>,
     },
@@ -483,6 +358,9 @@ pub enum Answer {
         /// Tries that are left.
         left: u32,
     },
+    /// A drawer's count differs by more than the store allows. The shift stays open; that it was counted is written down, and from now on
+    /// nobody closes it without an approver. What should be there is not said: whoever counts must not know.
+    CountDiffers,
     /// Several entries were written.
     Imported {
         /// How many.
@@ -500,6 +378,12 @@ pub enum Answer {
         /// Its store.
         store: StoreId,
     },
+    /// Somebody entered a PIN.
+    SignIn(checkout::SignInAnswer),
+    /// Who a member is.
+    Member(members::MemberAnswer),
+    /// Where a basket stands.
+    Checkout(checkout::CheckoutAnswer),
     /// Done; nothing more to say.
     Done,
 }
@@ -533,6 +417,27 @@ pub enum Refusal {
         field: String,
         /// What stops it.
         reason: String,
+    },
+    /// The basket costs something else than the customer was told.
+    #[error("the price has changed: it is {} now", .0.total)]
+    PriceChanged(Box<Quote>),
+    /// A coupon is not taken.
+    #[error("{field}: {why}")]
+    Coupon {
+        /// Path of the coupon in the request.
+        field: String,
+        /// Why, and what can be done.
+        why: loyalty::CouponRefused,
+    },
+    /// More points than may be spent here.
+    #[error(
+        "{wanted} points are more than the {may} that may be spent here: ask the hub for more, or take the rest otherwise"
+    )]
+    Points {
+        /// How many are wanted.
+        wanted: u64,
+        /// How many may be spent, by right or within the limit.
+        may: u64,
     },
     /// The request does not fit the state that things are in.
     #[error("{0}")]

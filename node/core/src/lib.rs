@@ -12,6 +12,10 @@
 //! | [`journal`], [`books`] | the logs, and what they add up to |
 //! | [`policy`] | who holds how many rights, and what may be promised without one: pure functions of demand and outages |
 //! | [`rights`] | what a node does with rights by itself: mint, grant, burn, name who goes without |
+//! | [`notes`] | what a home does with notes by itself: fold them, and write once more what was late |
+//! | [`sealed`], [`vault`] | what only some can read, and the keys of members |
+//! | [`members`] | what a node does about members by itself: links, copies, leases, erasure |
+//! | [`compact`] | a database written anew |
 //! | [`overlay`], [`storage`] | the batch in progress, the tables on disk |
 //! | [`sync`] | links, handshake, feeds, parcels |
 //! | [`view`], [`status`] | reading, without waiting for commits |
@@ -40,15 +44,20 @@ pub mod parked;
 pub mod replica;
 
 pub mod books;
+pub mod compact;
 pub mod journal;
 
 pub mod overlay;
 pub mod storage;
 
+pub mod loyalty;
+pub mod members;
+pub mod notes;
 pub mod orders;
 pub mod policy;
 pub mod rights;
 pub mod sealed;
+pub mod vault;
 
 pub mod sync;
 

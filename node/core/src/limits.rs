@@ -67,6 +67,16 @@ pub const TILL_AHEAD_MS_MAX: u64 = 24 * 3_600 * 1_000;
 /// Positions that one row of an account may hold, however a replica is tuned: a row is read and written with every sale.
 pub const ACCOUNT_PLACES_MAX: usize = 1_024;
 
+/// Wrong PINs in a row after which the next try has to wait.
+pub const WRONG_PINS_MAX: u32 = 5;
+
+/// How long it has to wait first. Each further wrong PIN doubles it.
+pub const PIN_WAIT_MS: u64 = 30_000;
+
+/// How long it has to wait at most: 96 tries a day, so that a PIN of four digits lasts for weeks, and nobody is kept from a till for longer
+/// than a break.
+pub const PIN_WAIT_MS_MAX: u64 = 900_000;
+
 /// Products or prices in one command.
 pub const IMPORT_ITEMS_MAX: usize = 512;
 
@@ -111,4 +121,51 @@ pub const SETTLE_ROUNDS_MAX: usize = 8;
 /// Peers that a hub introduces to one store.
 pub const INTRODUCED_MAX: usize = 32;
 
+/// Changes of a note after which its home folds them into a snapshot: so many are merged whenever somebody reads it.
+pub const NOTE_FOLD_AFTER: usize = 64;
+
+/// Changes of one note that a node writes without its home having folded: a day of two people who write all the time.
+pub const NOTE_UNFOLDED_MAX: usize = 512;
+
+/// Edits of one request.
+pub const NOTE_EDITS_MAX: usize = 16;
+
 const _: () = assert!(PARCEL_BYTES_MAX < FRAME_BYTES_MAX, "a parcel travels in one frame");
+
+/// How long before its start a price is put on shelves: a night shift does it for the next day.
+pub const LABEL_AHEAD_MS: u64 = 24 * 3_600_000;
+
+/// How long after its start a price may be missing on a shelf before a manager is warned: until the first customers have complained.
+pub const LABEL_LATE_MS: u64 = 2 * 3_600_000;
+/// For how long a store may use keys of members after it last heard its hub: an outage of a long weekend leaves its own members readable, and
+/// somebody who was erased meanwhile is unreadable there within a week.
+pub const MEMBER_LEASE_MS: u64 = 7 * 24 * 3_600 * 1_000;
+
+/// How often running time is written down while a lease counts on it, and how much of it a start assumes to be lost.
+pub const RUN_NOTED_MS: u64 = 600_000;
+
+/// After so long without a visit a store lets go of members of other stores.
+pub const MEMBER_FORGET_MS: u64 = 30 * 24 * 3_600 * 1_000;
+
+/// How often it looks for them.
+pub const MEMBER_SWEEP_MS: u64 = 24 * 3_600 * 1_000;
+
+/// How long a question to the hub about a member waits for an answer: a customer stands at the till.
+pub const FETCH_MS_MAX: u64 = 10_000;
+
+/// Questions that wait at a time: one for each till of a large store.
+pub const FETCHES_MAX: usize = 64;
+
+/// Keys or members in one frame: 40 KB.
+pub const KEYS_IN_FRAME_MAX: usize = 1_000;
+
+/// Accounts that one commit looks at: each may cost a hub a few copies.
+pub const MEMBERS_SETTLED_MAX: usize = 64;
+
+/// Accounts with one identifier that are believed to be one person, or a family.
+pub const CLASS_LOOKUP_MAX: usize = 8;
+
+const _: () = assert!(KEYS_IN_FRAME_MAX * 42 < FRAME_BYTES_MAX, "a full frame of keys can be sent");
+
+/// Bytes of rows that are held in memory between two commits while a database is written anew.
+pub const COMPACT_BYTES_GOAL: usize = 16 * 1024 * 1024;

@@ -64,9 +64,25 @@ pub enum Plant {
     WallClockLimits,
     /// A cancel is paid back before the store that holds the goods confirmed it.
     RefundEarly,
+    /// A sale that a terminal paid is written without the terminal's word.
+    SaleWithoutTender,
+    /// A till that sends its basket again has the terminal asked again.
+    ChargeAgain,
+    /// The second line of a basket has the price of an hour later.
+    MixedPrices,
+    /// A Z report forgets what was taken to the safe.
+    ZForgets,
+    /// A coupon is taken wherever it is shown, whether or not the right to it is there.
+    DoubleCoupon,
+    /// Points are counted for each entry, not for each sale.
+    PointsTwice,
+    /// Without a right, a store lets points be spent without a limit.
+    SoftWithoutLimit,
+    /// A store that hears that a member is to be forgotten keeps her key.
+    KeyKept,
 }
 
-/// All of them.
+/// All of them: scenarios ought to find each.
 pub const ALL: &[Plant] = &[
     Plant::SkipSync,
     Plant::TellBeforeDurable,
@@ -97,6 +113,14 @@ pub const ALL: &[Plant] = &[
     Plant::LoserKeeps,
     Plant::WallClockLimits,
     Plant::RefundEarly,
+    Plant::SaleWithoutTender,
+    Plant::ChargeAgain,
+    Plant::MixedPrices,
+    Plant::ZForgets,
+    Plant::DoubleCoupon,
+    Plant::PointsTwice,
+    Plant::SoftWithoutLimit,
+    Plant::KeyKept,
 ];
 
 impl Plant {
@@ -186,6 +210,30 @@ impl Plant {
                 "a cancel is paid back before the store that holds the goods confirmed it",
                 &["cancel-race"],
             ),
+            Self::SaleWithoutTender => (
+                "sale-without-tender",
+                "a sale that a terminal paid is written without the terminal's word",
+                &["terminal-unknown"],
+            ),
+            Self::ChargeAgain => {
+                ("charge-again", "a basket that is sent again has the terminal asked again", &["terminal-unknown"])
+            }
+            Self::MixedPrices => {
+                ("mixed-prices", "the second line of a basket has the price of an hour later", &["price-change"])
+            }
+            Self::ZForgets => {
+                ("z-forgets", "a Z report forgets what was taken to the safe", &["terminal-unknown", "price-change"])
+            }
+            Self::DoubleCoupon => ("double-coupon", "a coupon is taken wherever it is shown", &["coupon-storm"]),
+            Self::PointsTwice => {
+                ("points-twice", "points are counted for each entry, not for each sale", &["member-roams"])
+            }
+            Self::KeyKept => {
+                ("key-kept", "a store that hears that a member is forgotten keeps her key", &["erase-during-sync"])
+            }
+            Self::SoftWithoutLimit => {
+                ("soft-without-limit", "points are spent without a right and without a limit", &["coupon-storm"])
+            }
         }
     }
 

@@ -23,6 +23,7 @@ use stockroom_crdt::ids::{Actor, Code, Digest, Epoch, NodeId, StoreId, TenantId}
 use stockroom_crdt::limits::{SEAL_BYTES_MAX, SEAL_ENTRIES_MAX};
 use stockroom_crdt::scope::{Lane, Scope};
 
+use crate::books::notes::Note;
 use crate::books::{self, Context, cells, days};
 use crate::continuity::{Evidence, Token, judge};
 use crate::fences::Fences;
@@ -30,6 +31,8 @@ use crate::ingest::fork_key;
 use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
 use crate::limits::REOPEN_AFTER_MS;
+use crate::loyalty::LoyaltyDesk;
+use crate::members::desk::MemberDesk;
 use crate::orders::desk::OrderDesk;
 use crate::overlay::Overlay;
 use crate::parked::Parked;
@@ -103,6 +106,12 @@ pub struct Replica {
     pub(crate) desk: Desk,
     /// What is remembered about orders between commits.
     pub(crate) order_desk: OrderDesk,
+    /// What is remembered about points and coupons until the commit.
+    pub(crate) loyalty_desk: LoyaltyDesk,
+    /// What is remembered about members between commits.
+    pub(crate) member_desk: MemberDesk,
+    /// Notes to look at before the next commit.
+    pub(crate) notes: BTreeSet<Note>,
     /// Stores whose records came or changed in this batch: what lies between two nodes depends on these.
     pub(crate) changed_stores: BTreeSet<StoreId>,
     /// Rows that are worth keeping, but not worth a commit of their own.
@@ -161,6 +170,9 @@ impl Replica {
             parked: Parked::default(),
             desk: Desk::default(),
             order_desk: OrderDesk::default(),
+            loyalty_desk: LoyaltyDesk::default(),
+            member_desk: MemberDesk::default(),
+            notes: BTreeSet::new(),
             changed_stores: BTreeSet::new(),
             lazy: BTreeMap::new(),
             meta,
@@ -197,6 +209,8 @@ impl Replica {
         replica.write(&replica.home_scope(), vec![Fact::Boot(boot)])?;
         replica.load_desk()?;
         replica.load_orders()?;
+        replica.load_loyalty()?;
+        replica.load_members()?;
         Ok(replica)
     }
 
@@ -372,7 +386,8 @@ impl Replica {
         let (told, counters) = (self.events.len(), self.counters.clone());
         let (demand, marks) = (self.desk.demand(), self.desk.marks());
         books::clear(&mut self.overlay, store)?;
-        for scope in [Scope::StoreStock(store), Scope::StoreRights(store), Scope::StoreOrders(store)] {
+        let scopes = [Scope::StoreStock, Scope::StoreRights, Scope::StoreOrders, Scope::StoreMembers];
+        for scope in scopes.map(|of| of(store)) {
             let Some(feed) = self.journal.feed(&scope) else { continue };
             for (_, row) in feed_rows(&self.overlay, feed.number, 0, usize::MAX)? {
                 let FeedRow::Entries { log, first, last } = row else { continue };
@@ -488,6 +503,9 @@ impl Replica {
         }
         self.touch_rights(actor, &item.entry, accounts)?;
         self.touch_order(&item.entry)?;
+        self.touch_loyalty(actor, &scope, &item.entry)?;
+        self.touch_members(&item.entry.fact);
+        self.touch_note(&scope, &item.entry.fact);
         if let Scope::StoreStock(store) = scope {
             self.touch_goods(store, &item.entry)?;
         }

@@ -1,12 +1,15 @@
-//! What only one node can read: sealed to its key, so that whoever carries or stores it reads nothing.
+//! What only some can read: sealed to a node's key, or under a key that is kept apart, so that whoever else carries or stores it reads nothing.
 //!
-//! HPKE (RFC 9180) base mode with X25519, HKDF-SHA256 and ChaCha20-Poly1305, bound to the tenant, to what it is for and to what it is about.
+//! To a node: HPKE (RFC 9180) base mode with X25519, HKDF-SHA256 and ChaCha20-Poly1305, bound to the tenant, to what it is for and to what it is about.
 
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{ChaCha20Poly1305 as Cipher, KeyInit, Nonce};
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use rand_chacha::ChaCha8Rng;
+use rand_core::Rng;
 use stockroom_crdt::ids::TenantId;
 
 /// What something is sealed for. What was sealed for one purpose does not open for another.
@@ -57,6 +60,22 @@ pub fn open(secret: &[u8; 32], (purpose, tenant, about): Binding<'_>, sealed: &[
     .ok()
 }
 
+/// Seals `plain` under a key that whoever may read it holds already, bound to what it is about.
+pub fn wrap(key: &[u8; 32], about: &[u8], plain: &[u8], rng: &mut ChaCha8Rng) -> Option<Vec<u8>> {
+    let mut nonce = [0; NONCE_BYTES];
+    rng.fill_bytes(&mut nonce);
+    let cipher = Cipher::new_from_slice(key).ok()?;
+    let sealed = cipher.encrypt(&Nonce::from(nonce), Payload { msg: plain, aad: about }).ok()?;
+    Some([nonce.as_slice(), &sealed].concat())
+}
+
+/// Opens what [`wrap`] sealed. `None` under another key, or when it is about something else.
+pub fn unwrap(key: &[u8; 32], about: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+    let cipher = Cipher::new_from_slice(key).ok()?;
+    cipher.decrypt(&Nonce::from(*nonce), Payload { msg: sealed, aad: about }).ok()
+}
+
 /// The public key that belongs to a node's secret.
 pub fn public_key(secret: &[u8; 32]) -> [u8; 32] {
     let (_, public) = X25519HkdfSha256::derive_keypair(secret);
@@ -75,3 +94,6 @@ fn info(purpose: Purpose, tenant: TenantId) -> Vec<u8> {
 
 /// Bytes of an X25519 public key.
 const KEY_BYTES: usize = 32;
+
+/// Bytes of a nonce: random ones do not repeat within the few thousand values that one member's key ever seals.
+const NONCE_BYTES: usize = 12;

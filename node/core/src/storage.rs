@@ -72,10 +72,32 @@ pub enum Table {
     OrderTimes = 28,
     /// (store, return, ...) to the entries about a return that stand in the store's scopes.
     Returns = 29,
+    /// (store, ...) to the entries about a basket that waits, and to what explains a receipt.
+    Baskets = 30,
+    /// (store, till, shift, time, writer, sequence number) to an entry about a shift.
+    Shifts = 31,
+    /// Staff to wrong PINs in a row, and how long the next try has to wait. Of this node alone: it is in no log.
+    SignIns = 32,
+    /// Member to the key of her personal values, and until when this node may use it. In no log, so that it can be destroyed.
+    MemberKeys = 33,
+    /// (store, member) to the account as that store's scope has it.
+    Members = 34,
+    /// (member, store): whose scopes say something of an account.
+    MemberStores = 35,
+    /// Keyed hash of an identifier to accounts, and an account to its hashes. Of this node alone, like the key of the hash: it is in no log.
+    MemberIndex = 36,
+    /// (store, ...) to rows of points: what hubs, holders and sales say.
+    Points = 37,
+    /// (store, ...) to rows of coupons: rights, redemptions and quotas.
+    Coupons = 38,
+    /// (member or coupon, store): in which stores' scopes something is said of it.
+    LoyaltyStores = 39,
+    /// (store, subject, ...) to the changes and snapshots of a note; store 0 for those that stand in no store's scope.
+    Notes = 40,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 30] = [
+pub const TABLES: [Table; 41] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -106,6 +128,17 @@ pub const TABLES: [Table; 30] = [
     Table::OrderStores,
     Table::OrderTimes,
     Table::Returns,
+    Table::Baskets,
+    Table::Shifts,
+    Table::SignIns,
+    Table::MemberKeys,
+    Table::Members,
+    Table::MemberStores,
+    Table::MemberIndex,
+    Table::Points,
+    Table::Coupons,
+    Table::LoyaltyStores,
+    Table::Notes,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened
@@ -158,9 +191,15 @@ pub trait Store: Send {
 
 /// Rows to put (`Some`) or remove (`None`), in the order of tables and keys. One map per table, so that a key is looked up as
 /// it stands, without a copy of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Writes {
     tables: [BTreeMap<Vec<u8>, Option<Vec<u8>>>; TABLES.len()],
+}
+
+impl Default for Writes {
+    fn default() -> Self {
+        Self { tables: std::array::from_fn(|_| BTreeMap::new()) }
+    }
 }
 
 impl Writes {

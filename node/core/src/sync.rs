@@ -8,6 +8,7 @@
 //! | `groups` | which stores below a hub are told of each other |
 //! | [`interest`] | which scopes lie between two nodes |
 //! | [`handshake`] | who is there, from where to go on, whether both know one history |
+//! | [`keys`] | keys of members, between a store and its hub |
 //! | [`search`] | where two histories of a log part |
 //! | [`feed`] | what a peer gets next |
 //! | `courier` | links without a connection, made of parcels |
@@ -21,6 +22,7 @@ pub mod frames;
 mod groups;
 pub mod handshake;
 pub mod interest;
+pub mod keys;
 pub mod link;
 mod links;
 pub mod parcel;
@@ -146,6 +148,9 @@ impl Sync {
                     replica.note_link(node, store, true);
                 }
                 self.became_ready(id);
+                if let Some(link) = self.links.get_mut(id) {
+                    keys::greet(replica, link)?;
+                }
             }
             Frame::Want(wants) => {
                 handshake::on_want(replica, link, wants)?;
@@ -174,6 +179,7 @@ impl Sync {
             }
             Frame::Pulse(pulse) => self.on_pulse(replica, id, pulse)?,
             Frame::Goodbye => {}
+            Frame::Keys(frame) => keys::on_keys(replica, link, frame)?,
         }
         for scope in feeds {
             self.links.follow(id, &scope);
@@ -191,6 +197,12 @@ impl Sync {
         }
         for scope in replica.journal.take_grown() {
             self.links.grown(&scope);
+        }
+        let words = std::mem::take(&mut replica.member_desk.outbox);
+        if let Some(parent) = self.links.parent().filter(|_| !words.is_empty()) {
+            let link = self.links.get_mut(parent).expect("just looked up");
+            words.into_iter().for_each(|word| link.push(Lane::Control, Frame::Keys(word)));
+            self.links.mark(parent);
         }
         self.links.mark_due(replica.now.mono_ms);
         if let Some(courier) = self.courier.link {
@@ -224,6 +236,7 @@ impl Sync {
             if link.pulse_due_ms(&replica.tuning).is_some_and(|due| due <= now) {
                 link.pulse_ms = now;
                 pulse(replica, link);
+                keys::renew(replica, link);
             }
             self.links.mark(id);
         }
@@ -523,7 +536,8 @@ fn moved_feeds(frame: &Frame) -> BTreeSet<Scope> {
         | Frame::Parcel(_)
         | Frame::Peers(_)
         | Frame::Pulse(_)
-        | Frame::Goodbye => BTreeSet::new(),
+        | Frame::Goodbye
+        | Frame::Keys(_) => BTreeSet::new(),
     }
 }
 

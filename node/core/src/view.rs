@@ -1,10 +1,18 @@
 //! Reading: the same questions over a committed snapshot or over the batch in progress. Never waits for a commit.
 
+pub mod checkout;
+pub mod closing;
 pub mod figures;
 pub mod goods;
+pub mod labels;
+pub mod loyalty;
+pub mod members;
+pub mod notes;
 pub mod orders;
 pub mod promises;
 pub mod returns;
+pub mod shifts;
+pub mod staff;
 
 use std::collections::BTreeMap;
 
@@ -25,7 +33,7 @@ use stockroom_crdt::stock::{Effect, Position};
 use crate::books::account::{self, Account, Standing};
 use crate::books::days::{self, Day};
 use crate::books::scans::{self, Scan};
-use crate::books::{cells, rights, sales};
+use crate::books::{baskets, cells, rights, sales};
 use crate::journal::{Place, damaged, entry_at};
 use crate::overlay::{last_of_prefix, scan_prefix};
 use crate::storage::{Direction, Snapshot, StoreError, Table};
@@ -278,8 +286,9 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
         sales::is_voided(self.snapshot, store, number)
     }
 
-    /// The highest number that a till gave to a sale or void of its own.
+    /// The highest number that a till gave to a sale, a void or a basket of its own, also one that still waits.
     pub fn last_till_seq(&self, store: StoreId, till: TillId) -> Result<Option<u64>, StoreError> {
+        let waited = baskets::last_number(self.snapshot, store, till)?;
         let prefix = [store.0.to_be_bytes(), till.0.to_be_bytes()].concat();
         let mut end = crate::storage::prefix_end(&prefix).unwrap_or_else(|| vec![0xff; 64]);
         // Marks of voided receipts share the prefix and have longer keys.
@@ -287,9 +296,10 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
             let range = (std::ops::Bound::Included(prefix.as_slice()), std::ops::Bound::Excluded(end.as_slice()));
             let rows = self.snapshot.scan(Table::Sales, range, Direction::Backward, crate::limits::PAGE_MAX)?;
             if let Some((key, _)) = rows.iter().find(|(key, _)| key.len() == prefix.len() + 8) {
-                return Ok(Some(u64::from_be_bytes(crate::journal::fixed(&key[prefix.len()..])?)));
+                let sold = u64::from_be_bytes(crate::journal::fixed(&key[prefix.len()..])?);
+                return Ok(Some(waited.map_or(sold, |waited| waited.max(sold))));
             }
-            let Some((last, _)) = rows.into_iter().next_back() else { return Ok(None) };
+            let Some((last, _)) = rows.into_iter().next_back() else { return Ok(waited) };
             end = last;
         }
     }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use stockroom_core::books::days::Day as Takings;
+use stockroom_core::books::shifts::Shift;
 use stockroom_core::input::Command;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, StoreId};
@@ -67,6 +68,30 @@ pub struct TenderTotals {
     voucher: i64,
     /// Anything else.
     other: i64,
+    /// What was paid with points.
+    points: i64,
+}
+
+/// A day that was closed by hand.
+#[derive(Serialize, ToSchema)]
+pub struct DayClosed {
+    /// The day.
+    #[serde(flatten)]
+    day: DayAnswer,
+    /// Shifts that are still open: a day's end closes none, since somebody has to count each drawer.
+    open_shifts: Vec<OpenShiftAnswer>,
+}
+
+/// A shift that is open.
+#[derive(Serialize, ToSchema)]
+pub struct OpenShiftAnswer {
+    /// The till.
+    till: u32,
+    /// The shift.
+    number: u32,
+    /// Who has the drawer.
+    #[schema(value_type = String)]
+    staff: Text<Code>,
 }
 
 /// Days of a store, oldest first.
@@ -144,7 +169,7 @@ pub async fn open_day(State(api): State<Arc<Api>>, Keyed { value, retry }: Keyed
 
 /// Closes the business day by hand. Sales that arrive later post to the next one, marked late.
 #[utoipa::path(post, path = "/v1/days/close", tag = "days", params(KeyHeader), request_body = DayBody,
-    responses((status = 201, body = DayAnswer)))]
+    responses((status = 201, body = DayClosed)))]
 pub async fn close_day(State(api): State<Arc<Api>>, Keyed { value, retry }: Keyed<DayBody>) -> Answered {
     let store = api.own_store()?;
     let written = api.write(Command::DayClose(retry, value.staff.0)).await?;
@@ -152,7 +177,9 @@ pub async fn close_day(State(api): State<Arc<Api>>, Keyed { value, retry }: Keye
     let day = api.read(|books| {
         let currency = currency(books, store)?;
         let days = books.days(store)?;
-        Ok(days.into_iter().find(|day| day.number == close.number).map(|day| DayAnswer::new(day, currency)))
+        let open_shifts = books.open_shifts(store)?.iter().map(OpenShiftAnswer::of).collect();
+        let day = days.into_iter().find(|day| day.number == close.number);
+        Ok(day.map(|day| DayClosed { day: DayAnswer::new(day, currency), open_shifts }))
     })?;
     match day {
         Some(day) => Ok(created(written.replayed, day)),
@@ -172,9 +199,16 @@ fn currency(books: &Books<'_>, store: StoreId) -> Answered<Option<Currency>> {
     Ok(books.store(store)?.map(|record| record.currency))
 }
 
+impl OpenShiftAnswer {
+    fn of(shift: &Shift) -> Self {
+        let staff = shift.opening(None).map_or(Code::default(), |open| open.what.staff.clone());
+        Self { till: shift.till.0, number: shift.number, staff: Text(staff) }
+    }
+}
+
 impl DayAnswer {
-    fn new(day: Takings, currency: Option<Currency>) -> Self {
-        let [cash, card, voucher, other] = day.tenders;
+    /// A day with its takings.
+    pub fn new(day: Takings, currency: Option<Currency>) -> Self {
         Self {
             number: day.number,
             date: Text(Day(day.date)),
@@ -185,9 +219,16 @@ impl DayAnswer {
             lines: day.lines,
             total: day.total,
             currency: currency.map(Text),
-            tenders: TenderTotals { cash, card, voucher, other },
+            tenders: TenderTotals::of(day.tenders),
             refunds: day.refunds,
             refunded: day.refunded,
         }
+    }
+}
+
+impl TenderTotals {
+    /// Sums in the order of the kinds of tender.
+    pub fn of([cash, card, voucher, other, points]: [i64; 5]) -> Self {
+        Self { cash, card, voucher, other, points }
     }
 }

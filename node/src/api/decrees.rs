@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use stockroom_core::input::{Command, DecreeRequest};
+use stockroom_core::input::Command;
+use stockroom_core::input::promises::DecreeRequest;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, NodeId, Sku};
 use stockroom_crdt::stock::custody::Consent;

@@ -343,6 +343,8 @@ fn kind_word(number: u16, fact: Option<&Fact>) -> &'static str {
         kind::TRANSFER_SHIP => "transfer.shipped",
         kind::TRANSFER_RECEIVE => "transfer.received",
         kind::COUNT_OPEN => "count.opened",
+        kind::NOTE_CHANGE => "note.changed",
+        kind::NOTE_SNAPSHOT => "note.folded",
         other => {
             promises::word(other, fact).or_else(|| super::orders::events::word(other, fact)).unwrap_or("entry.unknown")
         }

@@ -6,6 +6,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use stockroom_core::input::returns::ExchangeRequest;
 use stockroom_core::input::{Answer, Command};
+use stockroom_crdt::checkout::staff::Role;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::Code;
 use utoipa::ToSchema;
@@ -16,7 +17,9 @@ use super::receipts::SaleAnswer;
 use super::returns::{ReturnAnswer, ReturnBody, find};
 use super::sales::SaleBody;
 use super::values::Text;
+use super::who::{SessionHeader, Shown, Who};
 use super::{Api, unexpected, unexpected_entry};
+use crate::staff::approvals::What;
 
 /// Goods that a customer brings, and what the customer takes for them.
 #[derive(Deserialize, ToSchema)]
@@ -45,13 +48,28 @@ pub struct ExchangeAnswer {
 
 /// Takes goods back and sells others for them: both, or neither. Only where the worth of what comes back may be given at once: for receipts of
 /// this store, for signed ones of others up to the limit, or on a manager's name.
-#[utoipa::path(post, path = "/v1/exchanges", tag = "sales", params(KeyHeader), request_body = ExchangeBody,
+#[utoipa::path(post, path = "/v1/exchanges", tag = "sales", params(KeyHeader, SessionHeader), request_body = ExchangeBody,
     responses((status = 201, body = ExchangeAnswer), (status = 200, body = ExchangeAnswer, description = "An earlier try had done it")))]
-pub async fn create_exchange(State(api): State<Arc<Api>>, Keyed { value, retry }: Keyed<ExchangeBody>) -> Answered {
+pub async fn create_exchange(
+    State(api): State<Arc<Api>>,
+    who: Who,
+    Keyed { value, retry }: Keyed<ExchangeBody>,
+) -> Answered {
     let store = api.own_store()?;
-    let returned = value.returned.read().map_err(|problem| within("returned", problem))?;
-    let sale =
-        api.read(|books| value.sale.read(books, store, retry.body).map_err(|problem| within("sale", problem)))?;
+    who.may(&api, Role::Cashier)?;
+    let approval = value.returned.approval.clone();
+    let mut returned = value.returned.read().map_err(|problem| within("returned", problem))?;
+    let sale = api.read(|books| {
+        let sold = value.sale.read((books, store), retry.body, |request| {
+            let shown = Shown { approver: returned.approver.clone(), approval: approval.clone() };
+            returned.approver = who.needed_approver(&api, &shown, (What::Return, retry.body))?;
+            returned.staff = who.name("staff", &returned.staff)?;
+            request.approver = returned.approver.clone();
+            request.cashier = who.name("cashier", &request.cashier)?;
+            Ok(())
+        });
+        sold.map_err(|problem| within("sale", problem))
+    })?;
     let answer = api.ask(Command::Exchange(retry, Box::new(ExchangeRequest { returned, sale }))).await?;
     let Answer::Exchanged { returned, sale, replayed } = answer else { return unexpected(&answer) };
     let (returned, sale) = api.read(|books| Ok((books.entry(returned)?, books.entry(sale)?)))?;

@@ -128,7 +128,7 @@ fn is_ours(authority: &str, address: IpAddr) -> bool {
 }
 
 /// Who asks through the loopback door.
-const LOCAL: &str = "local";
+pub const LOCAL: &str = "local";
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)];
 
@@ -138,7 +138,7 @@ const OPEN_ROUTES: [&str; 5] =
     ["/healthz", "/rider/{token}", "/rider/{token}/acts", "/rider/{token}/position", "/v1/couriers/{name}/callbacks"];
 
 /// What a till on the LAN has no business with.
-const LOOPBACK_ONLY: [&str; 17] = [
+const LOOPBACK_ONLY: [&str; 27] = [
     "/v1/backup",
     "/v1/consents",
     "/v1/enrolment-tokens",
@@ -146,11 +146,21 @@ const LOOPBACK_ONLY: [&str; 17] = [
     super::exports::SALES_PATH,
     "/v1/nodes/{node}/fence",
     "/v1/nodes/{node}/write-off",
+    super::loyalty::campaigns::CAMPAIGN,
+    super::loyalty::campaigns::CAMPAIGNS,
+    super::loyalty::campaigns::CODES,
+    super::loyalty::campaigns::ISSUE,
+    super::loyalty::RULES,
     super::policies::PATH,
     super::orders::rules::LIMITS,
     super::orders::rules::ROUTING,
     super::orders::rules::SERVICE,
     "/v1/riders/{id}/token",
+    super::staff::RECORD,
+    super::till_rules::HOURS,
+    super::till_rules::promotions::PROMOTIONS,
+    super::till_rules::TAXES,
+    super::till_rules::TILLS,
     "/v1/test/isolate",
     "/v1/webhooks",
     "/v1/webhooks/{id}",

@@ -74,6 +74,15 @@ pub const HOLD_S_MAX: u64 = 7 * 86_400;
 /// Entries about rights that one answer shows; the newest ones if there are more.
 pub const TRAIL_MAX: usize = 200;
 
+/// How long an answer waits for a payment terminal unless it is told, seconds: most customers have paid by then.
+pub const TERMINAL_WAIT_S: u64 = 10;
+
+/// How long it may wait: less than [`REQUEST_TIMEOUT`], so that who asks hears where the basket stands.
+pub const TERMINAL_WAIT_S_MAX: u64 = 12;
+
+/// Lines of an acquirer's file: a large store's day, several times.
+pub const SETTLEMENT_LINES_MAX: usize = 50_000;
+
 /// Tasks of one kind in one answer: more than a shift can do.
 pub const TASKS_MAX: usize = 1_000;
 
@@ -94,3 +103,12 @@ pub const METRICS_CASES_MAX: usize = 5_000;
 
 /// For how long figures for Prometheus are shown before they are read again.
 pub const METRICS_AGE: Duration = Duration::from_secs(60);
+
+/// Codes of coupons in one answer: a box of paper for a printer that puts ten on a sheet.
+pub const CODES_MAX: u32 = 10_000;
+
+/// Coupons that were redeemed twice, in one answer: more than somebody looks into one by one.
+pub const DOUBLES_MAX: usize = 1_000;
+
+/// Sales of a member that one answer about her points shows; the newest ones if there are more.
+pub const POINTS_SALES_MAX: usize = 1_000;

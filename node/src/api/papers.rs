@@ -11,8 +11,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
 use serde::{Deserialize, Serialize};
-use stockroom_core::input::{Answer, Command};
-use stockroom_crdt::ids::hex;
+use stockroom_core::input::{Answer, Command, RetryKey};
+use stockroom_crdt::ids::{Sku, hex};
 use stockroom_crdt::order::OrderId;
 use utoipa::{IntoParams, ToSchema};
 
@@ -115,6 +115,24 @@ pub struct PrintReceiptBody {
     #[serde(default = "one")]
     copies: u8,
     /// Print it although it was printed before; each sheet then says that it is a copy.
+    #[serde(default)]
+    reprint: bool,
+}
+
+/// Which labels on shelves are to be printed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PrintLabelsBody {
+    /// At which store; this node's own if absent, needed at a hub.
+    pub store: Option<u32>,
+    /// Only of these products; every label that has to be changed if empty.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub skus: Vec<Text<Sku>>,
+    /// How many of each there are to be, 1 to 10; 1 if absent. Asked for again, what was printed is not printed again.
+    #[serde(default = "one")]
+    copies: u8,
+    /// Print them although they were printed before; each sheet then says that it is a copy.
     #[serde(default)]
     reprint: bool,
 }
@@ -236,6 +254,16 @@ pub fn shown(sheets: &[Printout]) -> Answered {
 /// The language of what is put on paper here.
 pub fn language(api: &Api) -> Language {
     api.config.printer.as_ref().map_or(Language::default(), |printer| printer.language())
+}
+
+/// Prints labels for shelves.
+pub async fn print_labels_of(api: &Api, labels: Vec<Printout>, body: &PrintLabelsBody, retry: RetryKey) -> Answered {
+    let times = Times::of(body.copies, body.reprint)?;
+    let printer = printer(api)?;
+    if labels.is_empty() {
+        return Err(Problem::new(Kind::Conflict, "no label has to be changed: there is nothing to print"));
+    }
+    print(printer, labels, times, hex(&retry.key.0)).await
 }
 
 async fn made_of_part(api: &Api, part: Part, sheet: Paper) -> Answered<Vec<Printout>> {

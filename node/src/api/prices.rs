@@ -214,6 +214,6 @@ fn brief(books: &Books<'_>, book: &Code, sku: Sku, at: u64) -> Answered<PriceAns
 }
 
 /// `null` ends a price, so it must be said: a field that was forgotten is an error.
-fn nullable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Option::deserialize(deserializer)
 }

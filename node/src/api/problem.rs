@@ -8,6 +8,7 @@ use stockroom_core::input::Refusal;
 use stockroom_core::storage::StoreError;
 use utoipa::ToSchema;
 
+use super::checkout::priced::QuoteAnswer;
 use super::values::{Moment, Text, Word};
 use crate::handle::AskError;
 
@@ -24,6 +25,14 @@ pub enum Kind {
     Unauthorized,
     /// Known, but not through this door.
     Forbidden,
+    /// Nobody is signed in: this needs a session of `/v1/sign-in` in the header `Stockroom-Session`, or the one sent is over.
+    SignInNeeded,
+    /// Who is signed in may not do that: a manager has to approve it, see `/v1/approvals`.
+    RoleNeeded,
+    /// The PIN is wrong; `tries_left` counts what remains before the next try has to wait. The try was written down.
+    WrongPin,
+    /// Too many PINs were wrong: the next try has to wait. Whether this one was right is not told.
+    PinLocked,
     /// The `Host` or `Origin` is not this node's: a web page must not reach the API through its reader's browser.
     WrongHost,
     /// There is no such thing, or no such path.
@@ -64,15 +73,49 @@ pub enum Kind {
     Timeout,
     /// The disk is nearly full: only sales are written.
     DiskFull,
+    /// A drawer's count does not fit: a manager has to confirm it. The shift stays open.
+    CountDiffers,
+    /// The basket costs something else than the customer was told; `quote` has the new prices. Tell her, and send the new total.
+    PriceChanged,
+    /// Nobody made a coupon with that code: look at it again. The coupon is the one that `field` names, as for all that follow.
+    CouponWrong,
+    /// The coupon has expired, or its campaign was taken back: sell without it.
+    CouponExpired,
+    /// The coupon is good later.
+    CouponNotYet,
+    /// The coupon is good at other stores only.
+    CouponOtherStore,
+    /// The coupon is for members, or for another one: scan the member's card.
+    CouponMember,
+    /// The coupon was used; `at` and `store` say when and where, as far as it is known here.
+    CouponUsed,
+    /// A basket that waits holds the coupon: pay that one or throw it away first.
+    CouponHeld,
+    /// The right to the coupon lies elsewhere: ask for it with `/v1/coupons/{code}/ask`, or sell without it.
+    CouponNotHere,
+    /// No piece or no money of the campaign is left at this store: ask for more with `/v1/coupons/{code}/ask`, or sell without it.
+    CouponBudgetGone,
+    /// This store has taken as many printed codes as it may before its hub has seen them.
+    CouponLimit,
+    /// The coupon is not taken together with another one that was shown.
+    CouponTogether,
+    /// Nothing in the basket is reduced by the coupon.
+    CouponNothing,
+    /// More points than may be spent here; `may_spend` says how many may. Ask for more with `/v1/members/{id}/points/ask`, or take the rest otherwise.
+    PointsBeyond,
 }
 
 /// The registry: kind, name, status, title. A name never changes its meaning.
-const REGISTRY: [(Kind, &str, StatusCode, &str); 25] = [
+const REGISTRY: [(Kind, &str, StatusCode, &str); 44] = [
     (Kind::BadRequest, "bad-request", StatusCode::BAD_REQUEST, "The request cannot be read"),
     (Kind::MalformedBody, "malformed-body", StatusCode::BAD_REQUEST, "The body cannot be read"),
     (Kind::IdempotencyKey, "idempotency-key", StatusCode::BAD_REQUEST, "An Idempotency-Key is needed"),
     (Kind::Unauthorized, "unauthorized", StatusCode::UNAUTHORIZED, "A valid device token is needed"),
     (Kind::Forbidden, "forbidden", StatusCode::FORBIDDEN, "This is not done from here"),
+    (Kind::SignInNeeded, "sign-in-needed", StatusCode::UNAUTHORIZED, "Somebody has to sign in"),
+    (Kind::RoleNeeded, "role-needed", StatusCode::FORBIDDEN, "A manager has to approve this"),
+    (Kind::WrongPin, "wrong-pin", StatusCode::UNPROCESSABLE_ENTITY, "The PIN is wrong"),
+    (Kind::PinLocked, "pin-locked", StatusCode::TOO_MANY_REQUESTS, "The next try has to wait"),
     (Kind::WrongHost, "wrong-host", StatusCode::MISDIRECTED_REQUEST, "This is not the host that was asked for"),
     (Kind::NotFound, "not-found", StatusCode::NOT_FOUND, "There is no such thing"),
     (Kind::MethodNotAllowed, "method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed here"),
@@ -98,6 +141,21 @@ const REGISTRY: [(Kind, &str, StatusCode, &str); 25] = [
     (Kind::Stopping, "stopping", StatusCode::SERVICE_UNAVAILABLE, "The node is stopping"),
     (Kind::Timeout, "timeout", StatusCode::GATEWAY_TIMEOUT, "The request took too long"),
     (Kind::DiskFull, "disk-full", StatusCode::INSUFFICIENT_STORAGE, "The disk is nearly full"),
+    (Kind::CountDiffers, "count-differs", StatusCode::CONFLICT, "The drawer's count does not fit"),
+    (Kind::PriceChanged, "price-changed", StatusCode::CONFLICT, "The price has changed"),
+    (Kind::CouponWrong, "coupon-wrong", StatusCode::UNPROCESSABLE_ENTITY, "This is no coupon of ours"),
+    (Kind::CouponExpired, "coupon-expired", StatusCode::CONFLICT, "The coupon has expired"),
+    (Kind::CouponNotYet, "coupon-not-yet", StatusCode::CONFLICT, "The coupon is not good yet"),
+    (Kind::CouponOtherStore, "coupon-other-store", StatusCode::CONFLICT, "The coupon is good at other stores"),
+    (Kind::CouponMember, "coupon-member", StatusCode::CONFLICT, "The coupon is for a member"),
+    (Kind::CouponUsed, "coupon-used", StatusCode::CONFLICT, "The coupon was used already"),
+    (Kind::CouponHeld, "coupon-held", StatusCode::CONFLICT, "A basket that waits holds the coupon"),
+    (Kind::CouponNotHere, "coupon-not-here", StatusCode::CONFLICT, "The right to the coupon is elsewhere"),
+    (Kind::CouponBudgetGone, "coupon-budget-gone", StatusCode::CONFLICT, "Nothing is left of the campaign here"),
+    (Kind::CouponLimit, "coupon-limit", StatusCode::CONFLICT, "This store may take no more of these coupons now"),
+    (Kind::CouponTogether, "coupon-together", StatusCode::CONFLICT, "The coupons are not taken together"),
+    (Kind::CouponNothing, "coupon-nothing", StatusCode::CONFLICT, "The coupon reduces nothing"),
+    (Kind::PointsBeyond, "points-beyond", StatusCode::CONFLICT, "So many points may not be spent here"),
 ];
 
 impl Kind {
@@ -135,7 +193,13 @@ pub struct Problem {
     errors: Vec<LineError>,
     tries_left: Option<u32>,
     /// When, milliseconds since 1970, and at which store.
-    handed: Option<(u64, u32)>,
+    handed: Option<Box<(u64, u32)>>,
+    /// Seconds after which it may be tried again.
+    wait_s: Option<u16>,
+    /// What a basket costs now.
+    quote: Option<Box<QuoteAnswer>>,
+    /// Points that may be spent.
+    may_spend: Option<u64>,
 }
 
 /// A problem as JSON (RFC 9457).
@@ -158,16 +222,22 @@ pub struct ProblemDocument {
     /// Every bad line of an import.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<LineError>,
-    /// Codes that may still be tried before a manager has to decide.
+    /// Codes that may still be tried before a manager has to decide, or PINs before the next try has to wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     tries_left: Option<u32>,
-    /// When the customer got it.
+    /// When the customer got it, or when a coupon was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     at: Option<Text<Moment>>,
-    /// From which store.
+    /// From which store, or at which.
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<u32>,
+    /// What the basket costs now, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quote: Option<Box<QuoteAnswer>>,
+    /// Points that may be spent here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    may_spend: Option<u64>,
 }
 
 /// One bad line of an import.
@@ -188,7 +258,17 @@ pub type Answered<T = Response> = Result<T, Problem>;
 impl Problem {
     /// A problem with a sentence.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), field: None, errors: Vec::new(), tries_left: None, handed: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            field: None,
+            errors: Vec::new(),
+            tries_left: None,
+            handed: None,
+            wait_s: None,
+            quote: None,
+            may_spend: None,
+        }
     }
 
     /// A field whose value cannot be.
@@ -222,11 +302,48 @@ impl Problem {
         Self { field, tries_left: Some(tries_left), ..Self::new(Kind::WrongCode, detail) }
     }
 
+    /// A PIN that is wrong, and how long the next try has to wait.
+    pub fn wrong_pin(tries_left: u32, wait_ms: u64) -> Self {
+        let detail = match tries_left {
+            0 => format!("the PIN is wrong; the next try has to wait {} s", seconds(wait_ms)),
+            left => format!("the PIN is wrong; {left} tries are left"),
+        };
+        let (field, wait_s) = (Some("pin".into()), (wait_ms > 0).then(|| seconds(wait_ms)));
+        Self { field, wait_s, tries_left: Some(tries_left), ..Self::new(Kind::WrongPin, detail) }
+    }
+
+    /// A PIN that was tried too early.
+    pub fn pin_locked(wait_ms: u64) -> Self {
+        let wait_s = seconds(wait_ms);
+        let detail = format!("too many PINs were wrong: the next try has to wait {wait_s} s");
+        Self { wait_s: Some(wait_s), ..Self::new(Kind::PinLocked, detail) }
+    }
+
     /// Goods that the customer has already.
     pub fn handed_over(at_ms: u64, store: u32) -> Self {
         let at = Moment(at_ms).write();
         let detail = format!("the customer has it already: it was handed over at {at} at store {store}");
-        Self { handed: Some((at_ms, store)), ..Self::new(Kind::HandedOver, detail) }
+        Self { handed: Some(Box::new((at_ms, store))), ..Self::new(Kind::HandedOver, detail) }
+    }
+
+    /// A basket that costs something else than the customer was told.
+    pub fn price_changed(quote: QuoteAnswer) -> Self {
+        let detail = format!("it costs {} now: tell the customer, and send that as expected_total", quote.total);
+        Self {
+            field: Some("expected_total".into()),
+            quote: Some(Box::new(quote)),
+            ..Self::new(Kind::PriceChanged, detail)
+        }
+    }
+
+    /// Names the field at fault.
+    pub fn at_field(self, field: String) -> Self {
+        Self { field: (!field.is_empty()).then_some(field), ..self }
+    }
+
+    /// Says when and at which store it happened.
+    pub fn seen_at(self, at_ms: u64, store: u32) -> Self {
+        Self { handed: Some(Box::new((at_ms, store))), ..self }
     }
 
     /// The same as another kind of problem.
@@ -298,13 +415,15 @@ impl IntoResponse for Problem {
             field: self.field,
             errors: self.errors,
             tries_left: self.tries_left,
-            at: self.handed.map(|(at_ms, _)| Text(Moment(at_ms))),
-            store: self.handed.map(|(_, store)| store),
+            at: self.handed.as_ref().map(|it| Text(Moment(it.0))),
+            store: self.handed.map(|it| it.1),
+            quote: self.quote,
+            may_spend: self.may_spend,
         };
         let mut response = (status, Json(document)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if let Some(seconds) = self.kind.retry_after_s() {
+        if let Some(seconds) = self.wait_s.or(self.kind.retry_after_s()) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.kind == Kind::Unauthorized {
@@ -323,6 +442,9 @@ impl From<Refusal> for Problem {
             Refusal::RetryMismatch => Self::new(Kind::KeyReused, said),
             Refusal::Stopped { field, reason } => Self::about(Kind::SaleStopped, field, reason),
             Refusal::State(_) => Self::new(Kind::Conflict, said),
+            Refusal::PriceChanged(_) => Self::new(Kind::PriceChanged, said),
+            Refusal::Coupon { field, why } => Self::coupon(field, &why),
+            Refusal::Points { may, .. } => Self { may_spend: Some(may), ..Self::new(Kind::PointsBeyond, said) },
             Refusal::NotHere(_) => Self::new(Kind::NotHere, said),
             Refusal::DiskFull => Self::new(Kind::DiskFull, said),
             Refusal::Token => Self::new(Kind::Unauthorized, said),
@@ -345,6 +467,10 @@ impl From<StoreError> for Problem {
         tracing::error!(%error, "read failed");
         Self::new(Kind::Storage, "the node cannot read its database")
     }
+}
+
+fn seconds(wait_ms: u64) -> u16 {
+    u16::try_from(wait_ms.div_ceil(1_000)).unwrap_or(u16::MAX)
 }
 
 /// RFC 9457, section 3.

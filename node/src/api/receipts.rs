@@ -7,8 +7,10 @@ use axum::extract::State;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use stockroom_core::input::{Command, VoidRequest};
+use stockroom_core::input::Command;
+use stockroom_core::input::sales::VoidRequest;
 use stockroom_core::journal::Place;
+use stockroom_crdt::checkout::staff::Role;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
@@ -17,11 +19,14 @@ use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tender};
 use utoipa::{IntoParams, ToSchema};
 
 use super::idempotency::created;
+use super::loyalty::benefits::{UsedCouponAnswer, UsedPointsAnswer, of_receipt};
 use super::problem::{Answered, Kind, Problem};
 use super::request::{Body, Params, Segment};
 use super::sales::{OriginalBody, TaxBody, TenderBody};
 use super::values::{Moment, ReceiptId, Text, Word};
+use super::who::{SessionHeader, Shown, Who};
 use super::{Api, Books, unexpected_entry};
+use crate::staff::approvals::What;
 
 /// Which store's.
 #[derive(Deserialize, IntoParams)]
@@ -93,6 +98,12 @@ pub struct SaleAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub repeats: Option<Text<ReceiptId>>,
+    /// Coupons that reduced it; only when read, since they may be given back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<UsedCouponAnswer>,
+    /// Points that it gave a member and cost her; only when read, since they may be taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points: Option<UsedPointsAnswer>,
 }
 
 /// One line of a posted sale.
@@ -149,9 +160,12 @@ pub struct VoidBody {
     #[serde(default)]
     #[schema(value_type = String)]
     cashier: Text<Code>,
-    /// Who approved it; needed.
+    /// Who approved it, where her name alone is believed: needed then.
+    #[serde(default)]
     #[schema(value_type = String)]
     approver: Text<Code>,
+    /// What `/v1/approvals` gave for `void`: it names the approver. A manager who is signed in needs none.
+    approval: Option<String>,
 }
 
 /// How far a till has counted.
@@ -184,25 +198,32 @@ pub async fn show_receipt(State(api): State<Arc<Api>>, Segment(id): Segment<Rece
 
 /// Takes a whole receipt of this store back: the same lines and tenders with the opposite sign, under a receipt of its own.
 #[utoipa::path(post, path = "/v1/receipts/{number}/void", tag = "sales",
-    params(("number" = String, Path, description = "store-till-series-sequence")), request_body = VoidBody,
+    params(("number" = String, Path, description = "store-till-series-sequence"), SessionHeader), request_body = VoidBody,
     responses((status = 201, body = SaleAnswer), (status = 200, body = SaleAnswer, description = "An earlier try had done it")))]
 pub async fn void_receipt(
     State(api): State<Arc<Api>>,
+    who: Who,
     Segment(id): Segment<ReceiptId>,
     Body { value, digest }: Body<VoidBody>,
 ) -> Answered {
     let store = api.own_store()?;
+    who.may(&api, Role::Cashier)?;
     if id.store != store {
         return Err(Problem::new(Kind::NotHere, "a receipt is voided at the store that gave it out"));
     }
-    let request = VoidRequest {
-        till: TillId(value.till),
-        till_seq: value.till_seq,
-        body: Digest::of(&[id.write().as_bytes(), &digest.0]),
-        receipt: id.number,
-        cashier: value.cashier.0,
-        approver: value.approver.0,
+    let body = Digest::of(&[id.write().as_bytes(), &digest.0]);
+    let known = api.read(|books| Ok(books.sale_by_till(store, TillId(value.till), value.till_seq)?.is_some()))?;
+    let (cashier, approver) = match known {
+        // It is done; who is signed in by now must not stop the answer.
+        true => (value.cashier.0, value.approver.0),
+        false => {
+            let shown = Shown { approver: value.approver.0, approval: value.approval };
+            let approver = who.needed_approver(&api, &shown, (What::Void, body))?;
+            (who.name("cashier", &value.cashier.0)?, approver)
+        }
     };
+    let (till, receipt) = (TillId(value.till), id.number);
+    let request = VoidRequest { till, till_seq: value.till_seq, body, receipt, cashier, approver };
     let written = api.write(Command::Void(request)).await;
     let written = written.map_err(|problem| match problem.kind() {
         Kind::UnknownReference => no_receipt(id),
@@ -243,7 +264,8 @@ impl SaleAnswer {
             Some(Fact::Sale(other)) => Some(Text(ReceiptId { store, number: other.receipt })),
             Some(_) | None => None,
         };
-        Ok(Self { voided, repeats, ..Self::new(store, sale, entry.hlc.ms()) })
+        let (coupons, points) = of_receipt(books, store, sale.receipt)?;
+        Ok(Self { voided, repeats, coupons, points, ..Self::new(store, sale, entry.hlc.ms()) })
     }
 
     /// A sale as it was posted: the same answer at every try.
@@ -282,6 +304,8 @@ impl SaleAnswer {
             voids: sale.voids.map(id),
             voided: None,
             repeats: None,
+            coupons: Vec::new(),
+            points: None,
         }
     }
 }
@@ -291,7 +315,12 @@ impl SaleLineAnswer {
         let amount = line.amount();
         let came_back = line.quantity < 0 || line.disposition != Disposition::Resale;
         let disposition = came_back.then_some(line.disposition);
-        let tax = line.tax.map(|tax| TaxBody { code: Text(tax.code), rate_bp: tax.rate_bp, amount: tax.amount });
+        let tax = line.tax.map(|tax| TaxBody {
+            code: Text(tax.code),
+            rate_bp: tax.rate_bp,
+            amount: tax.amount,
+            added: tax.added,
+        });
         let original =
             line.original.map(|(number, line)| OriginalBody { receipt: Text(ReceiptId { store, number }), line });
         Self {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use stockroom_core::input::{Answer, Command, Considered, Event, ReserveRequest, RetryKey, StepRequest};
+use stockroom_core::input::promises::{Considered, ReserveRequest, StepRequest};
+use stockroom_core::input::{Answer, Command, Event, RetryKey};
 use stockroom_core::limits::RESERVE_STORES_MAX;
 use stockroom_crdt::entry::kind;
 use stockroom_crdt::ids::{Code, Sku, StoreId};

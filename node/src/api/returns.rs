@@ -9,20 +9,25 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use stockroom_core::input::returns::{PayReturnRequest, ReturnRequest, ReturnRequestLine};
 use stockroom_core::input::{Answer, Command};
+use stockroom_crdt::checkout::staff::Role;
 use stockroom_crdt::entry::Fact;
-use stockroom_crdt::ids::{Code, Sku, StoreId};
+use stockroom_crdt::ids::{Code, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};
-use stockroom_crdt::order::returns::judge::Outcome;
+use stockroom_crdt::order::returns::judge::{Outcome, by_tender};
 use stockroom_crdt::order::returns::{GoodsReturn, Origin, ReturnId, ReturnLine};
 use stockroom_crdt::order::{LineUnits, OrderId};
 use stockroom_crdt::receiving::Disposition;
+use stockroom_crdt::sale::{Tender, TenderKind};
 use utoipa::ToSchema;
 
 use super::idempotency::{KeyHeader, Keyed, created};
 use super::problem::{Answered, Kind, Problem};
 use super::request::Segment;
+use super::sales::TenderBody;
 use super::values::{Moment, ReceiptId, Text, Word};
-use super::{Api, unexpected, unexpected_entry};
+use super::who::{SessionHeader, Shown, Who};
+use super::{Api, Books, unexpected, unexpected_entry};
+use crate::staff::approvals::What;
 
 /// Goods that a customer brings. With neither receipt nor order a manager has to decide.
 #[derive(Deserialize, ToSchema)]
@@ -42,6 +47,8 @@ pub struct ReturnBody {
     /// Give the money at the counter, if that may be decided here. Otherwise it waits for the seller's word.
     #[serde(default)]
     cash: bool,
+    /// Out of the drawer of this till, whose shift has to be open: it is booked there. Out of no drawer if absent.
+    till: Option<u32>,
     /// Why they come back.
     #[serde(default)]
     #[schema(value_type = String)]
@@ -54,10 +61,14 @@ pub struct ReturnBody {
     #[serde(default)]
     #[schema(value_type = String)]
     staff: Text<Code>,
-    /// The manager who decides; needed without a receipt, and for an order that this store does not know.
+    /// The manager who decides, where her name alone is believed; needed then without a receipt, and for an order that this store does
+    /// not know.
     #[serde(default)]
     #[schema(value_type = String)]
     approver: Text<Code>,
+    /// What `/v1/approvals` gave for `return`: it names the approver. A manager who is signed in needs none.
+    #[serde(default)]
+    pub(super) approval: Option<String>,
     /// What comes back, in ascending order of lines.
     lines: Vec<ReturnLineBody>,
 }
@@ -99,6 +110,8 @@ pub struct ReturnPaidBody {
     #[serde(default)]
     #[schema(value_type = String)]
     staff: Text<Code>,
+    /// Out of the drawer of this till, whose shift has to be open: it is booked there. Out of no drawer if absent.
+    till: Option<u32>,
 }
 
 /// A return, and where it stands as far as this node knows.
@@ -150,6 +163,8 @@ pub struct ReturnAnswer {
     approver: Text<Code>,
     /// What came back.
     lines: Vec<ReturnLineAnswer>,
+    /// How the refund divides over what the receipt was paid with, in proportion: where it goes back to. Empty where the receipt is not known.
+    back_to: Vec<TenderBody>,
 }
 
 /// One line of a return.
@@ -186,11 +201,22 @@ pub struct ReceiptQr {
 }
 
 /// Takes goods back. The goods are in stock, in quarantine or thrown away here at once; whether money is due shows in `state`.
-#[utoipa::path(post, path = "/v1/returns", tag = "sales", params(KeyHeader), request_body = ReturnBody,
+#[utoipa::path(post, path = "/v1/returns", tag = "sales", params(KeyHeader, SessionHeader), request_body = ReturnBody,
     responses((status = 201, body = ReturnAnswer)))]
-pub async fn create_return(State(api): State<Arc<Api>>, Keyed { value, retry }: Keyed<ReturnBody>) -> Answered {
+pub async fn create_return(
+    State(api): State<Arc<Api>>,
+    who: Who,
+    Keyed { value, retry }: Keyed<ReturnBody>,
+) -> Answered {
     api.own_store()?;
-    let request = value.read()?;
+    who.may(&api, Role::Cashier)?;
+    let approval = value.approval.clone();
+    let mut request = value.read()?;
+    if api.read(|books| Ok(books.retried(retry.key)?))?.is_none() {
+        let shown = Shown { approver: request.approver, approval };
+        request.approver = who.needed_approver(&api, &shown, (What::Return, retry.body))?;
+        request.staff = who.name("staff", &request.staff)?;
+    }
     let written = api.write(Command::ReturnGoods(retry, Box::new(request))).await?;
     let Fact::GoodsReturn(returned) = written.entry.fact else { return unexpected_entry() };
     Ok(created(written.replayed, find(&api, returned.id)?))
@@ -213,7 +239,8 @@ pub async fn pay_return(
 ) -> Answered {
     // A return that is not known here is no such path, and not a wrong field.
     find(&api, id)?;
-    let request = PayReturnRequest { id, reference: value.reference.0, staff: value.staff.0 };
+    let request =
+        PayReturnRequest { id, reference: value.reference.0, staff: value.staff.0, till: value.till.map(TillId) };
     let written = api.write(Command::PayReturn(retry, request)).await?;
     Ok(created(written.replayed, find(&api, id)?))
 }
@@ -275,6 +302,7 @@ impl ReturnBody {
             origin,
             signed: signed.unwrap_or_default(),
             cash: self.cash,
+            till: self.till.map(TillId),
             reason: self.reason.0,
             reference: self.reference.0,
             staff: self.staff.0,
@@ -307,11 +335,33 @@ pub fn find(api: &Api, id: ReturnId) -> Answered<ReturnAnswer> {
     let own = Some(StoreId(api.info.store)).filter(|store| store.0 != 0);
     let found = api.read(|books| Ok(books.return_outcome(own, id)?))?;
     let (returned, outcome) = found.ok_or_else(|| Problem::not_found(format!("no such return: {id}")))?;
-    Ok(ReturnAnswer::of(returned, outcome))
+    let back_to = api.read(|books| back_to(books, &returned, outcome.refund))?;
+    Ok(ReturnAnswer::of(returned, outcome, back_to))
+}
+
+/// How a refund divides over the tenders of its receipt; change is off the cash.
+fn back_to(books: &Books<'_>, returned: &GoodsReturn, refund: i64) -> Answered<Vec<TenderBody>> {
+    let Origin::Receipt(seller, number) = returned.origin else { return Ok(Vec::new()) };
+    let place = books.sale_by_receipt(seller, number)?;
+    let entry = place.map(|place| books.entry(place)).transpose()?.flatten();
+    let Some(Fact::Sale(sale)) = entry.map(|entry| entry.fact) else { return Ok(Vec::new()) };
+    let is_cash = |tender: &&Tender| tender.kind == TenderKind::Cash;
+    let cash: i64 = sale.tenders.iter().filter(is_cash).map(|tender| tender.amount).sum();
+    let others = sale.tenders.iter().filter(|tender| !is_cash(tender)).cloned();
+    let all: Vec<_> =
+        others.chain([Tender { kind: TenderKind::Cash, amount: cash, reference: Code::default() }]).collect();
+    let paid: Vec<_> = all.iter().map(|tender| tender.amount).collect();
+    let parts = all.into_iter().zip(by_tender(refund, &paid)).filter(|(_, amount)| *amount > 0);
+    let body = |(tender, amount): (Tender, i64)| TenderBody {
+        kind: Text(tender.kind),
+        amount,
+        reference: Text(tender.reference),
+    };
+    Ok(parts.map(body).collect())
 }
 
 impl ReturnAnswer {
-    fn of(returned: GoodsReturn, outcome: Outcome) -> Self {
+    fn of(returned: GoodsReturn, outcome: Outcome, back_to: Vec<TenderBody>) -> Self {
         let (receipt, order) = match returned.origin {
             Origin::Nothing => (None, None),
             Origin::Receipt(store, number) => (Some(Text(ReceiptId { store, number })), None),
@@ -335,6 +385,7 @@ impl ReturnAnswer {
             staff: Text(returned.staff),
             approver: Text(returned.approver),
             lines: returned.lines.into_iter().map(|line| ReturnLineAnswer::of(line, &outcome.granted)).collect(),
+            back_to,
         }
     }
 }

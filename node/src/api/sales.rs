@@ -7,8 +7,10 @@ use axum::extract::State;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use stockroom_core::input::{Command, SellLine, SellRequest};
+use stockroom_core::input::Command;
+use stockroom_core::input::sales::{SellLine, SellRequest};
 use stockroom_core::view::{ScanError, Scanned};
+use stockroom_crdt::checkout::staff::Role;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::limits::{AMOUNT_MAX, FISCAL_BYTES_MAX, LINES_MAX, TENDERS_MAX};
@@ -23,7 +25,9 @@ use super::problem::{Answered, Problem};
 use super::receipts::{SaleAnswer, StoreParams};
 use super::request::{Body, Params, Segments};
 use super::values::{Moment, ReceiptId, Text, now_ms};
+use super::who::{SessionHeader, Shown, Who};
 use super::{Api, Books, unexpected_entry};
+use crate::staff::approvals::What;
 
 /// A sale as a till rings it up. `till` and `till_seq` are its identity: the same number with the same body is a retry.
 #[derive(Deserialize, ToSchema)]
@@ -43,10 +47,12 @@ pub struct SaleBody {
     #[serde(default)]
     #[schema(value_type = String)]
     cashier: Text<Code>,
-    /// Who approved a return or an override.
+    /// Who approved a return or an override, where her name alone is believed.
     #[serde(default)]
     #[schema(value_type = String)]
     approver: Text<Code>,
+    /// What `/v1/approvals` gave for `checkout`: it names the approver.
+    approval: Option<String>,
     /// Legal entity that sells, if not the store's own.
     #[serde(default)]
     #[schema(value_type = String)]
@@ -106,7 +112,7 @@ pub struct SaleLineBody {
 }
 
 /// Tax on a line, as the till computed it.
-#[derive(Debug, Deserialize, serde::Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, serde::Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Tax)]
 pub struct TaxBody {
@@ -117,10 +123,13 @@ pub struct TaxBody {
     pub rate_bp: u32,
     /// Minor units, in the sign of the line.
     pub amount: i64,
+    /// It is added to the price; otherwise the price contains it.
+    #[serde(default)]
+    pub added: bool,
 }
 
 /// A line of an earlier receipt.
-#[derive(Debug, Deserialize, serde::Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, serde::Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Original)]
 pub struct OriginalBody {
@@ -148,11 +157,19 @@ pub struct TenderBody {
 }
 
 /// Rings up a sale or a return. It is durable here when this answers 201.
-#[utoipa::path(post, path = "/v1/sales", tag = "sales", request_body = SaleBody, responses(
+#[utoipa::path(post, path = "/v1/sales", tag = "sales", params(SessionHeader), request_body = SaleBody, responses(
     (status = 201, body = SaleAnswer), (status = 200, body = SaleAnswer, description = "An earlier try had rung it up")))]
-pub async fn create_sale(State(api): State<Arc<Api>>, Body { value, digest }: Body<SaleBody>) -> Answered {
+pub async fn create_sale(State(api): State<Arc<Api>>, who: Who, Body { value, digest }: Body<SaleBody>) -> Answered {
     let store = api.own_store()?;
-    let request = api.read(|books| value.read(books, store, digest))?;
+    who.may(&api, Role::Cashier)?;
+    let shown = Shown { approver: value.approver.0.clone(), approval: value.approval.clone() };
+    let request = api.read(|books| {
+        value.read((books, store), digest, |request| {
+            request.approver = who.approver(&api, &shown, (What::Checkout, digest))?;
+            request.cashier = who.name("cashier", &request.cashier)?;
+            Ok(())
+        })
+    })?;
     let written = api.write(Command::Sell(request)).await?;
     let Fact::Sale(sale) = written.entry.fact else { return unexpected_entry() };
     if !written.replayed {
@@ -178,13 +195,19 @@ pub async fn show_sale(
 }
 
 impl SaleBody {
-    /// The request that it means; `digest` tells it from another one.
-    pub fn read(self, books: &Books<'_>, store: StoreId, digest: Digest) -> Answered<SellRequest> {
-        // The lines of a sale that is rung up already stand in the log; what its codes mean today must not stop the answer.
+    /// The request that it means; `digest` tells it from another one. `people` says who sells and who approved, unless the sale is rung up
+    /// already: its lines stand in the log then, and neither what its codes mean today nor who is signed in by now must stop the answer.
+    pub fn read(
+        self,
+        (books, store): (&Books<'_>, StoreId),
+        digest: Digest,
+        people: impl FnOnce(&mut SellRequest) -> Answered<()>,
+    ) -> Answered<SellRequest> {
         let known = books.sale_by_till(store, TillId(self.till), self.till_seq)?.is_some();
         let mut request = self.to_request(store)?;
         request.body = digest;
         if !known {
+            people(&mut request)?;
             request.lines = lines(books, store, self.lines, self.rung_at)?;
         }
         Ok(request)
@@ -263,6 +286,7 @@ impl SaleLineBody {
                 code: tax.code.0.clone(),
                 rate_bp: tax.rate_bp,
                 amount: tax.amount,
+                added: tax.added,
             }),
             lot: self.lot.0.clone(),
             original: self.original.as_ref().map(|original| (original.receipt.0.number, original.line)),

@@ -1,4 +1,4 @@
-//! What somebody has to do because of promises: count goods whose promises are at risk, make good what was broken.
+//! What somebody has to do: count goods whose promises are at risk, make good what was broken, change labels on shelves.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,11 +13,12 @@ use stockroom_crdt::stock::promise::{PromiseId, Step};
 use stockroom_crdt::stock::rights::Account;
 use utoipa::{IntoParams, ToSchema};
 
+use super::labels::{self, LabelTask};
 use super::limits::{PAGE_MAX, TASKS_MAX};
 use super::problem::{Answered, Problem};
 use super::promises::{CompensationAnswer, compensation};
 use super::request::Params;
-use super::values::{Moment, Text};
+use super::values::{Moment, Text, now_ms};
 use super::{Api, Books};
 
 /// What has to be done.
@@ -27,6 +28,10 @@ pub struct TaskList {
     counts: Vec<CountTask>,
     /// Broken reservations, those that are still due first, then the newest; at most 1,000.
     compensations: Vec<CompensationTask>,
+    /// Labels on shelves to be changed, those first whose price holds already; at most 1,000.
+    labels: Vec<LabelTask>,
+    /// Of these, labels that are late: a manager has to look.
+    labels_late: usize,
 }
 
 /// Goods that somebody should count.
@@ -90,7 +95,7 @@ struct Trouble {
     shorted: usize,
 }
 
-/// What has to be done because of promises.
+/// What has to be done because of promises and of prices.
 #[utoipa::path(get, path = "/v1/tasks", tag = "reservations", params(TaskParams), responses((status = 200, body = TaskList)))]
 pub async fn list_tasks(State(api): State<Arc<Api>>, Params(params): Params<TaskParams>) -> Answered<Json<TaskList>> {
     let own = (api.info.store != 0).then_some(api.info.store);
@@ -103,14 +108,20 @@ pub async fn list_tasks(State(api): State<Arc<Api>>, Params(params): Params<Task
                 return Err(Problem::unknown("store", format_args!("no such store: {wanted}")));
             }
         }
-        let mut list = TaskList { counts: Vec::new(), compensations: Vec::new() };
+        let now_ms = now_ms();
+        let (counts, compensations) = (Vec::new(), Vec::new());
+        let mut list = TaskList { counts, compensations, labels: Vec::new(), labels_late: 0 };
         for store in stores {
             list.look_at(books, store)?;
+            list.labels.extend(labels::tasks(books, store, now_ms)?);
         }
         list.counts.sort_by_key(|task| (std::cmp::Reverse(task.reasons.len()), std::cmp::Reverse(task.promised)));
         list.compensations.sort_by_key(|task| (!task.compensation.is_due(), std::cmp::Reverse(task.made_at.0)));
         list.counts.truncate(TASKS_MAX);
         list.compensations.truncate(TASKS_MAX);
+        list.labels_late = list.labels.iter().filter(|task| task.is_late()).count();
+        list.labels.sort_by_key(LabelTask::rank);
+        list.labels.truncate(TASKS_MAX);
         Ok(Json(list))
     };
     api.read_much(read).await

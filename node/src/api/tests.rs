@@ -1,5 +1,6 @@
 //! The whole API over real cores in memory: a hub and a store with a link between them.
 
+mod checkout;
 mod couriers;
 mod description;
 mod exchanges;
@@ -7,6 +8,8 @@ mod figures;
 mod goods;
 mod hooks;
 mod listeners;
+mod loyalty;
+mod members;
 mod orders;
 mod orders_refused;
 mod pair;
@@ -15,4 +18,7 @@ mod problems;
 mod reservations;
 mod returns;
 mod rules_by_hand;
+mod shelves;
+mod shifts;
+mod staff;
 mod work;

@@ -114,7 +114,7 @@ impl Word for Unit {
 
 impl Word for TenderKind {
     fn read(text: &str) -> Result<Self, String> {
-        Self::parse(text).ok_or_else(|| "is not one of cash, card, voucher, other".into())
+        Self::parse(text).ok_or_else(|| "is not one of cash, card, voucher, other, points".into())
     }
 
     fn write(&self) -> String {
@@ -251,7 +251,7 @@ impl Word for ReceiptId {
 }
 
 /// A number in its one spelling: no sign, no leading zero.
-fn digits<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
+pub fn digits<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
     let number: T = text.parse().ok()?;
     (number.to_string() == text).then_some(number)
 }

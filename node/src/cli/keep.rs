@@ -119,6 +119,21 @@ pub fn verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// `compact`.
+pub fn compact(args: &VerifyArgs) -> Result<(), Failure> {
+    let dir = DataDir::new(&args.data.data, args.state.as_deref());
+    Identity::load(&dir)?;
+    let _lock = dir.lock()?;
+    if !dir.database().exists() {
+        return Err(format!("{} is not there: the node has never run", dir.database().display()).into());
+    }
+    let done = crate::compact::compact(&dir)?;
+    let (before, after) = (done.before >> 10, done.after >> 10);
+    out!("{} rows were written anew; the database has {after} KiB, it had {before} KiB.", done.rows);
+    out!("Backups of it that were made earlier still hold what was erased since: delete them.");
+    Ok(())
+}
+
 /// Rebuilds every store's books from the logs, without writing anything, and gives the number of rows that differ.
 fn books(dir: &DataDir, identity: &Identity, store: &impl Store) -> Result<u64, Failure> {
     let mut seed = [0; 32];

@@ -1,7 +1,7 @@
 //! Commands about orders as the channel and head office give them, at the order's home. What a store does stands in [`work`].
 
 mod place;
-mod rules;
+pub mod rules;
 mod say;
 mod work;
 
@@ -111,12 +111,13 @@ pub fn orders(command: &OrdersCommand) -> Result<(), Failure> {
 }
 
 impl AskArgs {
-    fn client(&self) -> Client {
+    /// For the node that is asked.
+    pub fn client(&self) -> Client {
         Client::new(&self.target)
     }
 
     /// Prints the answer as the node gave it, if that was asked for.
-    fn printed(&self, answer: &Value) -> Result<bool, Failure> {
+    pub fn printed(&self, answer: &Value) -> Result<bool, Failure> {
         if self.json {
             out!("{}", serde_json::to_string_pretty(answer)?);
         }

@@ -141,6 +141,16 @@ impl Chain {
         })
     }
 
+    /// Writes the databases of all nodes, which have stopped, anew. Gives where they are.
+    pub fn compact(&self) -> Result<Vec<PathBuf>, DemoError> {
+        let binary = Binary::own()?;
+        let each = self.nodes.iter().map(|node| {
+            binary.ask(&["compact".as_ref(), "--data".as_ref(), node.data.as_os_str()])?;
+            Ok(DataDir::new(&node.data, None).database())
+        });
+        each.collect()
+    }
+
     /// Imports the product list at the hub.
     pub fn import(&self) -> Result<(), DemoError> {
         let hub = Door::new(self.hub().url().trim_start_matches("http://"), IMPORT_MAX);

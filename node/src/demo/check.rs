@@ -61,8 +61,9 @@ pub fn stock(door: &Door, store: u32) -> Result<BTreeMap<String, i64>, String> {
     rows.iter().map(|value| row(value).ok_or_else(|| format!("the stock has a row {value}"))).collect()
 }
 
-/// Checks everything. The first door is the hub's, the others are the stores' in order.
-pub fn check(doors: &[Door], sample: &Sample, acks: &[Ack], handed_over: &Units) -> Findings {
+/// Checks everything. The first door is the hub's, the others are the stores' in order. `taken` is what went from the shelves without the
+/// tills of the day.
+pub fn check(doors: &[Door], sample: &Sample, acks: &[Ack], taken: &Units) -> Findings {
     let mut findings = gaps(acks);
     let of_store = |store: u32| {
         let own: Vec<&Ack> = acks.iter().filter(|ack| ack.store == store).collect();
@@ -77,7 +78,7 @@ pub fn check(doors: &[Door], sample: &Sample, acks: &[Ack], handed_over: &Units)
             }
         }
         faults.extend(tills(doors, store, &own).err());
-        faults.extend(shelves(doors, sample, store, handed_over).err());
+        faults.extend(shelves(doors, sample, store, taken).err());
         Findings { lost: lost.len(), faults }
     };
     let parts: Vec<Findings> = std::thread::scope(|scope| {
@@ -147,13 +148,13 @@ fn tills(doors: &[Door], store: u32, acks: &[&Ack]) -> Result<(), String> {
 }
 
 /// What is on a store's shelves is what was received less what was sold and handed over: at the store, at the hub, and at its neighbours.
-fn shelves(doors: &[Door], sample: &Sample, store: u32, handed_over: &Units) -> Result<(), String> {
+fn shelves(doors: &[Door], sample: &Sample, store: u32, taken: &Units) -> Result<(), String> {
     let mut wanted = sample.stock_with_last_unit(store);
     if store == LAST_UNIT_AT {
         // A till took it.
         *wanted.entry(sample.last_unit().to_owned()).or_default() -= 1;
     }
-    for ((_, sku), units) in handed_over.iter().filter(|((of, _), _)| *of == store) {
+    for ((_, sku), units) in taken.iter().filter(|((of, _), _)| *of == store) {
         *wanted.entry(sku.clone()).or_default() -= units;
     }
     for line in sample.of_store(store).flat_map(|basket| &basket.lines) {

@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 
 use super::board::Sums;
 use super::check::Findings;
+use super::members::Known;
 use super::orders::Served;
 use super::sample::{PANEL_DAYS, STORES, Sample};
 use super::script::Events;
 use super::shoppers::Kept;
 use super::till::{Ack, PER_STORE};
+use super::traces::Traces;
 
 /// Everything that was measured.
 pub struct Report {
@@ -32,6 +34,10 @@ pub struct Report {
     pub orders: Served,
     /// Why cancelled orders ended as they did, in the nodes' words.
     pub reasons: Vec<String>,
+    /// What became of members.
+    pub members: Known,
+    /// What stands of members in files; nothing before the nodes have stopped.
+    pub traces: Option<Traces>,
     /// Meters of the store nodes, from the first sale to agreement.
     pub sums: Sums,
     /// How many times faster than real the day passed.
@@ -52,6 +58,7 @@ impl Report {
             && self.converged.is_some()
             && self.safe.is_some()
             && self.acks.len() == self.replayed
+            && self.wrong_traces().is_empty()
     }
 
     /// As JSON.
@@ -82,6 +89,7 @@ impl Report {
             "wishes_turned_down": self.promises.turned_down,
             "oversold": self.promises.oversold,
             "orders": self.served(),
+            "members": self.about_members(),
             "by_neighbour_s": seconds(events.by_neighbour),
             "sales_by_neighbour": events.carried,
             "ops": self.ops(),
@@ -105,7 +113,7 @@ impl Report {
     pub fn to_table(&self) -> String {
         let events = &self.events;
         let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
-        let rows = [
+        let mut rows = vec![
             (
                 "sales replayed",
                 format!("{} ({} lines, {STORES} stores, {} tills)", self.replayed, self.ops(), STORES * PER_STORE),
@@ -152,6 +160,7 @@ impl Report {
             ),
             ("wall time", format!("{}, of these {} replay", seconds(self.wall), seconds(self.replay))),
         ];
+        rows.extend(self.members.rows());
         let mut text: String = rows.iter().map(|(name, value)| format!("  {name:22}  {value}\n")).collect();
         for reason in &self.reasons {
             text += &format!("  {:22}  {reason}\n", "");
@@ -159,7 +168,21 @@ impl Report {
         for fault in self.findings.faults.iter().take(FAULTS_SHOWN) {
             text += &format!("  WRONG: {fault}\n");
         }
-        text
+        text + &self.about_traces()
+    }
+
+    /// What stands of members in files, as lines for a person; nothing before that was searched for.
+    pub fn about_traces(&self) -> String {
+        let wrong = self.wrong_traces();
+        match &self.traces {
+            Some(traces) if wrong.is_empty() => format!("  {:22}  {}\n", "traces", traces.words()),
+            Some(_) => wrong.iter().map(|fault| format!("  WRONG: {fault}\n")).collect(),
+            None => String::new(),
+        }
+    }
+
+    fn wrong_traces(&self) -> Vec<String> {
+        self.traces.as_ref().map_or_else(Vec::new, |traces| traces.faults(STORES as usize + 1))
     }
 
     fn served(&self) -> Value {
@@ -172,6 +195,12 @@ impl Report {
             "cancelled_too_late": self.orders.too_late,
             "why": self.reasons,
         })
+    }
+
+    fn about_members(&self) -> Value {
+        let mut members = self.members.to_json();
+        members["traces"] = self.traces.as_ref().map(Traces::to_json).into();
+        members
     }
 
     fn promised(&self) -> String {
@@ -271,6 +300,8 @@ mod tests {
             promises: Kept { made: 3, hard: 2, soft: 1, kept: 2, shorted: 1, compensated: 1, ..Kept::default() },
             orders: Served::default(),
             reasons: Vec::new(),
+            members: Known::default(),
+            traces: None,
             sums: Sums { hub_bytes: 8_000, neighbour_bytes: 4_000, commits: 150 },
             speed: 1_500,
             replay: Duration::from_secs(40),
@@ -295,6 +326,13 @@ mod tests {
         assert!(!twice.is_good() && twice.to_json()["oversold"] == 1);
         let silent = Report { promises: Kept { shorted: 1, ..Kept::default() }, ..report(100) };
         assert!(!silent.is_good(), "who goes without is compensated");
+        let traces = Traces { databases: 4, control: true, ..Traces::default() };
+        assert!(Report { traces: Some(traces.clone()), ..report(100) }.is_good());
+        let trace = Traces { found: vec![("hub.log".into(), 1)], ..traces };
+        let left = Report { traces: Some(trace), ..report(100) };
+        assert!(
+            !left.is_good() && left.to_table().contains("WRONG: 1 things that were told of a member stand in hub.log")
+        );
         let findings = Findings { lost: 1, faults: vec!["sale 1".into()] };
         let lost = Report { findings, ..report(100) };
         assert!(!lost.is_good() && lost.to_table().contains("WRONG: sale 1"));

@@ -8,6 +8,7 @@ use super::DemoError;
 use super::board::{Board, status_of};
 use super::chain::Chain;
 use super::check::books;
+use super::members::{HOME, Members};
 use super::orders::Orders;
 use super::patience::{Interrupt, Seen};
 use super::sample::{STORES, Sample};
@@ -35,6 +36,8 @@ pub struct Day<'a> {
     pub asked: Asked,
     /// What was ordered on line.
     pub orders: Orders,
+    /// Who became a member.
+    pub members: Members,
 }
 
 /// What was measured on the way.
@@ -61,6 +64,7 @@ impl Day<'_> {
         self.say("the shops open; every sale is durable at its store before the till hears of it");
         self.pass_until(ORDER_AT_S)?;
         self.order()?;
+        self.enrol()?;
         self.pass_until(CUT_AT_S)?;
         self.cut_hub(&mut events)?;
         self.kill_store(&mut events)?;
@@ -77,6 +81,7 @@ impl Day<'_> {
         self.say("hub unreachable: the stores go on selling, nobody at a till notices");
         self.reserve()?;
         self.collect()?;
+        self.meet_members()?;
         self.pass_until(MEND_AT_S)?;
         events.sold_offline = self.sold() - before;
         events.offline = cut.elapsed();
@@ -94,7 +99,7 @@ impl Day<'_> {
         events.caught_up = mended.elapsed();
         let seconds = events.caught_up.as_secs_f64();
         self.say(format!("the hub has caught up, {seconds:.1} s after its line was mended"));
-        Ok(())
+        self.join_accounts()
     }
 
     /// Customers on line and at the counters want what tills are selling; nobody can ask anybody.
@@ -136,6 +141,41 @@ impl Day<'_> {
         let doors: Vec<_> = self.chain.doors().cloned().collect();
         let told = self.orders.come(&doors, self.sample).map_err(DemoError::refused("an order"))?;
         told.into_iter().for_each(|sentence| self.say(sentence));
+        Ok(())
+    }
+
+    /// Two customers become members, and their store hears of it.
+    fn enrol(&mut self) -> Result<(), DemoError> {
+        let doors: Vec<_> = self.chain.doors().cloned().collect();
+        self.members = Members::enrol(&doors).map_err(DemoError::refused("a member"))?;
+        self.wait(&format!("store {HOME} to know its members"), MEMBERS_MAX, |day| {
+            Ok(day.members.known_at_home(&doors)?)
+        })?;
+        self.say(format!(
+            "two customers became members on line: store {HOME} knows them and what is noted of them, no other store does"
+        ));
+        let told = self.members.shop(&doors, self.sample).map_err(DemoError::refused("a member"))?;
+        self.say(told);
+        Ok(())
+    }
+
+    /// What members do and want while the hub reaches nobody.
+    fn meet_members(&mut self) -> Result<(), DemoError> {
+        let doors: Vec<_> = self.chain.doors().cloned().collect();
+        let told = self.members.meanwhile(&doors, self.sample).map_err(DemoError::refused("a member"))?;
+        told.into_iter().for_each(|sentence| self.say(sentence));
+        Ok(())
+    }
+
+    /// What was said of members on both sides of the cut comes together.
+    fn join_accounts(&mut self) -> Result<(), DemoError> {
+        let doors: Vec<_> = self.chain.doors().cloned().collect();
+        self.wait("the hub to find a member's other account", MEMBERS_MAX, |day| {
+            Ok(day.members.perhaps_one(&doors[0])?)
+        })?;
+        let told = self.members.prove(&doors[0]).map_err(DemoError::refused("a member"))?;
+        self.say(told);
+        self.wait("all nodes to agree about members", MEMBERS_MAX, |day| Ok(day.members.settled(&doors)?))?;
         Ok(())
     }
 
@@ -314,6 +354,9 @@ const HAND_OVER_MAX: Duration = Duration::from_secs(60);
 
 /// An offer travels in milliseconds; rights that it needs may have to be asked for.
 const READY_MAX: Duration = Duration::from_secs(20);
+
+/// An account travels in milliseconds, and its key with it.
+const MEMBERS_MAX: Duration = Duration::from_secs(20);
 
 /// A parcel leaves after 3 s of silence, and is sent again after 5 s.
 const CARRY_MAX: Duration = Duration::from_secs(40);

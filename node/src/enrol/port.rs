@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stockroom_core::input::{Answer, Command, EnrolRequest as CoreRequest};
+use stockroom_core::input::enrolment::EnrolRequest as CoreRequest;
+use stockroom_core::input::{Answer, Command};
 use stockroom_crdt::capability::Capability;
 use stockroom_transport::enrol::EnrolServer;
 use stockroom_transport::limits::ENROL_TIMEOUT;

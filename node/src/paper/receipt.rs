@@ -26,12 +26,27 @@ pub struct SaleReceipt {
     pub rounding: Option<Money>,
     /// What it costs.
     pub total: Money,
-    /// Tax by code and rate, as the till reckoned it.
-    pub taxes: Vec<(String, Money)>,
+    /// Tax by code and rate, as it was reckoned.
+    pub taxes: Vec<TaxPart>,
     /// How it was paid.
-    pub tenders: Vec<(Tendered, Money)>,
+    pub tenders: Vec<TenderPart>,
+    /// Coupons that reduced it, by name.
+    pub coupons: Vec<(String, Money)>,
+    /// What it did with a member's points.
+    pub points: Option<PointsPart>,
     /// With which another store takes the goods back: the signed receipt.
     pub code: Option<String>,
+}
+
+/// What a receipt did with a member's points.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PointsPart {
+    /// Points that were earned and not taken back.
+    pub earned: u64,
+    /// Points that paid and did not come back.
+    pub spent: u64,
+    /// All her points, and when that was true; none where no hub has told it.
+    pub balance: Option<(i64, Stamp)>,
 }
 
 /// Whether a receipt counts.
@@ -45,6 +60,39 @@ pub enum Standing {
     Voids(String),
 }
 
+/// Tax of one code and rate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaxPart {
+    /// Code and rate.
+    pub code: String,
+    /// The tax.
+    pub amount: Money,
+    /// It was added to the prices; otherwise they contain it.
+    pub added: bool,
+}
+
+/// One payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenderPart {
+    /// How.
+    pub tendered: Tendered,
+    /// How much.
+    pub amount: Money,
+    /// How sure the money is; `None` where the record does not say, and for cash.
+    pub assured: Option<Assured>,
+}
+
+/// How sure the store is of money that is not cash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Assured {
+    /// Whoever stands behind it has confirmed it.
+    Captured,
+    /// A terminal approved it without asking, and this party bears the loss; empty if nobody said who.
+    Offline(String),
+    /// Somebody looked at it.
+    Seen,
+}
+
 /// How something was paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tendered {
@@ -56,6 +104,8 @@ pub enum Tendered {
     Voucher,
     /// Anything else.
     Other,
+    /// A member's points.
+    Points,
 }
 
 /// One line of a receipt.
@@ -69,8 +119,8 @@ pub struct SoldLine {
     pub quantity: Quantity,
     /// For a piece or a kilogram.
     pub unit_price: Money,
-    /// What was taken off; none if nothing.
-    pub discount: Option<Money>,
+    /// What was taken off, by name; the name is empty for what has none.
+    pub reductions: Vec<(String, Money)>,
     /// What the line costs.
     pub amount: Money,
 }
@@ -99,14 +149,36 @@ impl Sheet for SaleReceipt {
             to.field(Word::Rounding, &rounding.text());
         }
         to.put(Block::Heading(format!("{} {}", to.word(Word::Total), self.total.text())));
-        for (tender, amount) in &self.tenders {
-            to.field(tender.word(), &amount.text());
+        for tender in &self.tenders {
+            let amount = tender.amount.text();
+            let said = tender.assured.as_ref().map(|assured| format!("{amount} ({})", assured.text(&to)));
+            to.field(tender.tendered.word(), &said.unwrap_or(amount));
         }
-        for (code, amount) in &self.taxes {
-            to.field(Word::Tax, &format!("{code}: {}", amount.text()));
+        for tax in &self.taxes {
+            let word = if tax.added { Word::AddedTax } else { Word::Tax };
+            to.field(word, &format!("{}: {}", tax.code, tax.amount.text()));
+        }
+        for (name, worth) in &self.coupons {
+            to.field(Word::Coupon, &format!("{}: {}", clean(name, TEXT_CHARS_MAX), worth.text()));
+        }
+        if let Some(points) = &self.points {
+            points.put(&mut to);
         }
         to.code(self.code.as_deref());
         to.done(Size::Roll, Word::Receipt)
+    }
+}
+
+impl PointsPart {
+    fn put(&self, to: &mut Writer) {
+        to.field(Word::PointsEarned, &self.earned.to_string());
+        if self.spent > 0 {
+            to.field(Word::PointsSpent, &self.spent.to_string());
+        }
+        if let Some((balance, at)) = &self.balance {
+            let known = format!("{balance} ({} {})", to.word(Word::AsOf), at.text());
+            to.field(Word::PointsBalance, &known);
+        }
     }
 }
 
@@ -117,6 +189,21 @@ impl Tendered {
             Self::Card => Word::Card,
             Self::Voucher => Word::Voucher,
             Self::Other => Word::OtherTender,
+            Self::Points => Word::Points,
+        }
+    }
+}
+
+impl Assured {
+    fn text(&self, to: &Writer) -> String {
+        match self {
+            Self::Captured => to.word(Word::Captured).to_owned(),
+            Self::Offline(bearer) if bearer.is_empty() => to.word(Word::OfflineApproved).to_owned(),
+            Self::Offline(bearer) => {
+                let bearer = clean(bearer, TEXT_CHARS_MAX);
+                format!("{}, {} {bearer}", to.word(Word::OfflineApproved), to.word(Word::BorneBy))
+            }
+            Self::Seen => to.word(Word::SeenByStaff).to_owned(),
         }
     }
 }
@@ -127,7 +214,10 @@ impl SoldLine {
             format!("{} x {}", self.quantity.text(), self.unit_price.text()),
             format!("{} {}", to.word(Word::Sku), clean(&self.sku, TEXT_CHARS_MAX)),
         ];
-        details.extend(self.discount.map(|off| format!("{} {}", to.word(Word::Discount), off.text())));
+        for (name, off) in &self.reductions {
+            let name = if name.is_empty() { to.word(Word::Discount).to_owned() } else { clean(name, TEXT_CHARS_MAX) };
+            details.push(format!("{name} {}", off.text()));
+        }
         Item {
             place: String::new(),
             name: clean(&self.name, TEXT_CHARS_MAX),

@@ -8,14 +8,16 @@ use std::path::Path;
 
 use stockroom_crdt::money::{Currency, Unit};
 
+use super::drawers::{DrawerReport, ReportTax};
 use super::html::{Marking, html};
 use super::page::Sheet;
 use super::printer::{CodePage, PrintError, Settings, Target, Width};
-use super::receipt::{SaleReceipt, SoldLine, Standing, Tendered};
+use super::receipt::{Assured, PointsPart, SaleReceipt, SoldLine, Standing, TaxPart, TenderPart, Tendered};
 use super::sheets::{
     BagTag, HandedLine, Money, PickLine, PickList, PickupLabel, PickupReceipt, Quantity, RouteSheet, RouteStop, Stamp,
     Substitution, Way,
 };
+use super::shelf::PriceLabel;
 use super::spool::{JOBS_MAX, Spool, SpoolError, Submitted};
 use super::ticket::ticket;
 use super::words::Language;
@@ -120,14 +122,16 @@ fn route() -> RouteSheet {
 
 fn sale_receipt() -> SaleReceipt {
     let money = |minor| Money { minor, currency: Currency::parse("EUR").unwrap() };
-    let line = |name: &str, quantity, amount, discount: Option<i64>| SoldLine {
+    let line = |name: &str, quantity, amount, off: &[(&str, i64)]| SoldLine {
         name: name.into(),
         sku: "milk-1l".into(),
         quantity,
         unit_price: money(129),
-        discount: discount.map(money),
+        reductions: off.iter().map(|(name, minor)| ((*name).to_owned(), money(*minor))).collect(),
         amount: money(amount),
     };
+    let tax = |code: &str, minor, added| TaxPart { code: code.into(), amount: money(minor), added };
+    let tender = |tendered, minor, assured| TenderPart { tendered, amount: money(minor), assured };
     let beef = Quantity { amount: 1_250, unit: Unit::Gram };
     SaleReceipt {
         state: Standing::Voided,
@@ -136,12 +140,58 @@ fn sale_receipt() -> SaleReceipt {
         rung: at(3),
         till: 3,
         staff: "0042".into(),
-        lines: vec![line("Oat milk 全脂", pieces(2), 208, Some(50)), line("Beef", beef, 161, None)],
+        lines: vec![
+            line("Oat milk 全脂", pieces(2), 208, &[("Milk week 牛奶周", -30), ("", -20)]),
+            line("Beef", beef, 161, &[]),
+        ],
         rounding: Some(money(1)),
         total: money(370),
-        taxes: vec![("A 7.00 %".into(), money(24))],
-        tenders: vec![(Tendered::Cash, money(500)), (Tendered::Cash, money(-130))],
+        taxes: vec![tax("A 7.00 %", 24, false), tax("city 1.00 %", 4, true)],
+        tenders: vec![
+            tender(Tendered::Cash, 100, None),
+            tender(Tendered::Card, 100, Some(Assured::Captured)),
+            tender(Tendered::Card, 50, Some(Assured::Offline("the store".into()))),
+            tender(Tendered::Voucher, 250, Some(Assured::Seen)),
+            tender(Tendered::Cash, -130, None),
+        ],
+        coupons: Vec::new(),
+        points: None,
         code: Some("signed".into()),
+    }
+}
+
+fn price_label() -> PriceLabel {
+    PriceLabel {
+        name: "Oat milk 全脂".into(),
+        sku: "milk-1l".into(),
+        price: Money { minor: 129, currency: Currency::parse("EUR").unwrap() },
+        unit: Unit::Gram,
+        from: at(0),
+        barcode: Some("4006381333931".into()),
+    }
+}
+
+fn report(store: &str, code: &str) -> DrawerReport {
+    let money = |minor| Money { minor, currency: Currency::parse("EUR").unwrap() };
+    DrawerReport {
+        store: store.into(),
+        till: 3,
+        shift: 12,
+        opened: at(0),
+        closed: at(480),
+        staff: store.into(),
+        approver: "mia".into(),
+        last: Some("7-3-1-4711".into()),
+        receipts: 321,
+        voids: 2,
+        sales: money(812_345),
+        tenders: [money(300_000), money(500_000), money(12_345), money(0), money(700)],
+        float: money(10_000),
+        moved: [money(150), money(1_200), money(250_000), money(999)],
+        expected: money(57_951),
+        counted: money(57_900),
+        over: money(-51),
+        taxes: vec![ReportTax { code: code.into(), rate_bp: 700, goods: money(812_345), tax: money(53_144) }],
     }
 }
 
@@ -153,6 +203,8 @@ fn sheets() -> Vec<(&'static str, Box<dyn Sheet>)> {
         ("pickup_receipt", Box::new(receipt())),
         ("route_sheet", Box::new(route())),
         ("sale_receipt", Box::new(sale_receipt())),
+        ("price_label", Box::new(price_label())),
+        ("drawer_report", Box::new(report("Main Street", "food"))),
     ]
 }
 
@@ -236,7 +288,12 @@ fn hostile_sheets() -> Vec<Box<dyn Sheet>> {
         instead_of: Some(evil.clone()),
         ..receipt().lines.remove(0)
     };
-    let sold = SoldLine { name: evil.clone(), sku: evil.clone(), ..sale_receipt().lines.remove(0) };
+    let sold = SoldLine {
+        name: evil.clone(),
+        sku: evil.clone(),
+        reductions: vec![(evil.clone(), Money { minor: 1, currency: Currency::parse("EUR").unwrap() })],
+        ..sale_receipt().lines.remove(0)
+    };
     let stop = RouteStop {
         order: evil.clone(),
         area: evil.clone(),
@@ -254,6 +311,8 @@ fn hostile_sheets() -> Vec<Box<dyn Sheet>> {
             state: Standing::Voids(evil.clone()),
             ..sale_receipt()
         }),
+        Box::new(PriceLabel { name: evil.clone(), sku: evil.clone(), barcode: Some(evil.clone()), ..price_label() }),
+        Box::new(DrawerReport { last: Some(evil.clone()), ..report(&evil, &evil) }),
         Box::new(RouteSheet { rider: evil.clone(), store: evil, stops: vec![stop], ..route() }),
     ]
 }
@@ -421,4 +480,22 @@ fn a_printer_on_the_network_gets_the_bytes_of_the_sheet() {
     });
     assert!(spool.print_next().unwrap());
     assert_eq!(paper.join().unwrap(), ticket(&page, &printer, Marking::Original).unwrap());
+}
+
+#[test]
+fn a_receipt_names_coupons_and_says_how_old_a_balance_is() {
+    let worth = Money { minor: -20, currency: Currency::parse("EUR").unwrap() };
+    let points = PointsPart { earned: 37, spent: 50, balance: Some((-12, at(2))) };
+    let receipt = SaleReceipt { coupons: vec![("Plums 李子".into(), worth)], points: Some(points), ..sale_receipt() };
+    for (language, words) in [
+        (Language::English, ["Coupon", "Points earned", "Points spent", "Points in all", "as of"]),
+        (Language::Chinese, ["优惠券", "获得积分", "使用积分", "积分余额", "截至"]),
+    ] {
+        let page = format!("{:?}", receipt.page(language));
+        let numbers = ["Plums 李子", "37", "50", "-12", &at(2).text()].map(str::to_owned);
+        for said in words.map(str::to_owned).into_iter().chain(numbers) {
+            assert!(page.contains(&said), "{said} is missing: {page}");
+        }
+        assert!(!format!("{:?}", sale_receipt().page(language)).contains(words[1]));
+    }
 }

@@ -107,6 +107,8 @@ pub enum Word {
     Rounding,
     /// Tax that the total holds.
     Tax,
+    /// Tax that was added to the prices of goods.
+    AddedTax,
     /// Paid with notes and coins.
     Cash,
     /// Paid by card.
@@ -115,14 +117,74 @@ pub enum Word {
     Voucher,
     /// Paid in another way.
     OtherTender,
+    /// Paid with a member's points.
+    Points,
     /// The receipt was taken back as a whole.
     Voided,
     /// Before the number of the receipt that this one takes back.
     Voids,
+    /// Heading of what a closed shift says.
+    ZReport,
+    /// When a drawer was taken.
+    Opened,
+    /// When it was given back.
+    Closed,
+    /// Who confirmed it.
+    Approver,
+    /// How many receipts.
+    Receipts,
+    /// How many receipts take another one back.
+    VoidCount,
+    /// The last receipt.
+    LastReceipt,
+    /// What was sold, less what came back.
+    Sales,
+    /// What lay in a drawer at the beginning.
+    Float,
+    /// Cash put in.
+    PaidIn,
+    /// Cash taken out for something.
+    PaidOut,
+    /// Cash taken to the safe.
+    Dropped,
+    /// Cash given back.
+    Refunded,
+    /// What should be in a drawer.
+    Expected,
+    /// What was counted.
+    Counted,
+    /// How much more was counted.
+    Difference,
+    /// Whoever stands behind a card or wallet has confirmed the money.
+    Captured,
+    /// A terminal approved it without asking its bank.
+    OfflineApproved,
+    /// Before who bears the loss if it is refused after all.
+    BorneBy,
+    /// Somebody looked at a display or a paper.
+    SeenByStaff,
+    /// Heading of a label on a shelf.
+    PriceLabel,
+    /// For one of them.
+    PerPiece,
+    /// For a kilogram.
+    PerKilogram,
+    /// From when on something holds.
+    Since,
+    /// A coupon that was redeemed.
+    Coupon,
+    /// Points that a member earned.
+    PointsEarned,
+    /// Points that a member paid with.
+    PointsSpent,
+    /// All points of a member.
+    PointsBalance,
+    /// Before when that was known.
+    AsOf,
 }
 
 /// Word, English, Chinese; in the order of the words.
-const TABLE: [(Word, &str, &str); 51] = [
+const TABLE: [(Word, &str, &str); 82] = [
     (Word::PickList, "Pick list", "拣货单"),
     (Word::Pickup, "Pickup", "自提"),
     (Word::PickupReceipt, "Pickup receipt", "自提凭证"),
@@ -168,12 +230,43 @@ const TABLE: [(Word, &str, &str); 51] = [
     (Word::Discount, "discount", "优惠"),
     (Word::Rounding, "Rounding", "抹零"),
     (Word::Tax, "Tax", "税"),
+    (Word::AddedTax, "Tax added", "另加税"),
     (Word::Cash, "Cash", "现金"),
     (Word::Card, "Card", "银行卡"),
     (Word::Voucher, "Voucher", "代金券"),
     (Word::OtherTender, "Other", "其他"),
+    (Word::Points, "Points", "积分"),
     (Word::Voided, "VOIDED", "已作废"),
     (Word::Voids, "Takes back", "冲销"),
+    (Word::ZReport, "Z report", "班结单"),
+    (Word::Opened, "Opened", "开班时间"),
+    (Word::Closed, "Closed", "班结时间"),
+    (Word::Approver, "Approved by", "授权人"),
+    (Word::Receipts, "Receipts", "小票数"),
+    (Word::VoidCount, "Voids", "作废数"),
+    (Word::LastReceipt, "Last receipt", "末张小票"),
+    (Word::Sales, "Sales", "销售额"),
+    (Word::Float, "Float", "备用金"),
+    (Word::PaidIn, "Paid in", "存入"),
+    (Word::PaidOut, "Paid out", "支出"),
+    (Word::Dropped, "To the safe", "缴存"),
+    (Word::Refunded, "Refunded", "退款"),
+    (Word::Expected, "Expected", "应有现金"),
+    (Word::Counted, "Counted", "实点现金"),
+    (Word::Difference, "Difference", "长短款"),
+    (Word::Captured, "confirmed", "已确认"),
+    (Word::OfflineApproved, "approved offline", "离线授权"),
+    (Word::BorneBy, "at the risk of", "风险承担方"),
+    (Word::SeenByStaff, "seen by staff", "员工核对"),
+    (Word::PriceLabel, "Price label", "价签"),
+    (Word::PerPiece, "each", "/件"),
+    (Word::PerKilogram, "a kilogram", "/千克"),
+    (Word::Since, "From", "生效时间"),
+    (Word::Coupon, "Coupon", "优惠券"),
+    (Word::PointsEarned, "Points earned", "获得积分"),
+    (Word::PointsSpent, "Points spent", "使用积分"),
+    (Word::PointsBalance, "Points in all", "积分余额"),
+    (Word::AsOf, "as of", "截至"),
 ];
 
 impl Word {

@@ -10,6 +10,8 @@
 //! | transfers | keys, which hold the content's hash, and which entries hold a part, in their order | local log numbers |
 //! | cells | scope, key, stamp and value | the position in the feed: order of arrival |
 //! | rights, promises | everything | nothing: rows join, statements are gathered |
+//! | baskets | keys, which hold the entries' positions and digests | where these stand: local log numbers |
+//! | shifts | everything: entries are kept as they are | nothing |
 //! | order events | everything: entries are kept as they are | nothing; open orders and stores of an order follow from them |
 //! | barcodes | everything | nothing |
 //!
@@ -19,7 +21,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use stockroom_core::books::scans::{self, ScanRow};
-use stockroom_core::books::{account, cells, sales};
+use stockroom_core::books::{account, baskets, cells, sales};
 use stockroom_core::journal::LogNumber;
 use stockroom_core::storage::{Direction, Snapshot, Table, prefix_end};
 use stockroom_crdt::entry::kind;
@@ -59,7 +61,7 @@ pub enum Kind {
 pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option<(Domain, Kind, Vec<u8>)> {
     let (domain, kind, mut out) = match table {
         Table::Accounts => (store(key)?, Kind::Books, account_words(key, value)?),
-        Table::Days => (store(key)?, Kind::Books, [key, value].concat()),
+        Table::Days | Table::Shifts => (store(key)?, Kind::Books, [key, value].concat()),
         Table::Sales => (store(key)?, Kind::Books, sale_words(key, value)?),
         Table::Transfers => (store(key)?, Kind::Books, writing_words(key, value)?),
         Table::Receipts => (store(key)?, Kind::Books, receipt_words(key, value, holding)?),
@@ -69,6 +71,7 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
             (rights(key)?, Kind::Books, [key, value].concat())
         }
         Table::Barcodes => (Domain::Shared(Scope::Catalog), Kind::Books, [key, value].concat()),
+        Table::Baskets => (store(key)?, Kind::Books, basket_words(key, value)),
         Table::OrderEvents => (orders(key)?, Kind::Books, [key, value].concat()),
         Table::Meta
         | Table::Logs
@@ -86,7 +89,16 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::OpenOrders
         | Table::OrderStores
         | Table::OrderTimes
-        | Table::Returns => return None,
+        | Table::Returns
+        | Table::SignIns
+        | Table::MemberKeys
+        | Table::Points
+        | Table::Coupons
+        | Table::LoyaltyStores
+        | Table::Members
+        | Table::MemberStores
+        | Table::MemberIndex
+        | Table::Notes => return None,
     };
     out.push(table as u8);
     Some((domain, kind, out))
@@ -164,6 +176,11 @@ fn receipt_words(key: &[u8], value: &[u8], holding: &Holding) -> Option<Vec<u8>>
     Some([key, &log_words(place.log, holding), &place.seq.to_be_bytes()].concat())
 }
 
+/// Which entry it is stands in the key; where it stands here is left out.
+fn basket_words(key: &[u8], value: &[u8]) -> Vec<u8> {
+    if baskets::names_entry(key) { key.to_vec() } else { [key, value].concat() }
+}
+
 fn scan_words(key: &[u8], value: &[u8], holding: &Holding) -> Option<(Domain, Kind, Vec<u8>)> {
     let scan = match scans::from_row(key, value).ok()? {
         ScanRow::Closed => return Some((store(key)?, Kind::Books, key.to_vec())),
@@ -203,9 +220,10 @@ fn log_words(number: LogNumber, holding: &Holding) -> Vec<u8> {
 }
 
 /// Tables whose keys begin with a store.
-const STORE_TABLES: [Table; 11] = [
+const STORE_TABLES: [Table; 13] = [
     Table::Accounts,
     Table::Days,
+    Table::Shifts,
     Table::Sales,
     Table::Receipts,
     Table::Scans,
@@ -215,4 +233,5 @@ const STORE_TABLES: [Table; 11] = [
     Table::Owed,
     Table::Transfers,
     Table::OrderEvents,
+    Table::Baskets,
 ];

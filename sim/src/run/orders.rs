@@ -1,7 +1,8 @@
 //! Customers who want goods kept, and what shops do for them: they reserve, confirm, pick, hand over, and find that goods are
 //! missing. What they say is what really happened, as far as they can see the shelf.
 
-use stockroom_core::input::{Answer, Command, DecreeRequest, Refusal, ReserveRequest, RetryKey, StepRequest};
+use stockroom_core::input::promises::{DecreeRequest, ReserveRequest, StepRequest};
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId};
 use stockroom_crdt::product::Channel;
 use stockroom_crdt::stock::promise::{Claim, PromiseId, Step};

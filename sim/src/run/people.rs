@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use stockroom_core::input::goods::{Doubtful, Uncounted};
-use stockroom_core::input::{Answer, Command, Refusal, RetryKey, SellLine, SellRequest};
+use stockroom_core::input::sales::{SellLine, SellRequest};
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_core::journal::{Place, entry_at};
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::count::CountScan;
@@ -18,6 +19,7 @@ use super::{Play, Todo};
 use crate::cast::{put_products, sku};
 use crate::observe::{Act, Deed, Seen};
 use crate::plan::Action;
+use crate::plan::tills::{DrawerDo, Pays};
 
 /// A till of a store, or its staff as till 0.
 pub(crate) type Desk = (u32, u32);
@@ -63,6 +65,12 @@ enum Wish {
         /// What is counted is off by so much.
         off: i64,
     },
+    /// A basket that the node prices, by its number in the plan.
+    Ring(u32),
+    Drawer {
+        number: u64,
+        deed: DrawerDo,
+    },
 }
 
 impl Play<'_> {
@@ -87,6 +95,16 @@ impl Play<'_> {
             Action::Count { store, product } => {
                 (self.staff(*store), Wish::Count { number: self.event, product: *product, off: 0 })
             }
+            Action::Ring(ringing) => {
+                let desk = (ringing.store, ringing.till);
+                let number = self.next_number(desk);
+                self.rung(ringing, number);
+                (desk, Wish::Ring(ringing.ring))
+            }
+            Action::Drawer { store, till, deed } => ((*store, *till), Wish::Drawer { number: self.event, deed: *deed }),
+            Action::Tariff(tariff) => return self.tariff(tariff),
+            Action::Programme(programme) => return self.programme(programme),
+            Action::Person(person, deed) => return self.person(*person, *deed, self.event),
             Action::RetryStorm { store, last } => return self.retry_storm(*store, *last),
             Action::PushCatalogue { products } => {
                 put_products(&mut self.world, *products, self.event);
@@ -118,11 +136,32 @@ impl Play<'_> {
             Action::Replace(store) => return self.replace(*store),
             Action::Fault(_) | Action::OrderDeed(..) => return,
         };
+        self.enqueue(desk, wish, asked_ms);
+    }
+
+    fn enqueue(&mut self, desk: Desk, wish: Wish, asked_ms: u64) {
         let queue = self.desks.entry(desk).or_default();
         queue.tasks.push_back(Task { wish, asked_ms });
         if queue.tasks.len() == 1 {
             self.serve(desk);
         }
+    }
+
+    /// The next number that a till gives to a sale.
+    pub(crate) fn next_number(&mut self, desk: Desk) -> u64 {
+        let queue = self.desks.entry(desk).or_default();
+        queue.numbers += 1;
+        queue.numbers
+    }
+
+    /// Somebody comes back for a basket that was put aside.
+    pub(crate) fn taken_up(&mut self, ring: u32) {
+        let Some(plan) = self.tills.rings.get(&ring).map(|ring| ring.plan.clone()) else { return };
+        let (Pays::Suspended { till, .. } | Pays::Slip { till, .. }) = plan.pays else { return };
+        let desk = (plan.store, till);
+        let number = self.next_number(desk);
+        self.take_up(ring, number);
+        self.enqueue(desk, Wish::Ring(ring), self.world.now_ms);
     }
 
     /// A desk goes on with what it has to do.
@@ -131,7 +170,12 @@ impl Play<'_> {
             let done = self.attempt(desk);
             let queue = self.desks.get_mut(&desk).expect("looked up above");
             if done {
-                queue.tasks.pop_front();
+                let task = queue.tasks.pop_front();
+                if task.is_some_and(|task| matches!(task.wish, Wish::Ring(_))) {
+                    // Whoever stood behind a customer who waited for a terminal is served from now on.
+                    let now_ms = self.world.now_ms;
+                    queue.tasks.iter_mut().for_each(|task| task.asked_ms = now_ms);
+                }
                 queue.tries = 0;
                 continue;
             }
@@ -173,6 +217,14 @@ impl Play<'_> {
             Wish::Count { number, product, off } => {
                 let (number, product, off) = (*number, *product, *off);
                 self.count(desk, node, (number, product, off), asked_ms)
+            }
+            Wish::Ring(ring) => {
+                let ring = *ring;
+                self.ring(desk, node, ring)
+            }
+            Wish::Drawer { number, deed } => {
+                let about = (*number, *deed);
+                self.drawer(desk, node, about)
             }
         }
     }
@@ -227,6 +279,11 @@ impl Play<'_> {
                     let able = self.able_ms.get(&desk.0).copied().unwrap_or(0);
                     self.recorder.served(now_ms.saturating_sub(asked_ms.max(able + super::RETURN_MS)));
                 }
+                if let Act::Sale { till, total, .. } = deed.what
+                    && !self.truth.has_sold(&deed)
+                {
+                    self.truth.money.cash(desk.0, till, total);
+                }
                 self.truth.acknowledged(&deed);
                 self.saw(now_ms, node, Seen::Acknowledged(deed));
                 true
@@ -263,7 +320,8 @@ impl Play<'_> {
             Wish::Sell { act: Act::Sale { lines, .. }, .. } => {
                 lines.iter().filter(|(line, _)| *line == product).map(|(_, units)| *units).sum()
             }
-            Wish::Sell { .. } | Wish::Receive { .. } | Wish::Count { .. } => 0,
+            Wish::Ring(ring) => self.tills.rings.get(ring).map_or(0, |ring| ring.units(product)),
+            Wish::Sell { .. } | Wish::Receive { .. } | Wish::Count { .. } | Wish::Drawer { .. } => 0,
         };
         self.desks.range((store, 1)..=(store, u32::MAX)).flat_map(|(_, queue)| queue.tasks.iter().map(holds)).sum()
     }
@@ -377,7 +435,7 @@ fn retry(desk: Desk, number: u64, part: u32) -> RetryKey {
     RetryKey { key, body: key }
 }
 
-fn code(text: &str) -> Code {
+pub(crate) fn code(text: &str) -> Code {
     Code::parse(text).expect("a short word")
 }
 

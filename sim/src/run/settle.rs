@@ -32,6 +32,7 @@ impl Play<'_> {
     /// Stops all faults, waits, and lets the checks have their last word.
     pub(crate) fn settle(&mut self) -> Settled {
         self.heal();
+        self.tills.closing = true;
         let healed_ms = self.world.now_ms;
         self.recorder.healed(healed_ms);
         let end_ms = healed_ms + self.plan.liveness_ms;
@@ -79,7 +80,8 @@ impl Play<'_> {
         let waiting = self.desks.iter().any(|(desk, queue)| {
             !queue.is_empty() && self.cast.stores.get(&desk.0).is_some_and(|id| !self.written_off.contains(id))
         });
-        if lagging.is_some() || waiting || !self.orders_are_served() || !self.buyers_are_served() {
+        let served = self.orders_are_served() && self.buyers_are_served() && self.terminals_are_settled();
+        if lagging.is_some() || waiting || !served {
             return false;
         }
         let links = self.cast.links(&self.world);

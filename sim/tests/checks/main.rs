@@ -5,6 +5,7 @@
 mod goods;
 mod orders;
 mod promised;
+mod tills;
 mod watched;
 
 use stockroom_core::input::Command;

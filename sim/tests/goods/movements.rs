@@ -1,6 +1,7 @@
 //! Goods that come back, corrections, lots.
 
-use stockroom_core::input::{Command, VoidRequest};
+use stockroom_core::input::Command;
+use stockroom_core::input::sales::VoidRequest;
 use stockroom_core::view::View;
 use stockroom_crdt::ids::{Digest, StoreId, TillId};
 use stockroom_crdt::receiving::Disposition::{Quarantine, Resale, Scrap};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use stockroom_core::books::STORE_TABLES;
 use stockroom_core::input::goods::{AskRequest, CameLine, Doubtful, ReceiveRequest, ShipOrder, ShipRequest, Uncounted};
-use stockroom_core::input::{Answer, Command, Refusal, RetryKey, SellLine, SellRequest};
+use stockroom_core::input::sales::{SellLine, SellRequest};
+use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_core::storage::Table;
 use stockroom_core::view::View;
 use stockroom_crdt::count::{CountOpen, CountScan, Sheet};

@@ -103,6 +103,7 @@ impl Place {
                 rate_bp,
                 amount: (2 * amount * i64::from(rate_bp) + 10_000 + i64::from(rate_bp))
                     / (2 * (10_000 + i64::from(rate_bp))),
+                added: false,
             }),
             unknown: false,
             overridden: false,

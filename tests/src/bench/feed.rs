@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use redb::{Database, TableDefinition};
 
-use stockroom_core::input::{Command, SellLine, SellRequest, TokenRequest};
+use stockroom_core::input::Command;
+use stockroom_core::input::enrolment::TokenRequest;
+use stockroom_core::input::sales::{SellLine, SellRequest};
 use stockroom_core::view::View;
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, TillId};
 use stockroom_crdt::money::{Currency, Unit};

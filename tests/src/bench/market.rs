@@ -7,9 +7,8 @@ use std::time::Instant;
 
 use stockroom_core::continuity::Evidence;
 use stockroom_core::core::{Config, Core, Identity};
-use stockroom_core::input::{
-    Answer, Command, EnrolRequest, Input, LinkId, Output, Peer, Refusal, RequestId, RetryKey, TokenRequest,
-};
+use stockroom_core::input::enrolment::{EnrolRequest, TokenRequest};
+use stockroom_core::input::{Answer, Command, Input, LinkId, Output, Peer, Refusal, RequestId, RetryKey};
 use stockroom_core::sealed::public_key;
 use stockroom_core::storage::Snapshot;
 use stockroom_core::storage::redb::RedbStore;
@@ -177,6 +176,21 @@ impl Node {
         self.answers.swap_remove(at).1
     }
 
+    /// Asks for many things in one commit, none of which can be refused.
+    pub fn must_all(&mut self, commands: impl IntoIterator<Item = Command>) {
+        let now = self.clock.now();
+        for command in commands {
+            self.requests += 1;
+            let id = RequestId(self.requests);
+            self.core.handle(now, Input::Command(id, Box::new(command))).expect("the disk works");
+        }
+        self.core.commit(now).expect("the disk works");
+        self.poll();
+        for (_, answer) in self.answers.drain(..) {
+            answer.unwrap_or_else(|refusal| panic!("refused: {refusal}"));
+        }
+    }
+
     /// [`Node::ask`] for what cannot be refused.
     pub fn must(&mut self, command: Command) -> Answer {
         self.ask(command).unwrap_or_else(|refusal| panic!("refused: {refusal}"))
@@ -231,6 +245,9 @@ impl Clock {
         Now { boot: 1, mono_ms, wall_ms: WALL_MS + mono_ms }
     }
 }
+
+/// The tenant of a market.
+pub const TENANT: TenantId = TenantId([6; 16]);
 
 /// A retry key for the `n`th thing of a sort.
 pub fn retry(what: &[u8], n: usize) -> RetryKey {
@@ -302,7 +319,6 @@ fn signer(node: u32) -> Signer {
     Signer::from_seed(&Digest::of(&[b"market", &node.to_be_bytes()]).0)
 }
 
-const TENANT: TenantId = TenantId([6; 16]);
 const LINK: LinkId = LinkId(1);
 
 /// As much as a node gives its database unless told otherwise.

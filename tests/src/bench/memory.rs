@@ -36,11 +36,7 @@ fn run(effort: Effort) -> Report {
     let Market { store, hub } = market;
     drop(hub);
     store.leave(&path);
-    let program = std::env::current_exe().expect("a program knows where it is");
-    let output = Process::new(program).args([RESIDENT, "--folder"]).arg(&path).output().expect("it starts again");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let figures: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let [before, after] = figures[..] else { panic!("no figures: {text} {}", String::from_utf8_lossy(&output.stderr)) };
+    let (before, after) = resident(&path);
     let case = format!("{products} products");
     report.note("VmRSS of a process of its own: before the database is opened, and when the core is ready and settled");
     report.add("stockroom", &case, "rows of rights", rows as f64);
@@ -48,6 +44,16 @@ fn run(effort: Effort) -> Report {
     report.add_at_most("stockroom", &case, "MB when ready", after / 1024.0, 100.0);
     report.add("stockroom", &case, "bytes per product", (after - before) * 1024.0 / products as f64);
     report
+}
+
+/// KiB of a process of its own before it opens the store in a folder, and when that is ready and settled.
+pub fn resident(folder: &Path) -> (f64, f64) {
+    let program = std::env::current_exe().expect("a program knows where it is");
+    let output = Process::new(program).args([RESIDENT, "--folder"]).arg(folder).output().expect("it starts again");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let figures: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [before, after] = figures[..] else { panic!("no figures: {text} {}", String::from_utf8_lossy(&output.stderr)) };
+    (before, after)
 }
 
 /// What the second process does: opens the store and says how much memory that took, in KiB.

@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use stockroom_core::input::{Answer, Command, ReserveRequest};
+use stockroom_core::input::promises::ReserveRequest;
+use stockroom_core::input::{Answer, Command};
 use stockroom_crdt::ids::{Code, StoreId};
 use stockroom_crdt::product::Channel;
 use stockroom_crdt::stock::policy::{Allocation, PolicyRule, Target};

@@ -186,9 +186,8 @@ pub fn scope() -> impl Strategy<Value = Scope> {
         u32s().prop_map(|n| Scope::StoreOrders(StoreId(n))),
         u32s().prop_map(|n| Scope::StoreStock(StoreId(n))),
         u32s().prop_map(|n| Scope::StoreHistory(StoreId(n))),
-        any::<u16>().prop_map(Scope::Members),
+        u32s().prop_map(|store| Scope::StoreMembers(StoreId(store))),
         code().prop_map(Scope::Prices),
-        u32s().prop_map(Scope::Campaign),
         Just(Scope::Catalog),
         u32s().prop_map(Scope::Orders),
     ]

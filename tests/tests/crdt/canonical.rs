@@ -113,14 +113,24 @@ fn what_does_harm_when_it_is_not_understood_is_critical_and_nothing_else_is() {
 fn only_the_scope_of_a_fact_admits_it() {
     check("only_the_scope_of_a_fact_admits_it", 2_000, (known(), scope()), |(entry, scope)| {
         let opening = matches!(entry.fact, Fact::EpochOpen(_));
-        let stray = matches!(scope, Scope::Members(_) | Scope::Campaign(_));
-        prop_assert!(opening || !(stray && entry.fact.belongs_in(&scope)), "{:?} in {}", entry.fact, scope);
+        let of_note = matches!(entry.fact.kind(), kind::NOTE_CHANGE | kind::NOTE_SNAPSHOT);
+        let of_members = (kind::MEMBER..=kind::SALE_POINTS).contains(&entry.fact.kind())
+            && !matches!(entry.fact, Fact::Loyalty(_) | Fact::Campaign(_));
+        let is_members = matches!(scope, Scope::StoreMembers(_));
+        let belongs = entry.fact.belongs_in(&scope);
+        prop_assert!(opening || of_note || of_members || !(is_members && belongs), "{:?}", entry.fact);
+        prop_assert!(!(of_members && belongs) || is_members, "{:?} in {}", entry.fact, scope);
         let of_orders = matches!(scope, Scope::Orders(_) | Scope::StoreOrders(_));
         let number = entry.fact.kind();
         let is_of_one = (kind::ORDER..=kind::REDRESS).contains(&number) || number == kind::RETURN_GRANT;
         let is_return = number == kind::GOODS_RETURN;
         prop_assert!(
-            opening || is_return || !of_orders || is_of_one == entry.fact.belongs_in(&scope) || scope.store().is_none()
+            opening
+                || is_return
+                || of_note
+                || !of_orders
+                || is_of_one == entry.fact.belongs_in(&scope)
+                || scope.store().is_none()
         );
         if let Fact::Price(price) = &entry.fact {
             prop_assert!(entry.fact.belongs_in(&Scope::Prices(price.book.clone())));
@@ -363,6 +373,34 @@ pub fn encode_rest(entry: &Entry, sink: &mut impl Sink) {
         Fact::OrderLimits(fact) => fact.encode(sink),
         Fact::GoodsReturn(fact) => fact.encode(sink),
         Fact::ReturnGrant(fact) => fact.encode(sink),
+        Fact::TaxRate(fact) => fact.encode(sink),
+        Fact::TillRules(fact) => fact.encode(sink),
+        Fact::Promotion(fact) => fact.encode(sink),
+        Fact::SaleHours(fact) => fact.encode(sink),
+        Fact::Staff(fact) => fact.encode(sink),
+        Fact::Basket(fact) => fact.encode(sink),
+        Fact::BasketStep(fact) => fact.encode(sink),
+        Fact::Checkout(fact) => fact.encode(sink),
+        Fact::ShiftOpen(fact) => fact.encode(sink),
+        Fact::CashMove(fact) => fact.encode(sink),
+        Fact::ShiftClose(fact) => fact.encode(sink),
+        Fact::TenderStep(fact) => fact.encode(sink),
+        Fact::LabelDone(fact) => fact.encode(sink),
+        Fact::Member(fact) => fact.encode(sink),
+        Fact::MemberValue(fact) => fact.encode(sink),
+        Fact::MemberLink(fact) => fact.encode(sink),
+        Fact::MemberUnlink(fact) => fact.encode(sink),
+        Fact::MemberConsent(fact) => fact.encode(sink),
+        Fact::MemberErase(fact) => fact.encode(sink),
+        Fact::NoteChange(fact) => fact.encode(sink),
+        Fact::NoteSnapshot(fact) => fact.encode(sink),
+        Fact::Loyalty(fact) => fact.encode(sink),
+        Fact::PointsRow(fact) => fact.encode(sink),
+        Fact::Campaign(fact) => fact.encode(sink),
+        Fact::Coupon(fact) => fact.encode(sink),
+        Fact::Redemption(fact) => fact.encode(sink),
+        Fact::Quota(fact) => fact.encode(sink),
+        Fact::SalePoints(fact) => fact.encode(sink),
         Fact::Opaque(opaque) => sink.array(col::RAW, &opaque.body),
     }
 }
@@ -403,7 +441,7 @@ fn the_sink_of_these_tests_writes_what_the_crate_writes() {
 }
 
 /// Acting without these does harm, so a node that does not know them must stop.
-const CRITICAL: [u16; 11] = [
+const CRITICAL: [u16; 14] = [
     kind::EPOCH_OPEN,
     kind::NODE,
     kind::FENCE,
@@ -415,4 +453,7 @@ const CRITICAL: [u16; 11] = [
     kind::PROMISE_STEP,
     kind::SHORTAGE,
     kind::RETIRE,
+    kind::POINTS_ROW,
+    kind::COUPON,
+    kind::COUPON_QUOTA,
 ];

@@ -64,7 +64,7 @@ fn a_seal_holds_for_its_own_tenant_log_key_position_and_clocks_only() {
         for other in [
             LogId { actor: Actor::new(actor.node.0 ^ 1, actor.epoch.0), scope: sealed.log.scope.clone() },
             LogId { actor: Actor::new(actor.node.0, actor.epoch.0 ^ 1), scope: sealed.log.scope.clone() },
-            LogId { actor, scope: Scope::Campaign(4_711) },
+            LogId { actor, scope: Scope::Orders(4_711) },
         ] {
             prop_assert!(!seal.verify(key, sealed.tenant, &other, hash), "{:?}", other);
             prop_assert_ne!(other.genesis(sealed.tenant), sealed.log.genesis(sealed.tenant));

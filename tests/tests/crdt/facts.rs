@@ -319,7 +319,8 @@ fn count_close() -> impl Strategy<Value = CountClose> {
     })
 }
 
-fn receipt_number() -> impl Strategy<Value = ReceiptNumber> {
+/// Numbers of receipts, of few tills.
+pub fn receipt_number() -> impl Strategy<Value = ReceiptNumber> {
     (prop_oneof![4 => 1..5u32, 1 => any::<u32>()], prop_oneof![4 => Just(1), 1 => any::<u16>()], u64s())
         .prop_map(|(till, series, sequence)| ReceiptNumber { till: TillId(till), series, sequence })
 }
@@ -360,9 +361,15 @@ fn sale() -> impl Strategy<Value = Sale> {
     )
 }
 
-fn line() -> impl Strategy<Value = SaleLine> {
+/// Lines of a sale.
+pub fn line() -> impl Strategy<Value = SaleLine> {
     let what = (sku(), unit(), signed_quantity(), amount(), prop_oneof![2 => Just(0), 1 => amount()]);
-    let tax = (code(), u32s(), amount()).prop_map(|(code, rate_bp, amount)| Tax { code, rate_bp, amount });
+    let tax = (code(), u32s(), amount(), any::<bool>()).prop_map(|(code, rate_bp, amount, added)| Tax {
+        code,
+        rate_bp,
+        amount,
+        added,
+    });
     let original = option::weighted(0.1, (receipt_number(), u32s()));
     let disposition = proptest::sample::select(Disposition::ALL.to_vec());
     let rest = (rarely_code(), option::of(tax), any::<bool>(), any::<bool>(), rarely_code(), (original, disposition));
@@ -389,7 +396,8 @@ fn line() -> impl Strategy<Value = SaleLine> {
     )
 }
 
-fn tender() -> impl Strategy<Value = Tender> {
+/// Payments.
+pub fn tender() -> impl Strategy<Value = Tender> {
     (proptest::sample::select(TenderKind::ALL.to_vec()), amount(), rarely_code())
         .prop_map(|(kind, amount, reference)| Tender { kind, amount, reference })
 }

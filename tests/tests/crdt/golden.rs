@@ -117,7 +117,11 @@ fn entries() -> Vec<(&'static str, Entry)> {
         .into_iter()
         .chain(super::promised::examples())
         .chain(super::ordered::examples())
-        .chain(super::returned::examples());
+        .chain(super::returned::examples())
+        .chain(super::rung::examples())
+        .chain(super::members::examples())
+        .chain(super::notes::examples())
+        .chain(super::loyal::examples());
     facts.map(|(name, fact)| (name, Entry { hlc: Hlc::new(MS, 3), fact })).collect()
 }
 
@@ -204,7 +208,7 @@ fn sale() -> Sale {
         unit_price: 1_290,
         discount: -30,
         discount_reason: code("member"),
-        tax: Some(Tax { code: code("A"), rate_bp: 1_900, amount: -150 }),
+        tax: Some(Tax { code: code("A"), rate_bp: 1_900, amount: -150, added: false }),
         unknown: true,
         overridden: true,
         lot: code("L42"),

@@ -193,7 +193,9 @@ fn goods_that_are_sold_are_not_set_aside_unless_a_void_takes_that_back() {
         assert_eq!(Entry::from_bytes(&sale(0, line_flags, 1)), Err(DecodeError::Value("disposition")));
     }
     assert_eq!(Entry::from_bytes(&sale(0, QUARANTINE | SCRAP, -1)), Err(DecodeError::Value("disposition")));
-    assert_eq!(Entry::from_bytes(&sale(0, SCRAP << 1, -1)), Err(DecodeError::Value("flags")));
+    // The flag after it says that a tax is added, which there is none of.
+    assert_eq!(Entry::from_bytes(&sale(0, SCRAP << 1, -1)), Err(DecodeError::Value("tax")));
+    assert_eq!(Entry::from_bytes(&sale(0, SCRAP << 2, -1)), Err(DecodeError::Value("flags")));
 }
 
 #[test]

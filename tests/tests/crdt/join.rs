@@ -112,6 +112,20 @@ fn records_are_keyed_by_what_they_are_about_and_events_by_what_they_say() {
             Fact::Routing(rules) => rules.entity(),
             Fact::Service(service) => service.entity(),
             Fact::OrderLimits(limits) => limits.entity(),
+            Fact::TaxRate(rate) => {
+                let (code, area) = (rate.code.as_str().as_bytes(), rate.area.as_str().as_bytes());
+                [code, &[0], area, &[0], &rate.from_ms.to_be_bytes()].concat()
+            }
+            Fact::TillRules(rules) => number(rules.store.map_or(0, |store| store.0)),
+            Fact::Promotion(promotion) => promotion.id.as_str().into(),
+            Fact::SaleHours(hours) => {
+                let store = hours.store.map_or(0, |store| store.0).to_be_bytes();
+                [hours.department.as_str().as_bytes(), &[0], &store].concat()
+            }
+            Fact::Staff(record) => record.staff.as_str().into(),
+            Fact::LabelDone(done) => done.sku.as_str().into(),
+            Fact::Loyalty(_) => b"loyalty".to_vec(),
+            Fact::Campaign(campaign) => campaign.id().as_str().into(),
             Fact::Rights(rights) => Rows::of(|rows| {
                 rights.account.encode(rows);
                 rights.class.encode(rows);

@@ -89,6 +89,34 @@ impl Sold {
         let share = i128::from(self.amount) * i128::from(units.clamp(0, self.units)) / i128::from(self.units);
         i64::try_from(share).unwrap_or(0)
     }
+
+    /// What so many units cost of which `before` came back already: all parts together cost exactly the whole, wherever a cent does not divide.
+    pub fn part(self, before: i64, units: i64) -> i64 {
+        self.amount_of(before.saturating_add(units)) - self.amount_of(before)
+    }
+
+    /// The most that so many units of the line can be a part of, whichever of them came back before.
+    fn most(self, units: i64) -> i64 {
+        let whole = self.amount_of(units);
+        let is_even = self.units <= 0 || i128::from(self.amount) * i128::from(units) % i128::from(self.units) == 0;
+        whole + i64::from(units > 0 && !is_even)
+    }
+}
+
+/// What of a refund goes back to each tender of a receipt, in proportion to what each paid, `paid` being minor units without change: all parts
+/// together are the refund, but never more than was paid.
+pub fn by_tender(refund: i64, paid: &[i64]) -> Vec<i64> {
+    let paid: Vec<i128> = paid.iter().map(|amount| i128::from((*amount).max(0))).collect();
+    let whole: i128 = paid.iter().sum();
+    let refund = i128::from(refund).clamp(0, whole);
+    let up_to = |sum: i128| if whole == 0 { 0 } else { refund * sum / whole };
+    let mut sum = 0;
+    let part = |amount: i128| {
+        let before = up_to(sum);
+        sum += amount;
+        i64::try_from(up_to(sum) - before).unwrap_or(0)
+    };
+    paid.into_iter().map(part).collect()
 }
 
 impl Told {
@@ -118,6 +146,8 @@ impl Told {
 /// What the returns of a receipt add up to, by id. `sold` is `None` where the receipt is not known: then the seller's word is all there is.
 pub fn judge(seller: StoreId, sold: Option<&[Sold]>, told: &BTreeMap<ReturnId, Told>) -> BTreeMap<ReturnId, Outcome> {
     let mut left: Option<Vec<i64>> = sold.map(|lines| lines.iter().map(|line| line.units).collect());
+    // Minor units of each line that returns before were granted: together never more than the customer paid for it.
+    let mut given: Vec<i64> = sold.map_or_else(Vec::new, |lines| vec![0; lines.len()]);
     let mut ranked: Vec<_> = told.iter().filter_map(|(id, told)| Some((rank(seller, told)?, *id, told))).collect();
     ranked.sort_by_key(|(rank, id, _)| (*rank, *id));
     let mut out = BTreeMap::new();
@@ -132,18 +162,33 @@ pub fn judge(seller: StoreId, sold: Option<&[Sold]>, told: &BTreeMap<ReturnId, T
                 None => line.quantity,
             };
             let asked = asked.clamp(0, line.quantity);
+            let at = usize::from(line.line);
+            let mut before = 0;
             let units = match &mut left {
-                Some(left) => left.get_mut(usize::from(line.line)).map_or(0, |left| {
+                Some(left) => left.get_mut(at).map_or(0, |left| {
                     let units = asked.min(*left).max(0);
+                    before = *left;
                     *left -= units;
                     units
                 }),
                 None => asked,
             };
-            let priced = sold.and_then(|sold| sold.get(usize::from(line.line)));
-            let most = priced.map_or(line.amount, |sold| sold.amount_of(units));
-            refund =
-                refund.saturating_add(if grant.is_none() && line.amount > 0 { most.min(line.amount) } else { most });
+            let priced = sold.and_then(|sold| sold.get(at)).zip(given.get_mut(at));
+            let amount = match priced {
+                None => line.amount,
+                Some((sold, given)) => {
+                    let rest = sold.amount.saturating_sub(*given).max(0);
+                    let part = match grant.is_none() && line.amount > 0 {
+                        // What was given for it is right as it is, whatever came back in between.
+                        true => sold.most(units).min(line.amount),
+                        false => sold.part(sold.units.saturating_sub(before), units),
+                    };
+                    let part = part.min(rest);
+                    *given = given.saturating_add(part);
+                    part
+                }
+            };
+            refund = refund.saturating_add(amount);
             granted.push(LineUnits { line: line.line, quantity: units });
             if class != WAITS && units < line.quantity {
                 over.push(LineUnits { line: line.line, quantity: line.quantity - units });

@@ -51,12 +51,12 @@ pub struct SignedReceipt {
 impl Receipt {
     /// What a sale of a store was.
     pub fn of(store: StoreId, sale: &Sale, issuer: Actor) -> Self {
-        let part = |line: &crate::sale::SaleLine| ReceiptPart {
+        let part = |(line, money): (&crate::sale::SaleLine, i64)| ReceiptPart {
             sku: line.sku.clone(),
             unit: line.unit,
-            sold: Sold { units: line.quantity.max(0), amount: line.amount().max(0) },
+            sold: Sold { units: line.quantity.max(0), amount: money },
         };
-        let lines = sale.lines.iter().map(part).collect();
+        let lines = sale.lines.iter().zip(sale.money_of_lines()).map(part).collect();
         Self { store, number: sale.receipt, issuer, rung_ms: sale.rung_ms, currency: sale.currency, lines }
     }
 

@@ -48,6 +48,14 @@ pub fn is_decision(number: u16) -> bool {
             | kind::ROUTING
             | kind::SERVICE
             | kind::ORDER_LIMITS
+            | kind::TAX_RATE
+            | kind::TILL_RULES
+            | kind::PROMOTION
+            | kind::SALE_HOURS
+            | kind::STAFF
+            | kind::LABEL_DONE
+            | kind::LOYALTY
+            | kind::CAMPAIGN
     )
 }
 

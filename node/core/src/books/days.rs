@@ -32,7 +32,7 @@ pub struct Day {
     /// Minor units sold, less returns.
     pub total: i64,
     /// Minor units per way to pay, in the order of [`TenderKind::ALL`].
-    pub tenders: [i64; 4],
+    pub tenders: [i64; TenderKind::ALL.len()],
     /// Returns that were paid in cash without a receipt of the till.
     pub refunds: u64,
     /// Minor units that went out for them; they are off the total and off the cash.
@@ -174,10 +174,14 @@ fn save(overlay: &mut Overlay, store: StoreId, day: &Day) {
             sink.uint(col::A, number);
         }
         sink.int(col::AMOUNT, day.total);
-        day.tenders.iter().for_each(|&amount| sink.int(col::AMOUNT, amount));
-        if day.refunds > 0 {
+        let [money @ .., points] = day.tenders;
+        money.iter().for_each(|&amount| sink.int(col::AMOUNT, amount));
+        if day.refunds > 0 || points != 0 {
             sink.uint(col::A, day.refunds);
             sink.int(col::AMOUNT, day.refunded);
+        }
+        if points != 0 {
+            sink.int(col::AMOUNT, points);
         }
     });
     overlay.put(Table::Days, key(store, day.number), value);
@@ -186,7 +190,7 @@ fn save(overlay: &mut Overlay, store: StoreId, day: &Day) {
 fn decode(key: &[u8], value: &[u8]) -> Result<Day, StoreError> {
     let number = u32::from_be_bytes(fixed(key.get(4..).unwrap_or_default())?);
     let read = |reader: &mut RowReader<'_>| -> Result<Day, DecodeError> {
-        Ok(Day {
+        let mut day = Day {
             number,
             date: reader.u32(col::A)?,
             opened_ms: reader.uint(col::A)?,
@@ -199,14 +203,19 @@ fn decode(key: &[u8], value: &[u8]) -> Result<Day, StoreError> {
             // Rows of days without a refund end here.
             refunds: if reader.rest().is_empty() { 0 } else { reader.uint(col::A)? },
             refunded: if reader.rest().is_empty() { 0 } else { reader.int(col::AMOUNT)? },
-        })
+        };
+        // And those of days without points here.
+        if !reader.rest().is_empty() {
+            day.tenders[TenderKind::Points as usize] = reader.int(col::AMOUNT)?;
+        }
+        Ok(day)
     };
     read(&mut RowReader::new(value)).map_err(damaged)
 }
 
-fn read_tenders(reader: &mut RowReader<'_>) -> Result<[i64; 4], DecodeError> {
+fn read_tenders(reader: &mut RowReader<'_>) -> Result<[i64; TenderKind::ALL.len()], DecodeError> {
     let mut out = [0; TenderKind::ALL.len()];
-    for sum in &mut out {
+    for sum in &mut out[..TenderKind::Points as usize] {
         *sum = reader.int(col::AMOUNT)?;
     }
     Ok(out)

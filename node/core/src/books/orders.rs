@@ -98,6 +98,11 @@ pub fn known_at(snapshot: &(impl Snapshot + ?Sized), store: StoreId, order: Orde
     Ok(known)
 }
 
+/// True when something about an order stands in the scopes of a store, or at store 0 in those of its home.
+pub fn is_known_at(snapshot: &(impl Snapshot + ?Sized), store: StoreId, order: OrderId) -> Result<bool, StoreError> {
+    Ok(!scan_prefix(snapshot, Table::OrderEvents, &order_key(store, order), 1)?.is_empty())
+}
+
 /// At most `limit` fulfillments of a store that somebody has to work on, the first due first; store 0 for orders as a whole.
 pub fn works_of(
     snapshot: &(impl Snapshot + ?Sized),

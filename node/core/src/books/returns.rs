@@ -122,11 +122,11 @@ pub fn sold(
     let Some(place) = sales::by_receipt(snapshot, seller, number)? else { return Ok(None) };
     let Some(Fact::Sale(sale)) = entry_at(snapshot, place)?.map(|item| item.entry.fact) else { return Ok(None) };
     let is_gone = sale.voids.is_some() || sales::is_taken_back(snapshot, seller, &sale)?;
-    let line = |line: &stockroom_crdt::sale::SaleLine| match is_gone {
+    let line = |(line, money): (&stockroom_crdt::sale::SaleLine, i64)| match is_gone {
         true => Sold::default(),
-        false => Sold { units: line.quantity.max(0), amount: line.amount().max(0) },
+        false => Sold { units: line.quantity.max(0), amount: money },
     };
-    let mut sold: Vec<Sold> = sale.lines.iter().map(line).collect();
+    let mut sold: Vec<Sold> = sale.lines.iter().zip(sale.money_of_lines()).map(line).collect();
     for (_, value) in scan_prefix(snapshot, Table::Returns, &at_till_key(seller, number), usize::MAX)? {
         let Some(Fact::Sale(back)) = entry_at(snapshot, sales::decode(&value)?)?.map(|item| item.entry.fact) else {
             continue;

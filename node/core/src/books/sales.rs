@@ -7,7 +7,7 @@ use stockroom_crdt::ids::{Actor, Digest, StoreId, TillId};
 use stockroom_crdt::sale::{ReceiptNumber, Sale};
 use stockroom_crdt::stock::Position;
 
-use crate::journal::{LogNumber, Place, damaged, entry_at};
+use crate::journal::{LogNumber, Place, damaged, entry_at, fixed};
 use crate::overlay::{Overlay, last_of_prefix, scan_prefix};
 use crate::storage::{Snapshot, StoreError, Table};
 
@@ -138,7 +138,28 @@ pub fn last_sequence(
 ) -> Result<u64, StoreError> {
     let prefix = &receipt_key(store, ReceiptNumber { till, series, sequence: 0 })[..10];
     let Some((key, _)) = last_of_prefix(snapshot, Table::Receipts, prefix)? else { return Ok(0) };
-    Ok(u64::from_be_bytes(crate::journal::fixed(&key[10..18])?))
+    Ok(u64::from_be_bytes(fixed(&key[10..18])?))
+}
+
+/// The last receipt of a till over all series; one of the sequence 0 before the first.
+pub fn last_receipt(
+    snapshot: &(impl Snapshot + ?Sized),
+    store: StoreId,
+    till: TillId,
+) -> Result<ReceiptNumber, StoreError> {
+    let prefix = [store.0.to_be_bytes(), till.0.to_be_bytes()].concat();
+    match last_of_prefix(snapshot, Table::Receipts, &prefix)? {
+        Some((key, _)) => number_of(&key),
+        None => Ok(ReceiptNumber { till, series: 0, sequence: 0 }),
+    }
+}
+
+/// The number in a key of [`Table::Receipts`].
+pub fn number_of(key: &[u8]) -> Result<ReceiptNumber, StoreError> {
+    let part = |from, to| key.get(from..to).ok_or_else(|| damaged("key of a receipt"));
+    let till = TillId(u32::from_be_bytes(fixed(part(4, 8)?)?));
+    let series = u16::from_be_bytes(fixed(part(8, 10)?)?);
+    Ok(ReceiptNumber { till, series, sequence: u64::from_be_bytes(fixed(part(10, 18)?)?) })
 }
 
 /// Key of a sale by its till's number.
@@ -146,7 +167,8 @@ pub fn till_key(store: StoreId, till: TillId, till_seq: u64) -> Vec<u8> {
     [store.0.to_be_bytes().as_slice(), &till.0.to_be_bytes(), &till_seq.to_be_bytes()].concat()
 }
 
-fn receipt_key(store: StoreId, number: ReceiptNumber) -> Vec<u8> {
+/// What the keys of a receipt's rows in [`Table::Receipts`] begin with.
+pub fn receipt_key(store: StoreId, number: ReceiptNumber) -> Vec<u8> {
     let mut key = [store.0.to_be_bytes(), number.till.0.to_be_bytes()].concat();
     key.extend(number.series.to_be_bytes());
     key.extend(number.sequence.to_be_bytes());

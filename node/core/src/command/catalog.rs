@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use stockroom_crdt::checkout::promotion::Promotion;
+use stockroom_crdt::checkout::rules::TaxRate;
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::gtin::Template;
 use stockroom_crdt::limits::AMOUNT_MAX;
@@ -55,6 +57,37 @@ pub fn prices(replica: &mut Replica, prices: Vec<Price>) -> Result<usize, Failed
     let books: BTreeSet<_> = prices.iter().map(|price| price.book.clone()).collect();
     for book in books {
         let facts = prices.iter().filter(|price| price.book == book).cloned().map(Fact::Price).collect();
+        replica.write_many(&Scope::Prices(book), facts)?;
+    }
+    Ok(count)
+}
+
+/// Puts tax rates down.
+pub fn tax_rates(replica: &mut Replica, rates: Vec<TaxRate>) -> Result<usize, Failed> {
+    at_hub(replica)?;
+    check_len(rates.len(), "rates")?;
+    for (index, rate) in rates.iter().enumerate() {
+        rate.validate().map_err(|field| Refusal::invalid(format!("rates[{index}].{field}"), "has no sense"))?;
+    }
+    let count = rates.len();
+    replica.write_many(&Scope::Catalog, rates.into_iter().map(Fact::TaxRate).collect())?;
+    Ok(count)
+}
+
+/// Puts promotions into their books.
+pub fn promotions(replica: &mut Replica, promotions: Vec<Promotion>) -> Result<usize, Failed> {
+    at_hub(replica)?;
+    check_len(promotions.len(), "promotions")?;
+    for (index, promotion) in promotions.iter().enumerate() {
+        let at = format!("promotions[{index}]");
+        promotion.validate().map_err(|field| Refusal::invalid(format!("{at}.{field}"), "has no sense"))?;
+        check_fact(&Fact::Promotion(promotion.clone()), &at)?;
+    }
+    let count = promotions.len();
+    let books: BTreeSet<_> = promotions.iter().map(|promotion| promotion.book.clone()).collect();
+    for book in books {
+        let of_book = promotions.iter().filter(|promotion| promotion.book == book);
+        let facts = of_book.cloned().map(Fact::Promotion).collect();
         replica.write_many(&Scope::Prices(book), facts)?;
     }
     Ok(count)

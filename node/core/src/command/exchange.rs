@@ -11,7 +11,8 @@ use stockroom_crdt::sale::{Tender, TenderKind};
 use super::{Failed, check_fact, day, earlier, own_store, remember, returns, sell};
 use crate::books::{returns as book, sales};
 use crate::input::returns::{ExchangeRequest, ReturnRequest};
-use crate::input::{Answer, Refusal, RetryKey, SellRequest};
+use crate::input::sales::SellRequest;
+use crate::input::{Answer, Refusal, RetryKey};
 use crate::journal::Place;
 use crate::replica::Replica;
 
@@ -59,7 +60,7 @@ pub fn exchange(replica: &mut Replica, retry: RetryKey, request: ExchangeRequest
     let facts = [Fact::GoodsReturn(returned.clone()), Fact::Sale(sale.clone())];
     facts.iter().try_for_each(|fact| check_fact(fact, "sale.lines"))?;
     (returned.day, _) = day::of_sale(replica, own, replica.now.wall_ms)?;
-    let sale = sell::post(replica, own, (sale, body), vec![Fact::GoodsReturn(returned)])?;
+    let (sale, _) = sell::post(replica, own, (sale, body), vec![Fact::GoodsReturn(returned)])?;
     let returned = Place { seq: sale.seq - 1, ..sale };
     remember(replica, retry, returned, 2);
     Ok(Answer::Exchanged { returned, sale, replayed: false })

@@ -9,7 +9,8 @@ use stockroom_crdt::stock::rights::Class;
 
 use super::{Failed, at_hub, check_fact, own_store};
 use crate::books::{self, rights as book};
-use crate::input::{DecreeRequest, Refusal};
+use crate::input::Refusal;
+use crate::input::promises::DecreeRequest;
 use crate::journal::Place;
 use crate::replica::Replica;
 use crate::rights::known;

@@ -14,7 +14,8 @@ use stockroom_crdt::stock::shortage::Shortage;
 
 use super::{Failed, check_fact, check_quantity, earlier, remember};
 use crate::books::rights::{self as book, Record};
-use crate::input::{Answer, Considered, Refusal, ReserveRequest, RetryKey, StepRequest};
+use crate::input::promises::{Considered, ReserveRequest, StepRequest};
+use crate::input::{Answer, Refusal, RetryKey};
 use crate::journal::{Place, damaged, entry_at};
 use crate::limits::RESERVE_STORES_MAX;
 use crate::plant::{Plant, planted};

@@ -3,8 +3,9 @@
 //! Goods are taken in any case once staff took them; what is decided here is whether money goes out at once. It does at the seller itself, for
 //! a signed receipt within the cash limit of this store, and on a manager's name without a receipt. Otherwise the seller decides.
 
+use stockroom_crdt::checkout::shift::{Cash, CashMove};
 use stockroom_crdt::entry::Fact;
-use stockroom_crdt::ids::StoreId;
+use stockroom_crdt::ids::{Code, StoreId, TillId};
 use stockroom_crdt::limits::{AMOUNT_MAX, ORDER_LINES_MAX};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::order::resolve::resolve;
@@ -14,7 +15,7 @@ use stockroom_crdt::order::returns::{GoodsReturn, Origin, Refund, ReturnGrant, R
 use stockroom_crdt::sale::ReceiptNumber;
 use stockroom_crdt::scope::Scope;
 
-use super::{Failed, check_fact, check_known, check_quantity, day, own_store};
+use super::{Failed, check_fact, check_known, check_quantity, day, drawer, own_store};
 use crate::books;
 use crate::books::{orders, returns as book};
 use crate::input::returns::{PayReturnRequest, ReturnRequest, ReturnRequestLine};
@@ -35,11 +36,18 @@ struct Bought {
 /// Takes goods back.
 pub fn take(replica: &mut Replica, retry: RetryKey, request: ReturnRequest) -> Result<Place, Failed> {
     let own = own_store(replica)?;
+    let till = request.till;
     let mut returned = drafted(replica, own, retry, request)?;
+    let mut moved = None;
     if returned.refund == Refund::Cash {
+        if let Some(till) = till.filter(|_| returned.amount() > 0) {
+            let given = (returned.amount(), returned.id);
+            moved = Some(refunded(replica, (own, till), given, (&returned.staff, &returned.approver))?);
+        }
         (returned.day, _) = day::of_sale(replica, own, replica.now.wall_ms)?;
     }
-    Ok(replica.write(&Scope::StoreStock(own), vec![Fact::GoodsReturn(returned)])?[0])
+    let facts = [Fact::GoodsReturn(returned)].into_iter().chain(moved).collect();
+    Ok(replica.write(&Scope::StoreStock(own), facts)?[0])
 }
 
 /// A return that may be written. Nothing is written yet, and its day is not known.
@@ -88,7 +96,7 @@ pub fn drafted(
 /// The money for a return was given: in cash by the store that took the goods, else by a hub.
 pub fn pay(replica: &mut Replica, request: PayReturnRequest) -> Result<Place, Failed> {
     let own = replica.own_store();
-    let PayReturnRequest { id, reference, staff } = request;
+    let PayReturnRequest { id, reference, staff, till } = request;
     if own.is_some_and(|own| own != id.store) {
         return Err(Refusal::NotHere(format!("store {} took these goods: it or the hub pays", id.store.0)).into());
     }
@@ -107,12 +115,22 @@ pub fn pay(replica: &mut Replica, request: PayReturnRequest) -> Result<Place, Fa
         );
         return Err(Refusal::State(message).into());
     }
+    let amount = outcome.refund - outcome.paid;
+    let moved = match (own, till) {
+        (Some(own), Some(till)) if amount > 0 => {
+            Some((own, refunded(replica, (own, till), (amount, id), (&staff, &Code::default()))?))
+        }
+        (Some(_), _) | (None, None) => None,
+        (None, Some(_)) => {
+            return Err(Refusal::NotHere("a hub has no drawers: the store's node pays in cash".into()).into());
+        }
+    };
     let mut said = ReturnGrant {
         id,
         verdict: if own.is_some() { Verdict::PaidCash } else { Verdict::PaidBack },
         at_ms: replica.now.wall_ms,
         lines: Vec::new(),
-        amount: outcome.refund - outcome.paid,
+        amount,
         day: 0,
         note: reference,
         staff,
@@ -120,6 +138,9 @@ pub fn pay(replica: &mut Replica, request: PayReturnRequest) -> Result<Place, Fa
     check_fact(&Fact::ReturnGrant(said.clone()), "reference")?;
     if let Some(own) = own {
         (said.day, _) = day::of_sale(replica, own, replica.now.wall_ms)?;
+    }
+    if let Some((own, moved)) = moved {
+        replica.write(&Scope::StoreStock(own), vec![moved])?;
     }
     Ok(replica.write(&Scope::StoreOrders(id.store), vec![Fact::ReturnGrant(said)])?[0])
 }
@@ -135,6 +156,21 @@ pub fn sign(replica: &Replica, number: ReceiptNumber) -> Result<Answer, Failed> 
     let bytes = signed.to_bytes();
     let bytes = bytes.ok_or_else(|| Refusal::State("this receipt is too long for a code".into()))?;
     Ok(Answer::SignedReceipt { bytes })
+}
+
+/// The refund of a return on its way out of a drawer.
+fn refunded(
+    replica: &Replica,
+    (own, till): (StoreId, TillId),
+    (amount, id): (i64, ReturnId),
+    (staff, approver): (&Code, &Code),
+) -> Result<Fact, Failed> {
+    let shift = drawer::must_be_open(replica, own, till)?.number;
+    let reason = Code::parse(&id.to_string()).map_err(|error| Refusal::invalid("till", error))?;
+    let (staff, approver) = (staff.clone(), approver.clone());
+    let fact = Fact::CashMove(CashMove { till, shift, cash: Cash::Refund, amount, reason, staff, approver });
+    check_fact(&fact, "till")?;
+    Ok(fact)
 }
 
 fn bought(replica: &mut Replica, own: StoreId, request: &ReturnRequest) -> Result<Option<Bought>, Failed> {
@@ -262,7 +298,7 @@ fn checked(
         let message = format!("{left} of line {} may still come back: the rest was returned before", number + 1);
         return Err(Refusal::State(message).into());
     }
-    let most = sold.amount_of(line.quantity);
+    let most = sold.part(sold.units.saturating_sub(left), line.quantity);
     let amount = line.amount.unwrap_or(most);
     if amount > most {
         return Err(Refusal::invalid(field("amount"), format!("is more than the {most} that were paid for it")).into());

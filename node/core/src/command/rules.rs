@@ -1,5 +1,6 @@
-//! How orders are routed, how long things may take, and when stores are open: decisions of a hub.
+//! How orders are routed, how long things may take, when stores are open, and what tills follow: decisions of a hub.
 
+use stockroom_crdt::checkout::rules::{SaleHours, TillRules};
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::StoreId;
 use stockroom_crdt::order::rules::RoutingRules;
@@ -36,6 +37,26 @@ pub fn limits(replica: &mut Replica, limits: OrderLimits) -> Result<Place, Faile
     }
     limits.validate().map_err(|field| Refusal::invalid(field, "has no sense"))?;
     decide(replica, Fact::OrderLimits(limits))
+}
+
+/// Puts down what tills follow.
+pub fn tills(replica: &mut Replica, rules: TillRules) -> Result<Place, Failed> {
+    at_hub(replica)?;
+    if let Some(store) = rules.store {
+        check_store(replica, store)?;
+    }
+    rules.validate().map_err(|field| Refusal::invalid(field, "has no sense"))?;
+    decide(replica, Fact::TillRules(rules))
+}
+
+/// Puts down when goods of a department are sold.
+pub fn sale_hours(replica: &mut Replica, hours: SaleHours) -> Result<Place, Failed> {
+    at_hub(replica)?;
+    if let Some(store) = hours.store {
+        check_store(replica, store)?;
+    }
+    hours.validate().map_err(|field| Refusal::invalid(field, "has no sense"))?;
+    decide(replica, Fact::SaleHours(hours))
 }
 
 fn check_store(replica: &Replica, store: StoreId) -> Result<(), Failed> {

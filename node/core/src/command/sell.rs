@@ -1,16 +1,18 @@
 //! Sales and voids. Never refused for lack of stock; a recall stops a line unless somebody approves.
 
+use stockroom_crdt::checkout::basket::BasketId;
 use stockroom_crdt::entry::Fact;
-use stockroom_crdt::ids::{Digest, StoreId};
+use stockroom_crdt::ids::{Digest, StoreId, TillId};
 use stockroom_crdt::limits::{AMOUNT_MAX, LINES_MAX, TENDERS_MAX};
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::receiving::Disposition;
-use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tender};
+use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tender, TenderKind};
 use stockroom_crdt::scope::Scope;
 
-use super::{Failed, check_fact, check_quantity, day, own_store};
-use crate::books::sales;
-use crate::input::{Answer, Refusal, SellLine, SellRequest, VoidRequest};
+use super::{Failed, benefits, check_fact, check_quantity, day, own_store};
+use crate::books::{baskets, sales};
+use crate::input::sales::{SellLine, SellRequest, VoidRequest};
+use crate::input::{Answer, Refusal};
 use crate::journal::{Place, damaged, entry_at};
 use crate::limits::TILL_AHEAD_MS_MAX;
 use crate::plant::{Plant, planted};
@@ -33,12 +35,13 @@ pub fn sell(replica: &mut Replica, request: SellRequest) -> Result<Answer, Faile
         let message = format!("the tenders add up to {paid}, the lines and the rounding to {total}");
         return Err(Refusal::invalid("tenders", message).into());
     }
-    let place = post(replica, store, (sale, body), Vec::new())?;
+    let (place, _) = post(replica, store, (sale, body), Vec::new())?;
     Ok(Answer::Written { place, replayed: false })
 }
 
 /// A sale that may be written if its tenders pay for it. Nothing is written yet: neither receipt number nor day is known.
 pub fn drafted(replica: &Replica, store: StoreId, request: SellRequest) -> Result<Sale, Failed> {
+    check_free(replica, store, (request.till, request.till_seq))?;
     let rung_ms = check_time(replica, request.rung_ms)?;
     if request.lines.is_empty() || request.lines.len() > LINES_MAX {
         return Err(Refusal::invalid("lines", format!("a sale has 1 to {LINES_MAX} lines")).into());
@@ -62,6 +65,11 @@ pub fn drafted(replica: &Replica, store: StoreId, request: SellRequest) -> Resul
     }
     check_amount("cash_rounding", request.cash_rounding)?;
     check_tenders(&request.tenders)?;
+    if request.tenders.iter().any(|tender| tender.kind == TenderKind::Points) {
+        return Err(
+            Refusal::invalid("tenders", "points pay at a checkout only, which knows what a member may spend").into()
+        );
+    }
     Ok(Sale {
         till_seq: request.till_seq,
         receipt: ReceiptNumber { till: request.till, series: 0, sequence: 0 },
@@ -90,6 +98,7 @@ pub fn void(replica: &mut Replica, request: VoidRequest) -> Result<Answer, Faile
         replica.reached("a retry was answered from an earlier write");
         return Ok(answer);
     }
+    check_free(replica, store, (request.till, request.till_seq))?;
     if request.approver.is_empty() {
         return Err(Refusal::invalid("approver", "a void needs an approver").into());
     }
@@ -117,17 +126,17 @@ pub fn void(replica: &mut Replica, request: VoidRequest) -> Result<Answer, Faile
     (sale.till_seq, sale.receipt.till) = (request.till_seq, request.till);
     (sale.cashier, sale.approver) = (request.cashier, request.approver);
     (sale.rung_ms, sale.fiscal) = (replica.now.wall_ms, Vec::new());
-    let place = post(replica, store, (sale, request.body), Vec::new())?;
+    let (place, _) = post(replica, store, (sale, request.body), Vec::new())?;
     Ok(Answer::Written { place, replayed: false })
 }
 
-/// Allots receipt number and day, and writes the sale, with other facts of its store before it; gives the sale's place.
+/// Allots receipt number and day, and writes the sale, with other facts of its store before it; gives the sale's place and number.
 pub fn post(
     replica: &mut Replica,
     store: StoreId,
     (mut sale, body): (Sale, Digest),
     before: Vec<Fact>,
-) -> Result<Place, Failed> {
+) -> Result<(Place, ReceiptNumber), Failed> {
     let (day, late) = day::of_sale(replica, store, sale.rung_ms)?;
     let series = replica.epoch.0;
     let till = sale.receipt.till;
@@ -136,6 +145,7 @@ pub fn post(
         sequence = 1;
     }
     sale.receipt = ReceiptNumber { till, series, sequence };
+    let receipt = sale.receipt;
     (sale.day, sale.late) = (day, late);
     if late {
         replica.reached("a sale came after its day was closed");
@@ -147,7 +157,7 @@ pub fn post(
     let last = facts.len() - 1;
     let place = replica.write(&Scope::StoreStock(store), facts)?[last];
     replica.overlay.put(Table::Keys, key, [body.0.as_slice(), &sales::encode(place)].concat());
-    Ok(place)
+    Ok((place, receipt))
 }
 
 fn replayed(replica: &Replica, store: StoreId, request: &SellRequest) -> Result<Option<Answer>, Failed> {
@@ -157,7 +167,12 @@ fn replayed(replica: &Replica, store: StoreId, request: &SellRequest) -> Result<
 
 /// The sale is its own retry key and is kept for ever. After a restore the body's hash may be gone; then the id alone counts.
 /// What this node wrote under the id is what it answers, though another history may have another sale of that number.
-fn same_body(replica: &Replica, id: (StoreId, u32, u64), body: Digest, first: Place) -> Result<Answer, Failed> {
+pub(super) fn same_body(
+    replica: &Replica,
+    id: (StoreId, u32, u64),
+    body: Digest,
+    first: Place,
+) -> Result<Answer, Failed> {
     let Some(held) = replica.overlay.get(Table::Keys, &body_key(id))? else {
         return Ok(Answer::Written { place: first, replayed: true });
     };
@@ -169,7 +184,15 @@ fn same_body(replica: &Replica, id: (StoreId, u32, u64), body: Digest, first: Pl
     Ok(Answer::Written { place, replayed: true })
 }
 
-fn check_time(replica: &Replica, rung_ms: Option<u64>) -> Result<u64, Refusal> {
+/// Refuses a number under which a basket waits or waited: its sale has it, or will.
+fn check_free(replica: &Replica, store: StoreId, (till, number): (TillId, u64)) -> Result<(), Failed> {
+    match baskets::exists(&replica.overlay, store, BasketId { till, number })? {
+        true => Err(Refusal::RetryMismatch.into()),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn check_time(replica: &Replica, rung_ms: Option<u64>) -> Result<u64, Refusal> {
     let now = replica.now.wall_ms;
     let rung = rung_ms.unwrap_or(now);
     if rung > now.saturating_add(TILL_AHEAD_MS_MAX) {
@@ -193,6 +216,9 @@ fn check_line(replica: &Replica, at: (StoreId, usize), line: SellLine, sale: (u6
     if line.quantity > 0 && line.disposition != Disposition::Resale {
         let message = format!("is {}, but only goods that come back have one", line.disposition.as_str());
         return Err(Refusal::invalid(format!("{field}.disposition"), message).into());
+    }
+    if line.quantity < 0 {
+        benefits::paid_in_money(replica, (store, index), line.original)?;
     }
     let unit = line.unit.or(product.as_ref().map(|p| p.unit)).unwrap_or(Unit::Each);
     if let Some(product) = product.as_ref().filter(|product| product.unit != unit) {
@@ -239,7 +265,7 @@ fn check_line(replica: &Replica, at: (StoreId, usize), line: SellLine, sale: (u6
     Ok(sold)
 }
 
-fn check_amount(field: &str, amount: i64) -> Result<(), Refusal> {
+pub(super) fn check_amount(field: &str, amount: i64) -> Result<(), Refusal> {
     if amount.unsigned_abs() <= AMOUNT_MAX as u64 {
         Ok(())
     } else {
@@ -255,5 +281,5 @@ fn check_tenders(tenders: &[Tender]) -> Result<(), Refusal> {
 }
 
 fn body_key(id: (StoreId, u32, u64)) -> Vec<u8> {
-    [b"sale/".as_slice(), &sales::till_key(id.0, stockroom_crdt::ids::TillId(id.1), id.2)].concat()
+    [b"sale/".as_slice(), &sales::till_key(id.0, TillId(id.1), id.2)].concat()
 }

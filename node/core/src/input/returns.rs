@@ -1,11 +1,11 @@
 //! Requests about goods that come back.
 
-use stockroom_crdt::ids::{Code, Sku};
+use stockroom_crdt::ids::{Code, Sku, TillId};
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::order::returns::{Origin, ReturnId};
 use stockroom_crdt::receiving::Disposition;
 
-use super::SellRequest;
+use super::sales::SellRequest;
 
 /// A customer brings goods back to this store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct ReturnRequest {
     pub signed: Vec<u8>,
     /// The money is given at the counter, if it may be.
     pub cash: bool,
+    /// Out of the drawer of this till, which has to have an open shift; out of no drawer if absent.
+    pub till: Option<TillId>,
     /// Why they come back.
     pub reason: Code,
     /// Under which reference the customer gets something else for it.
@@ -63,4 +65,6 @@ pub struct PayReturnRequest {
     pub reference: Code,
     /// Who gave it.
     pub staff: Code,
+    /// Out of the drawer of this till; out of no drawer if absent.
+    pub till: Option<TillId>,
 }

@@ -58,7 +58,7 @@ fn decided(replica: &mut Replica, returned: &GoodsReturn, seller: StoreId) -> Re
             let is_it = sale.lines.get(at).is_some_and(|held| held.sku == line.sku && held.unit == line.unit);
             let units = left.get(at).map_or(0, |left| line.quantity.min(*left)).max(0);
             if is_it && units > 0 {
-                let most = sold[at].amount_of(units);
+                let most = sold[at].part(sold[at].units - left.get(at).copied().unwrap_or(0), units);
                 amount = amount.saturating_add(if line.amount > 0 { most.min(line.amount) } else { most });
                 lines.push(LineUnits { line: line.line, quantity: units });
             }

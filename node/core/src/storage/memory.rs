@@ -17,8 +17,14 @@ pub struct MemoryStore {
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Tables([Arc<Rows>; TABLES.len()]);
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Arc::default()))
+    }
+}
 
 impl MemoryStore {
     /// A separate copy of the rows as they are now: an image of the disk.

@@ -74,7 +74,7 @@ struct DatabaseReader {
 impl Reader for DatabaseReader {
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
         let transaction = self.database.begin_read().map_err(failed)?;
-        Ok(Arc::new(Opened { transaction, tables: Default::default() }))
+        Ok(Arc::new(Opened { transaction, tables: std::array::from_fn(|_| Lazy::new()) }))
     }
 }
 
@@ -168,6 +168,17 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::OrderStores => "order_stores",
         Table::OrderTimes => "order_times",
         Table::Returns => "returns",
+        Table::Baskets => "baskets",
+        Table::Shifts => "shifts",
+        Table::SignIns => "sign_ins",
+        Table::MemberKeys => "member_keys",
+        Table::Points => "points",
+        Table::Coupons => "coupons",
+        Table::LoyaltyStores => "loyalty_stores",
+        Table::Members => "members",
+        Table::MemberStores => "member_stores",
+        Table::MemberIndex => "member_index",
+        Table::Notes => "notes",
     })
 }
 

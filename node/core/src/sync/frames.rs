@@ -7,6 +7,7 @@ use stockroom_crdt::ids::{Actor, Digest, Epoch, NodeId, TenantId};
 use stockroom_crdt::limits::{NAME_BYTES_MAX, RUN_ENTRIES_MAX};
 use stockroom_crdt::scope::Scope;
 
+use super::keys::KeysFrame;
 use crate::ingest::RunIn;
 use crate::limits::{
     FRAME_BYTES_MAX, FRAME_CELLS_MAX, FRAME_RUNS_MAX, HEADS_MAX, INTRODUCED_MAX, LOCATE_POINTS_MAX, PARCEL_BYTES_MAX,
@@ -44,6 +45,8 @@ pub enum Frame {
     Pulse(Pulse),
     /// I am stopping.
     Goodbye,
+    /// Keys of members, between a store and its hub.
+    Keys(KeysFrame),
 }
 
 /// The handshake.
@@ -231,6 +234,10 @@ impl Frame {
                 encode_positions(&mut sink, &pulse.ends);
             }
             Self::Goodbye => sink.uint(col::KIND, 11),
+            Self::Keys(keys) => {
+                sink.uint(col::KIND, 12);
+                keys.encode(&mut sink);
+            }
         }
         sink.into_bytes()
     }
@@ -276,6 +283,7 @@ impl Frame {
             }
             10 => Self::Pulse(Pulse { wall_ms: reader.uint(col::TIME)?, ends: decode_positions(reader)? }),
             11 => Self::Goodbye,
+            12 => Self::Keys(KeysFrame::decode(reader)?),
             _ => return Err(DecodeError::Value("frame")),
         })
     }

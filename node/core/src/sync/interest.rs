@@ -63,7 +63,7 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
             let own = own.and_then(|own| view.store(own).transpose()).transpose()?;
             let theirs = view.store(link.peer.store)?;
             if shares(own.as_ref(), theirs.as_ref()) {
-                out.extend(of_store(link.peer.store));
+                out.extend(of_goods(link.peer.store));
                 out.extend(own.as_ref().map(|own| Scope::StoreRights(own.store)));
                 // What had reached a neighbour only, before this store was set back.
                 out.extend(own.filter(|_| is_set_back(replica)).map(|own| Scope::StoreStock(own.store)));
@@ -115,7 +115,7 @@ pub fn may_see(replica: &Replica, link: &Link, scope: &Scope) -> Result<bool, St
         },
         Relation::Peer => {
             let own = replica.own_store();
-            let mut both = [own, Some(link.peer.store)].into_iter().flatten().flat_map(of_store);
+            let mut both = [own, Some(link.peer.store)].into_iter().flatten().flat_map(of_goods);
             *scope == Scope::Control
                 || (both.any(|between| between == *scope) && {
                     let own = own.and_then(|own| view.store(own).transpose()).transpose()?;
@@ -144,7 +144,13 @@ fn stores_below(view: &View<'_, Overlay>, hub: NodeId) -> Result<BTreeSet<StoreI
 }
 
 /// The scopes of a store that exist so far.
-fn of_store(store: StoreId) -> [Scope; 3] {
+fn of_store(store: StoreId) -> [Scope; 4] {
+    let [rights, orders, stock] = of_goods(store);
+    [rights, orders, stock, Scope::StoreMembers(store)]
+}
+
+/// Those that stores of one group read of each other: who a store's members are is nobody else's business.
+fn of_goods(store: StoreId) -> [Scope; 3] {
     [Scope::StoreRights(store), Scope::StoreOrders(store), Scope::StoreStock(store)]
 }
 

@@ -93,6 +93,8 @@ pub struct Link {
     pub up_ms: u64,
     /// When we last told that there is nothing new.
     pub pulse_ms: u64,
+    /// When a store was last told that its lease of keys goes on, on the monotonic clock.
+    pub leased_ms: Option<u64>,
     /// Their wall clock minus ours when it was last heard, milliseconds; includes up to a round trip.
     pub clock_error_ms: i64,
 }
@@ -152,6 +154,7 @@ impl Link {
             acks_urgent: false,
             up_ms: replica.now.mono_ms,
             pulse_ms: replica.now.mono_ms,
+            leased_ms: None,
             clock_error_ms: 0,
         }
     }

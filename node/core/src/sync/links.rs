@@ -171,6 +171,11 @@ impl Links {
     }
 
     /// A direct link to a hub above is up and greeted.
+    /// A direct link to a hub above, greeted.
+    pub(super) fn parent(&self) -> Option<LinkId> {
+        self.parents.first().copied()
+    }
+
     pub(super) fn has_parent(&self) -> bool {
         !self.parents.is_empty()
     }

@@ -181,15 +181,15 @@ pub struct ServiceBody {
 pub struct HoursBody {
     /// `HH:MM`, local time.
     #[schema(value_type = String, example = "08:00")]
-    from: Text<Clock>,
+    pub from: Text<Clock>,
     /// `HH:MM`; after midnight beyond 24: a store that closes at 2 in the night has `26:00`.
     #[schema(value_type = String, example = "20:00")]
-    until: Text<Clock>,
+    pub until: Text<Clock>,
 }
 
 /// Minutes after midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Clock(u16);
+pub struct Clock(pub u16);
 
 /// Routing rules that were put down.
 #[derive(Serialize, ToSchema)]

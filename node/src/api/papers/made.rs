@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use stockroom_crdt::checkout::tender::Assurance;
 use stockroom_crdt::ids::{Digest, StoreId, hex};
+use stockroom_crdt::loyalty::points::SalePoints;
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::header::Preference;
 use stockroom_crdt::order::resolve::{State as Stage, resolve};
@@ -19,7 +21,7 @@ use crate::api::problem::{Answered, Kind, Problem};
 use crate::api::receipts::{SaleAnswer, no_receipt};
 use crate::api::values::{ReceiptId, Word, now_ms};
 use crate::paper::page::{Page, Sheet};
-use crate::paper::receipt::{SaleReceipt, SoldLine, Standing, Tendered};
+use crate::paper::receipt::{Assured, PointsPart, SaleReceipt, SoldLine, Standing, TaxPart, TenderPart, Tendered};
 use crate::paper::sheets::{
     BagTag, HandedLine, Money, PickLine, PickList, PickupLabel, PickupReceipt, Quantity, Stamp, Substitution, Way,
 };
@@ -128,13 +130,29 @@ pub fn receipt(books: &Books<'_>, id: ReceiptId) -> Answered<SaleReceipt> {
         None if sale.voided == Some(true) => Standing::Voided,
         None => Standing::Good,
     };
-    let mut taxes: BTreeMap<String, i64> = BTreeMap::new();
+    let explained = books.explained(id.store, id.number)?;
+    let mut taxes: BTreeMap<(String, bool), i64> = BTreeMap::new();
     let mut lines = Vec::new();
-    for line in &sale.lines {
+    for (at, line) in sale.lines.iter().enumerate() {
         if let Some(tax) = &line.tax {
             let code = format!("{} {}.{:02} %", tax.code.0.write(), tax.rate_bp / 100, tax.rate_bp % 100);
-            let sum = taxes.entry(code).or_default();
+            let sum = taxes.entry((code, tax.added)).or_default();
             *sum = sum.saturating_add(tax.amount);
+        }
+        let why = explained.as_ref().and_then(|explained| explained.lines.get(at));
+        let mut reductions = Vec::new();
+        match why {
+            Some(why) => {
+                for off in &why.reductions {
+                    let name = match off.promotion.is_empty() {
+                        true => line.discount_reason.0.write(),
+                        false => books.promotion_name(id.store, &off.promotion)?,
+                    };
+                    reductions.push((name, money(-off.amount)));
+                }
+            }
+            // Another system priced it.
+            None => reductions.extend(some(-line.discount).map(|off| (line.discount_reason.0.write(), off))),
         }
         let name = name_of(books, &line.sku.0)?;
         lines.push(SoldLine {
@@ -142,7 +160,7 @@ pub fn receipt(books: &Books<'_>, id: ReceiptId) -> Answered<SaleReceipt> {
             sku: line.sku.0.write(),
             quantity: Quantity { amount: line.quantity, unit: line.unit.0 },
             unit_price: money(line.unit_price),
-            discount: some(-line.discount),
+            reductions,
             amount: money(line.amount),
         });
     }
@@ -151,7 +169,21 @@ pub fn receipt(books: &Books<'_>, id: ReceiptId) -> Answered<SaleReceipt> {
         TenderKind::Card => Tendered::Card,
         TenderKind::Voucher => Tendered::Voucher,
         TenderKind::Other => Tendered::Other,
+        TenderKind::Points => Tendered::Points,
     };
+    let bearer = books.till_rules(id.store)?.floor_bearer;
+    let assured = |at: usize| match explained.as_ref()?.assured.get(at)? {
+        Assurance::Cash => None,
+        Assurance::Captured => Some(Assured::Captured),
+        Assurance::Offline => Some(Assured::Offline(bearer.as_str().to_owned())),
+        Assurance::Seen => Some(Assured::Seen),
+    };
+    let tenders = sale.tenders.iter().enumerate().map(|(at, tender)| TenderPart {
+        tendered: tendered(tender.kind.0),
+        amount: money(tender.amount),
+        assured: assured(at),
+    });
+    let tenders = tenders.collect();
     Ok(SaleReceipt {
         state,
         store: store.name.clone(),
@@ -162,17 +194,37 @@ pub fn receipt(books: &Books<'_>, id: ReceiptId) -> Answered<SaleReceipt> {
         lines,
         rounding: some(sale.cash_rounding),
         total: money(sale.total),
-        taxes: taxes.into_iter().map(|(code, amount)| (code, money(amount))).collect(),
-        tenders: sale.tenders.iter().map(|tender| (tendered(tender.kind.0), money(tender.amount))).collect(),
+        taxes: taxes.into_iter().map(|((code, added), sum)| TaxPart { code, amount: money(sum), added }).collect(),
+        tenders,
+        coupons: sale.coupons.iter().filter(|it| !it.undone).map(|it| (it.name.clone(), money(-it.worth))).collect(),
+        points: points(books, id, &store)?,
         code: None,
     })
+}
+
+/// What a receipt did with points, and how many there are by what its store was last told. The accounts are one person's.
+fn points(books: &Books<'_>, id: ReceiptId, place: &Place) -> Answered<Option<PointsPart>> {
+    let (said, _) = books.benefits(id.store, id.number)?;
+    let mut told: Option<(i64, u64)> = None;
+    for account in &said {
+        if let Some((points, at_ms)) = books.points_told(id.store, account.member)? {
+            told = Some(told.map_or((points, at_ms), |(sum, oldest)| (sum.saturating_add(points), oldest.min(at_ms))));
+        }
+    }
+    let sum = |of: fn(&SalePoints) -> u64| said.iter().map(of).fold(0, u64::saturating_add);
+    Ok((!said.is_empty()).then(|| PointsPart {
+        earned: sum(|it| it.earned.saturating_sub(it.taken_back)),
+        spent: sum(|it| it.spent.saturating_add(it.soft).saturating_sub(it.restored)),
+        balance: told.map(|(points, at_ms)| (points, place.stamp(at_ms))),
+    }))
 }
 
 /// A receipt as it is printed.
 pub fn printed_receipt(sheet: &SaleReceipt, language: Language) -> Printout {
     let page = sheet.page(language);
-    // A node that was set up anew signs with another key: that makes it no other receipt.
-    let said = SaleReceipt { code: None, ..sheet.clone() }.page(language);
+    // A node that was set up anew signs with another key, and a balance grows older: that makes it no other receipt.
+    let points = sheet.points.clone().map(|points| PointsPart { balance: None, ..points });
+    let said = SaleReceipt { code: None, points, ..sheet.clone() }.page(language);
     Printout::new(&format!("sale/{}", sheet.number), page, &said)
 }
 
@@ -294,7 +346,7 @@ fn named(sheet: Paper, part: &FulfillmentAnswer) -> String {
 
 impl Printout {
     /// `said` is what makes the sheet another one.
-    fn new(key: &str, page: Page, said: &Page) -> Self {
+    pub fn new(key: &str, page: Page, said: &Page) -> Self {
         let said = Digest::of(&[format!("{said:?}").as_bytes()]);
         Self { key: format!("{key}/{}", hex(&said.0[..16])), page }
     }

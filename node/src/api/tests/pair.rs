@@ -3,7 +3,7 @@
 //! One task owns both cores. After each request it lets a few seconds pass on their clocks and answers only when both have
 //! nothing more to say to each other, so what the hub has written is at the store when the hub's client hears of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -12,9 +12,8 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::Value;
 use stockroom_core::continuity::Evidence;
 use stockroom_core::core::{Config, Core, Identity};
-use stockroom_core::input::{
-    Answer, Command, DiskSpace, EnrolRequest, Input, LinkId, Output, Peer, Refusal, RequestId, TokenRequest,
-};
+use stockroom_core::input::enrolment::{EnrolRequest, TokenRequest};
+use stockroom_core::input::{Answer, Command, DiskSpace, Input, LinkId, Output, Peer, Refusal, RequestId};
 use stockroom_core::sealed::public_key;
 use stockroom_core::status::Status;
 use stockroom_core::storage::memory::MemoryStore;
@@ -37,6 +36,11 @@ use crate::handle::{Handle, NumberedEvent, Request as Ask};
 use crate::info::{ApiConfig, Links, NodeInfo};
 use crate::paper::printer::{Settings as Printer, Target};
 use crate::paper::spool::Spool;
+use crate::terminal::Terminal;
+use crate::terminal::desk::Desk as CashDesk;
+use crate::terminal::settings::Terminals;
+use crate::terminal::simulated::Simulated;
+use crate::terminal::tenders::{self, CoreTenders};
 use crate::webhooks::endpoint::Settings;
 use crate::webhooks::service::Webhooks;
 
@@ -64,6 +68,8 @@ pub struct Node {
     pub stop: watch::Sender<bool>,
     /// Links that were cut or let back.
     pub cuts: Cuts,
+    /// At a store: the payment terminal `lane-1`.
+    pub terminal: Arc<Simulated>,
     /// What the API was made of, to be served on sockets.
     pub parts: (Handle, NodeInfo, ApiConfig),
     _folder: tempfile::TempDir,
@@ -309,13 +315,24 @@ fn node(core: &Core, role: &'static str, id: u32, store: u32) -> (Ends, Node) {
     let target = (store != 0).then(|| Target::File(folder.path().join("paper.bin")));
     let printer = Spool::open(&folder.path().join("spool"), Printer { target, ..Printer::default() }).unwrap();
     let printer = Some(Arc::new(printer));
-    let config = ApiConfig { listen, lan: None, devices: devices.clone(), test_aids, webhooks, printer, desk };
+    let terminal = Arc::new(Simulated::default());
+    let lane: Arc<dyn Terminal> = terminal.clone();
+    let lanes = Terminals::from([(Code::parse("lane-1").unwrap(), lane)]);
+    let terminals = if store == 0 { BTreeSet::new() } else { lanes.keys().cloned().collect() };
+    let config =
+        ApiConfig { listen, lan: None, devices: devices.clone(), test_aids, webhooks, printer, desk, terminals };
     let (stop, stopping) = watch::channel(false);
+    if store != 0 {
+        let tenders = CoreTenders::new(handle.clone(), StoreId(store));
+        let desk = CashDesk::open(tenders, lanes, now_ms(), &[20]);
+        tokio::spawn(tenders::wake(desk.clone(), handle.events()));
+        tokio::spawn(desk.run(stopping.clone()));
+    }
     let parts = (handle.clone(), info.clone(), config.clone());
     let api = Api::new(handle, info, config, stopping);
     let local = router(&api, Door::Loopback { address: listen.ip() });
     let lan = router(&api, Door::Lan);
-    let node = Node { local, lan, devices, stop, cuts, parts, _folder: folder };
+    let node = Node { local, lan, devices, stop, cuts, terminal, parts, _folder: folder };
     (Ends { asks: receiver, status, events }, node)
 }
 

@@ -8,7 +8,7 @@ use super::pair::{Node, Pair};
 use super::work::sale;
 
 /// Prints everything that waits; what stands on the paper that came out of it, without the printer's commands.
-fn printed(pair: &Pair) -> String {
+pub fn printed(pair: &Pair) -> String {
     let (_, info, config) = &pair.store.parts;
     let printer = config.printer.as_ref().unwrap();
     while printer.print_next().unwrap() {}

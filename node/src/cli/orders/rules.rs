@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -84,30 +84,35 @@ fn show(args: &ShowArgs) -> Result<(), Failure> {
 }
 
 fn set(args: &SetArgs) -> Result<(), Failure> {
+    let answer = put_all(&args.ask, args.subject.path(), &args.file)?;
+    if !args.ask.printed(&answer)? {
+        args.subject.print(&answer);
+    }
+    Ok(())
+}
+
+/// Puts each rule that a file holds (`-` is standard input) at a path, and answers them as a list.
+pub fn put_all(ask: &AskArgs, path: &str, file: &Path) -> Result<Value, Failure> {
     let mut text = Vec::new();
     // One byte more than fits tells that there is more.
     let most = FILE_BYTES_MAX + 1;
-    let read = match args.file.as_os_str() == "-" {
+    let read = match file.as_os_str() == "-" {
         true => std::io::stdin().take(most).read_to_end(&mut text),
-        false => File::open(&args.file).and_then(|file| file.take(most).read_to_end(&mut text)),
+        false => File::open(file).and_then(|file| file.take(most).read_to_end(&mut text)),
     };
-    let name = args.file.display();
+    let name = file.display();
     read.map_err(|error| format!("cannot read {name}: {error}"))?;
     if text.len() as u64 > FILE_BYTES_MAX {
         return Err(format!("{name} has more than {FILE_BYTES_MAX} bytes").into());
     }
     let given: Value = serde_json::from_slice(&text).map_err(|error| format!("{name} is not JSON: {error}"))?;
     let wanted = each(given)?;
-    let (client, mut set) = (args.ask.client(), Vec::new());
+    let (client, mut set) = (ask.client(), Vec::new());
     for (at, rule) in wanted.iter().enumerate() {
-        let done = client.replace(args.subject.path(), Some(&fresh_key()?), rule);
+        let done = client.replace(path, Some(&fresh_key()?), rule);
         set.push(done.map_err(|error| format!("rule {} of {}: {error}", at + 1, wanted.len()))?);
     }
-    let answer = json!({ "items": set });
-    if !args.ask.printed(&answer)? {
-        args.subject.print(&answer);
-    }
-    Ok(())
+    Ok(json!({ "items": set }))
 }
 
 /// The rules that a text holds, one by one.
@@ -193,7 +198,7 @@ impl Subject {
 }
 
 /// Opening hours of a day.
-fn hours(day: &Value) -> String {
+pub fn hours(day: &Value) -> String {
     let spans: Vec<_> = rows(day).map(|span| format!("{}-{}", word(&span["from"]), word(&span["until"]))).collect();
     if spans.is_empty() { "closed".into() } else { spans.join(" ") }
 }

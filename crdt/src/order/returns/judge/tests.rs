@@ -140,7 +140,7 @@ fn what_two_stores_paid_while_cut_off_is_borne_by_the_later_one() {
 fn the_seller_s_own_returns_come_before_what_was_paid_on_a_receipt() {
     let outcome = in_every_order(&[returned(2, 10, (2, 199), Refund::Cash), returned(1, 90, (1, 99), Refund::Cash)]);
     assert_eq!(state(&outcome, 1), (State::Paid, 99, 99, 0));
-    assert_eq!(state(&outcome, 2), (State::PaidTwice, 99, 199, 100));
+    assert_eq!(state(&outcome, 2), (State::PaidTwice, 100, 199, 99), "both units together come to 199");
 }
 
 #[test]
@@ -153,4 +153,26 @@ fn more_than_was_sold_is_refused_where_nothing_was_paid() {
     ]);
     assert_eq!(state(&outcome, 3), (State::Refused, 0, 0, 0));
     assert_eq!(outcome[&id(3)].over, [LineUnits { line: 0, quantity: 1 }]);
+}
+
+#[test]
+fn parts_of_a_line_cost_exactly_the_whole_whatever_the_order() {
+    for (units, amount) in [(3, 500), (7, 1), (4, 1_000), (1, 99)] {
+        let sold = Sold { units, amount };
+        let parts: i64 = (0..units).map(|before| sold.part(before, 1)).sum();
+        assert_eq!(parts, amount, "{units} for {amount}");
+        assert!((0..units).all(|before| sold.part(before, 1) <= sold.most(1)));
+    }
+}
+
+#[test]
+fn a_refund_goes_back_in_proportion_and_whole() {
+    assert_eq!(by_tender(166, &[100, 529]), [26, 140]);
+    assert_eq!(by_tender(629, &[100, 529]), [100, 529]);
+    assert_eq!(by_tender(700, &[100, 529]), [100, 529], "never more than was paid");
+    assert_eq!((by_tender(5, &[]), by_tender(5, &[0, -3])), (vec![], vec![0, 0]));
+    assert_eq!(
+        by_tender(i64::MAX, &[i64::MAX, i64::MAX]).iter().map(|part| i128::from(*part)).sum::<i128>(),
+        i128::from(i64::MAX)
+    );
 }
