@@ -74,7 +74,8 @@ pub enum Plant {
     ZForgets,
     /// A coupon is taken wherever it is shown, whether or not the right to it is there.
     DoubleCoupon,
-    /// Points are counted for each entry, not for each sale.
+    /// Points are counted for each entry, not for each sale. Not in [`ALL`]: no scenario sends a member's sale to a node that was set back; a
+    /// story of `sim/tests/loyalty` does, and finds it.
     PointsTwice,
     /// Without a right, a store lets points be spent without a limit.
     SoftWithoutLimit,
@@ -118,7 +119,6 @@ pub const ALL: &[Plant] = &[
     Plant::MixedPrices,
     Plant::ZForgets,
     Plant::DoubleCoupon,
-    Plant::PointsTwice,
     Plant::SoftWithoutLimit,
     Plant::KeyKept,
 ];
