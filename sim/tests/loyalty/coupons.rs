@@ -72,7 +72,7 @@ fn a_printed_code_at_two_stores_that_are_cut_off_is_found_double_with_its_proof(
     let [double] = verdict.doubles.as_slice() else { panic!("{verdict:?}") };
     assert_eq!((double.store, double.redemption.receipt, double.redemption.proof), (StoreId(1), receipt, Proof::Limit));
     assert_eq!(bears(&campaign, double.store), "store 1");
-    let doubles = View::new(&*world.snapshot(HUB)).doubles(campaign.id()).unwrap();
+    let doubles = View::new(&*world.snapshot(HUB)).rollout(&campaign).unwrap().doubles;
     assert_eq!(doubles.iter().map(|(name, _)| name.serial).collect::<Vec<_>>(), [Some(0)]);
     assert!(judged(&world, "LEAF", 1).doubles.is_empty());
     assert!(world.reached().contains_key("a coupon was redeemed twice"));

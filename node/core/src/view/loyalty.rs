@@ -115,11 +115,6 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
         Ok(all.filter_map(|fact| if let Fact::Campaign(campaign) = fact { Some(campaign) } else { None }).collect())
     }
 
-    /// Everything that is known here of a member's points, at every store: the whole of it at her hub, a store's own part at a store.
-    pub fn points(&self, member: MemberId) -> Result<Account, StoreError> {
-        book::account(self.snapshot, member, None)
-    }
-
     /// What became of a campaign, as far as it is known here.
     pub fn rollout(&self, campaign: &Campaign) -> Result<Rollout, StoreError> {
         let id = campaign.id();
@@ -244,22 +239,6 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
         number: ReceiptNumber,
     ) -> Result<(Vec<SalePoints>, Vec<Redemption>), StoreError> {
         Ok((book::of_receipt(self.snapshot, store, number)?, book::redeemed_by(self.snapshot, store, number)?))
-    }
-
-    /// Coupons of a campaign that were redeemed more than once, as far as is known here: which redemption counts, which are double, and on what
-    /// each was accepted.
-    pub fn doubles(&self, campaign: &Code) -> Result<Vec<(CouponName, Verdict)>, StoreError> {
-        let mut names = BTreeSet::new();
-        for record in self.stores()? {
-            let redeemed = book::redeemed_at(self.snapshot, record.store, campaign)?.into_iter();
-            names.extend(redeemed.map(|it| it.coupon).filter(|name| name.serial.is_some()));
-        }
-        let mut out = Vec::new();
-        for name in names {
-            let verdict = verdict(self.snapshot, &name)?.filter(|verdict| !verdict.doubles.is_empty());
-            out.extend(verdict.map(|verdict| (name, verdict)));
-        }
-        Ok(out)
     }
 
     /// A person's coupons, and the baskets that name her. Reads everything about coupons and baskets: for a report, not for a till.
