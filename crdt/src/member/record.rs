@@ -7,7 +7,8 @@ use super::value::{MemberConsent, MemberValue, Purpose, Slot};
 use super::{Enrolment, MemberErase, Said};
 use crate::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
 
-/// What is known of one account.
+/// What is known of one account. Where two words contradict each other, each rule ranks them by all that they say: a node that was
+/// cloned stamps two things alike, and then too all replicas must agree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// The first enrolment.
@@ -35,7 +36,8 @@ impl Record {
             return;
         }
         let new = (said, MemberValue { copied: None, ..value });
-        let rank = |(said, value): &(Said, MemberValue)| (*said, value.verified, value.sealed.clone());
+        let rank =
+            |(said, value): &(Said, MemberValue)| (*said, value.verified, value.sealed.clone(), value.staff.clone());
         if self.values.get(&new.1.slot).is_none_or(|held| rank(&new) > rank(held)) {
             self.values.insert(new.1.slot, new);
         }
@@ -47,7 +49,9 @@ impl Record {
             return;
         }
         let new = (said, MemberConsent { copied: None, ..consent });
-        let rank = |(said, consent): &(Said, MemberConsent)| (*said, !consent.given, consent.source.clone());
+        let rank = |(said, consent): &(Said, MemberConsent)| {
+            (*said, !consent.given, consent.source.clone(), consent.staff.clone())
+        };
         if self.consents.get(&new.1.purpose).is_none_or(|held| rank(&new) > rank(held)) {
             self.consents.insert(new.1.purpose, new);
         }
@@ -56,7 +60,9 @@ impl Record {
     /// Takes an erasure in. It is for ever; the furthest stage counts, and of several words of it the first.
     pub fn erase(&mut self, said: Said, erase: MemberErase) {
         let new = (said, MemberErase { copied: None, ..erase });
-        let before = |(said, erase): &(Said, MemberErase)| (std::cmp::Reverse(erase.stage), !erase.whole, *said);
+        let before = |(said, erase): &(Said, MemberErase)| {
+            (std::cmp::Reverse(erase.stage), !erase.whole, *said, erase.reason.clone(), erase.staff.clone())
+        };
         if self.erased.as_ref().is_none_or(|held| before(&new) < before(held)) {
             self.erased = Some(new);
         }
