@@ -7,10 +7,11 @@
 //! |---|---|
 //! | [`limits`] | every bound, with its reason |
 //! | [`server`] | the two listeners: loopback in clear, LAN over TLS |
+//! | [`setup`] | the page of a box that holds no node yet |
 //! | [`gate`] | what every request passes: host, token, limits, timing, headers |
 //! | [`problem`] | errors |
 //! | [`request`], [`idempotency`], [`values`] | taking requests apart; retries; how values are written |
-//! | [`products`], [`codes`], [`import`], [`prices`] | the catalogue |
+//! | [`products`], [`search`], [`codes`], [`import`], [`prices`] | the catalogue |
 //! | [`goods`], [`quarantine`], [`sales`], [`receipts`], [`days`] | what a store does all day |
 //! | [`returns`], [`exchanges`] | goods that come back, to whichever store, and others for them |
 //! | [`checkout`], [`baskets`] | baskets that this node prices, and what becomes of those that wait |
@@ -32,7 +33,12 @@
 //! | [`figures`] | how well orders are served |
 //! | [`couriers`], [`riders`] | who brings orders to customers |
 //! | [`near`] | where stores are |
+//! | [`trust`] | whom a device has to trust before it believes the pages |
+//! | [`fleet`], [`rollout`], [`risk`] | all stores at a glance: in sync or not, late prices, promises at risk |
 //! | [`nodes`], [`status`], [`backup`], [`events`], [`exports`], [`metrics`], [`webhooks`] | running a node |
+//! | [`security`] | what the node noticed that somebody should know |
+//! | [`devices`] | tills and handhelds |
+//! | [`pages`] | the same for people, in a browser |
 //! | [`openapi`] | the description of all this, made from the code |
 
 // utoipa's macro qualifies the types that stand in params(), and the lint blames the place where they are named.
@@ -42,6 +48,7 @@ pub mod limits;
 
 pub mod gate;
 pub mod server;
+pub mod setup;
 
 pub mod problem;
 
@@ -53,6 +60,7 @@ pub mod codes;
 pub mod import;
 pub mod prices;
 pub mod products;
+pub mod search;
 
 pub mod baskets;
 pub mod checkout;
@@ -89,6 +97,7 @@ pub mod settlement;
 pub mod couriers;
 pub mod riders;
 
+pub mod till_catalogue;
 pub mod till_rules;
 
 pub mod loyalty;
@@ -106,17 +115,26 @@ pub mod notes;
 
 pub mod figures;
 
+pub mod fleet;
+pub mod homes;
 pub mod near;
+pub mod risk;
+pub mod rollout;
 pub mod stock;
 pub mod stores;
 
 pub mod backup;
+pub mod devices;
 pub mod events;
 pub mod exports;
 pub mod metrics;
 pub mod nodes;
+pub mod security;
 pub mod status;
+pub mod trust;
 pub mod webhooks;
+
+pub mod pages;
 
 pub mod openapi;
 
@@ -155,8 +173,10 @@ pub struct Api {
     streams: Arc<Semaphore>,
     told: broadcast::Sender<events::ApiEvent>,
     scans: std::sync::Mutex<fulfillments::scans::Scans>,
+    code_misses: fulfillments::find::Misses,
     people: People,
     reads: Reads,
+    security: security::SecurityLog,
     stopping: watch::Receiver<bool>,
 }
 
@@ -172,6 +192,7 @@ impl Api {
         let openapi = openapi::document().to_json().expect("a description made of text is JSON").into();
         let (told, _) = broadcast::channel(limits::TOLD_MAX);
         let reads = Reads::new(&info.data_dir);
+        let security = security::SecurityLog::open(&info.data_dir);
         config.webhooks.announce_to(told.clone());
         config.desk.announce_to(told.clone());
         Arc::new(Self {
@@ -184,8 +205,10 @@ impl Api {
             streams,
             told,
             scans: Default::default(),
+            code_misses: Default::default(),
             people: People::default(),
             reads,
+            security,
             stopping,
         })
     }
@@ -270,6 +293,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(products::list_products, products::create_product))
         .routes(routes!(products::show_product, products::replace_product))
+        .routes(routes!(search::search))
         .routes(routes!(products::set_recall))
         .routes(routes!(codes::scan_code))
         .routes(routes!(codes::set_template))
@@ -296,7 +320,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(transfers::show_transfer))
         .routes(routes!(transfers::ship_transfer))
         .routes(routes!(transfers::receive_transfer))
-        .routes(routes!(sheets::create_count))
+        .routes(routes!(sheets::create_count, sheets::list_counts))
         .routes(routes!(sheets::show_count))
         .routes(routes!(counts::create_scan))
         .routes(routes!(counts::close_count))
@@ -329,6 +353,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(orders::rules::list_routing, orders::rules::set_routing))
         .routes(routes!(orders::rules::list_limits, orders::rules::set_limits))
         .routes(routes!(orders::rules::list_service, orders::rules::set_service))
+        .routes(routes!(till_catalogue::show_till_catalogue))
         .routes(routes!(till_rules::list_tills, till_rules::set_tills))
         .routes(routes!(till_rules::list_hours, till_rules::set_hours))
         .routes(routes!(till_rules::list_taxes, till_rules::set_tax))
@@ -357,6 +382,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(fulfillments::show_fulfillment))
         .routes(routes!(fulfillments::show_contact))
         .routes(routes!(fulfillments::act::act_on_fulfillment))
+        .routes(routes!(fulfillments::find::find_pickups))
         .routes(routes!(fulfillments::lists::show_pick_list))
         .routes(routes!(papers::show_part_sheet))
         .routes(routes!(papers::print_part))
@@ -395,10 +421,19 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(exports::export_sales))
         .routes(routes!(stores::list_stores))
         .routes(routes!(stores::show_store))
+        .routes(routes!(homes::show_home, homes::promote_node))
+        .routes(routes!(fleet::show_fleet))
+        .routes(routes!(fleet::show_feeds))
+        .routes(routes!(rollout::show_rollout))
+        .routes(routes!(risk::show_risk))
+        .routes(routes!(risk::pause_stores))
+        .routes(routes!(security::list_security_events))
         .routes(routes!(nodes::list_nodes))
         .routes(routes!(nodes::fence_node))
         .routes(routes!(nodes::create_enrolment_token))
         .routes(routes!(nodes::isolate))
+        .routes(routes!(devices::list_devices, devices::add_device))
+        .routes(routes!(devices::revoke_device))
         .routes(routes!(backup::download_backup, backup::create_backup))
         .routes(routes!(status::show_status))
         .routes(routes!(events::follow_events))
@@ -406,6 +441,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(webhooks::show_webhook, webhooks::remove_webhook))
         .routes(routes!(webhooks::act_on_webhook))
         .routes(routes!(metrics::show_metrics))
+        .routes(routes!(trust::download_authority))
         .routes(routes!(status::healthz))
         .routes(routes!(status::readyz))
         .routes(routes!(openapi::index))
@@ -418,13 +454,14 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// The API behind one of its doors.
 pub fn router(api: &Arc<Api>, door: gate::Door) -> Router {
-    let (router, _) = routes().split_for_parts();
+    let (v1, _) = routes().split_for_parts();
+    let v1 = v1.with_state(api.clone());
     let gate = gate::Gate { api: api.clone(), door };
-    router
+    v1.clone()
+        .merge(pages::routes(api, v1))
         .fallback(no_path)
         .method_not_allowed_fallback(no_method)
         .layer(axum::middleware::from_fn_with_state(gate, gate::pass))
-        .with_state(api.clone())
 }
 
 async fn no_path() -> Problem {

@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::client::Target;
-use crate::config::Overrides;
+use crate::config::{Overrides, Profile};
 
 /// Stockroom keeps a store selling while its link is down, and agrees with its hub and neighbours as soon as it is up.
 #[derive(Parser, Debug)]
@@ -98,6 +98,8 @@ enum Command {
     Notes(members::NotesCommand),
     /// Write off what a node may promise that will never come back (at the hub)
     Retire(promise::RetireArgs),
+    /// Make a node the home of its store's goods (at the hub)
+    Promote(promise::PromoteArgs),
     /// Write a table for other programs, as CSV
     Export(promise::ExportArgs),
     /// Tills and handhelds that may use the API over the shop's network
@@ -163,6 +165,9 @@ struct TokenArgs {
     /// Where the store is, in degrees [default for a new store: nowhere]
     #[arg(long, value_name = "LAT,LON", value_parser = promise::parse_place, allow_hyphen_values = true)]
     coordinates: Option<promise::Place>,
+    /// Write its QR code as an SVG picture into this file
+    #[arg(long, value_name = "FILE")]
+    qr: Option<PathBuf>,
     /// For how long the token is good, at most 24h; e.g. 90m
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = node::parse_span)]
     valid: std::time::Duration,
@@ -174,14 +179,17 @@ struct TokenArgs {
 struct JoinArgs {
     /// The token that `stockroom token` printed at the hub
     token: String,
-    /// Address of the hub's enrolment port; the port is 7402 if none is given
+    /// Address of the hub's enrolment port, if the token does not end in it; the port is 7402 if none is given
     #[arg(long, value_name = "HOST[:PORT]")]
-    hub: String,
+    hub: Option<String>,
     #[command(flatten)]
     data: DataArg,
     /// Further DNS name or address of this machine, for its certificate; may be given several times
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
+    /// What sort of shop it is: store, or solo for one person with one till [default: store]
+    #[arg(long, value_name = "NAME")]
+    profile: Option<Profile>,
 }
 
 #[derive(Args, Debug)]
@@ -233,6 +241,11 @@ enum DeviceCommand {
     },
     /// List the devices
     List {
+        #[command(flatten)]
+        data: DataArg,
+    },
+    /// Show what devices have to trust, once, to believe the node's pages: compare it with what the device shows
+    Trust {
         #[command(flatten)]
         data: DataArg,
     },
@@ -320,6 +333,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Members(command) => members::members(&command),
         Command::Notes(command) => members::notes(&command),
         Command::Retire(args) => promise::retire(&args),
+        Command::Promote(args) => promise::promote(&args),
         Command::Export(args) => promise::export(&args),
         Command::Device(command) => keep::device(command),
         Command::Backup(args) => keep::backup(&args),

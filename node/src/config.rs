@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use stockroom_transport::Congestion;
 
 use crate::files::DataDir;
@@ -35,6 +35,8 @@ pub struct Config {
     pub log: String,
     /// Bytes of the database that are kept in memory, MiB.
     pub cache_mib: usize,
+    /// What sort of shop it is; what was said when it joined if not given.
+    pub profile: Option<Profile>,
     /// The HTTP API.
     pub api: Api,
     /// Free space on the disk of `data_dir`.
@@ -59,6 +61,27 @@ pub struct Api {
     pub lan_listen: Option<SocketAddr>,
     /// Let this machine cut the node's links by `/v1/test/isolate`: for the demo and for tests.
     pub test_aids: bool,
+}
+
+/// What sort of shop a node serves. It changes what pages show, never what the node does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// A store with staff, tills and a back room.
+    #[default]
+    Store,
+    /// One person with one till and one phone: pages without bays, drawers that are handed over, and asking somebody else.
+    Solo,
+}
+
+impl Profile {
+    /// As it stands in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Solo => "solo",
+        }
+    }
 }
 
 /// When free space is short.
@@ -104,6 +127,7 @@ impl Default for Config {
             congestion: CongestionName::Cubic,
             log: "info".into(),
             cache_mib: 32,
+            profile: None,
             api: Api::default(),
             disk: Disk::default(),
             webhooks: Default::default(),
@@ -162,6 +186,9 @@ pub struct Overrides {
     /// Memory for the database's pages, MiB [default: 32]
     #[arg(long, value_name = "MIB", env = "STOCKROOM_CACHE_MIB")]
     pub cache_mib: Option<usize>,
+    /// What sort of shop it is: store, or solo for one person with one till [default: what was chosen when it joined]
+    #[arg(long, value_name = "NAME", env = "STOCKROOM_PROFILE")]
+    pub profile: Option<Profile>,
     /// Loopback address of the HTTP API [default: 127.0.0.1:7400]
     #[arg(long, value_name = "ADDR", env = "STOCKROOM_API")]
     pub api: Option<SocketAddr>,
@@ -236,6 +263,7 @@ impl Config {
         set(&mut self.api.listen, over.api);
         set(&mut self.disk.low_mib, over.disk_low_mib);
         set(&mut self.disk.critical_mib, over.disk_critical_mib);
+        self.profile = over.profile.or(self.profile);
         self.api.test_aids |= over.test_aids;
         self.state_dir = over.state.or(self.state_dir.take());
         self.advertise = over.advertise.or(self.advertise.take());
@@ -317,6 +345,8 @@ mod tests {
         assert!(unknown.contains("line 2") && unknown.contains("lisen"), "{unknown}");
         let wrong = parse("\n\n[disk]\nlow_mib = 'much'").unwrap_err();
         assert!(wrong.contains("line 4") && wrong.contains("low_mib"), "{wrong}");
+        assert_eq!(parse("profile = 'solo'").unwrap().profile, Some(Profile::Solo));
+        assert!(parse("profile = 'kiosk'").unwrap_err().contains("line 1"));
         assert!(parse("congestion = 'reno'").unwrap_err().contains("line 1"));
         assert!(parse("[api]\nlisten = '0.0.0.0:7400'").unwrap_err().contains("api.listen"));
         assert!(parse("peers = ['hub']").unwrap_err().contains("host:port"));

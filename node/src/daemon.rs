@@ -4,15 +4,18 @@
 pub mod clock;
 pub mod engine;
 pub mod net;
+pub mod notify;
 pub mod open;
 pub mod watch;
 
 use std::collections::BTreeSet;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use stockroom_core::input::CoreError;
 use stockroom_crdt::ids::{Code, NodeId, StoreId};
+use stockroom_transport::pages::own_addresses;
 use stockroom_transport::{Net, NetError, TlsClock};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,6 +33,7 @@ use crate::files::{self, DataDir, FilesError, Running};
 use crate::handle::Handle;
 use crate::identity::Identity;
 use crate::info::{ApiConfig, LanConfig, NodeInfo};
+use crate::lan::{self, LanDoor, every_url};
 use crate::paper::spool::Spool;
 use crate::terminal::desk::Desk as CashDesk;
 use crate::terminal::tenders::{self, CoreTenders};
@@ -65,8 +69,8 @@ pub enum RunError {
     /// Threads, signals or sockets are not to be had.
     #[error("the system refused: {0}")]
     System(&'static str, #[source] io::Error),
-    /// The hub's issuer cannot be read.
-    #[error("the hub's issuing certificate cannot be used")]
+    /// The hub's issuer cannot be read, or no certificate for pages was made.
+    #[error("a certificate could not be made or read")]
     Issuer(#[from] stockroom_transport::AuthorityError),
     /// The identity is not whole.
     #[error("the identity cannot be used: {0}")]
@@ -106,6 +110,7 @@ fn start(config: &Config, dir: &DataDir, identity: Arc<Identity>, runtime: &Runt
     getrandom::fill(&mut boot)?;
     let clock = Clock::start(u64::from_be_bytes(boot));
     let started_ms = wall_ms();
+    notify::status("opening: every page of the database is verified");
     let opener = Opener::new(dir, identity.clone(), config.cache_mib << 20)?;
     let core = opener.open(clock.now(), None)?;
     let first = core.status().map_err(OpenError::from)?;
@@ -122,15 +127,29 @@ fn start(config: &Config, dir: &DataDir, identity: Arc<Identity>, runtime: &Runt
     let (net, links) = net::start(config, &identity, reader.clone(), tls_clock.clone())?;
     let (requests_in, requests) = mpsc::channel(REQUESTS_MAX);
     let (control_in, control) = mpsc::channel(CONTROLS_MAX);
+    let (probes_in, probes) = mpsc::channel(1);
     let (status_in, status) = channel::channel(Arc::new(first));
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let handle = Handle::new(requests_in, reader, status, events.clone());
     let live = net::LiveLinks::default();
-    let ends = Ends { requests, links, control, status: status_in, live: live.clone(), events };
+    // Before the core looks at its business day: in another zone an evening would be over, or a night not yet.
+    let zone = Control::Zone(watch::zone_now(StoreId(identity.record.store), &handle));
+    control_in.try_send(zone).map_err(|_| RunError::Crashed)?;
+    let ends = Ends { requests, links, control, probes, status: status_in, live: live.clone(), events };
     let engine = Engine::new(core, opener, clock, net.clone(), ends);
     let ended = spawn_engine(engine, runtime.handle().clone())?;
 
-    let node = Node { config, dir, identity: &identity, handle, net, live, control: control_in, started_ms };
+    let node = Node {
+        config,
+        dir,
+        identity: &identity,
+        handle,
+        net,
+        live,
+        control: control_in,
+        probes: probes_in,
+        started_ms,
+    };
     let span = tracing::Span::current();
     runtime.block_on(node.serve(tls_clock, ended).instrument(span))
 }
@@ -168,6 +187,7 @@ struct Node<'a> {
     net: Net,
     live: net::LiveLinks,
     control: mpsc::Sender<Control>,
+    probes: mpsc::Sender<notify::Probe>,
     started_ms: u64,
 }
 
@@ -186,12 +206,16 @@ impl Node<'_> {
             api.spawn(without_fail(desk.run(stopped.clone())).in_current_span());
         }
         self.watch(&mut tasks);
+        let name = self.identity.record.tenant_name.clone();
+        notify::ready(&notify::words(&name, &self.handle.status()));
+        tasks.spawn(notify::keep(name, self.handle.clone(), self.probes.clone()).in_current_span());
         let early = tokio::select! {
             signal = stop_signal() => signal.map_err(|e| RunError::System("no signals", e)),
             outcome = &mut ended => outcome.unwrap_or(Err(RunError::Crashed)),
             served = api.join_next() => Err(served.and_then(api_failure).unwrap_or(RunError::Crashed)),
         };
         tracing::info!("stopping");
+        notify::stopping();
         stop.send_replace(true);
         while api.join_next().await.is_some() {}
         // A closed channel means that the core has ended; its outcome is known then.
@@ -211,11 +235,13 @@ impl Node<'_> {
             node: record.node,
             role: self.identity.role().as_str(),
             store: record.store,
+            profile: self.config.profile.or(record.profile).unwrap_or_default(),
             name: record.tenant_name.clone(),
             data_dir: self.dir.root().into(),
             version: env!("CARGO_PKG_VERSION"),
             started_ms: self.started_ms,
             enrolment,
+            links_until_unix_s: self.identity.tls.not_after_unix_s().unwrap_or(0),
             links: net::window(&self.net, &self.live),
         }
     }
@@ -230,7 +256,8 @@ impl Node<'_> {
         let Some(issuer) = self.identity.issuer() else { return Ok(None) };
         let root_key = self.identity.root_key().map_err(RunError::Identity)?;
         let root_cert = self.identity.tls.root_fingerprint();
-        let enrolment = Arc::new(Enrolment::open(self.dir.enrolment(), root_cert, root_key));
+        let enrolment =
+            Arc::new(Enrolment::open(self.dir.enrolment(), root_cert, root_key).at(self.enrolment_address()));
         let port = self.net.local_addr().map_err(|e| RunError::System("no address", e))?.port();
         let clerk = Clerk {
             handle: self.handle.clone(),
@@ -246,21 +273,23 @@ impl Node<'_> {
         Ok(Some(enrolment))
     }
 
+    /// Where boxes find the enrolment port, if the configuration says where the hub is.
+    fn enrolment_address(&self) -> Option<String> {
+        let (host, _) = self.config.advertise.as_ref()?.rsplit_once(':')?;
+        Some(format!("{host}:{}", self.config.enrol_listen.port()))
+    }
+
     fn open_api(
         &self,
         enrolment: Option<Arc<Enrolment>>,
         Tellers { webhooks, desk, terminals }: Tellers,
         stopped: &channel::Receiver<bool>,
     ) -> Result<JoinSet<Result<(), api::ServeError>>, RunError> {
-        let lan = self.config.api.lan_listen.map(|listen| LanConfig {
-            listen,
-            chain_pem: self.identity.tls.chain_pem(),
-            key_pem: self.identity.tls.key_pem(),
-        });
+        let lan = self.config.api.lan_listen.map(|listen| self.open_lan(listen)).transpose()?;
         let devices = DeviceStore::open(self.dir.devices());
         let test_aids = self.config.api.test_aids;
         let (listen, printer) = (self.config.api.listen, self.open_printer());
-        let config = ApiConfig {
+        let mut config = ApiConfig {
             listen,
             lan,
             devices,
@@ -272,6 +301,13 @@ impl Node<'_> {
         };
         let listeners = Listeners::bind(&config)?;
         let address = listeners.loopback().map_err(|e| RunError::System("no address", e))?;
+        let bound = listeners.lan().map_err(|e| RunError::System("no address", e))?;
+        if let (Some(lan), Some(bound)) = (&mut config.lan, bound) {
+            lan.listen = bound;
+            let trust = lan.door.trust();
+            self.net.publish_pages(lan.door.host(), bound.port());
+            tracing::info!(pages = every_url(&lan.door, bound.port()).join(" "), ca_sha256 = trust.sha256, "pages");
+        }
         self.dir.write_running(&Running { pid: std::process::id(), api: Some(address.to_string()) })?;
         tracing::info!(api = %address, lan = ?config.lan.as_ref().map(|lan| lan.listen), "node up");
         let mut api = JoinSet::new();
@@ -286,6 +322,12 @@ impl Node<'_> {
         api.spawn(without_fail(worker.run(stopped.clone())).in_current_span());
         api.spawn(without_fail(desk.run(stopped.clone())).in_current_span());
         Ok(api)
+    }
+
+    fn open_lan(&self, listen: SocketAddr) -> Result<LanConfig, RunError> {
+        let names = lan::names_of(self.identity);
+        let door = LanDoor::open(self.dir, names, TlsClock::wall(), own_addresses())?.published_by(&self.net);
+        Ok(LanConfig { listen, door: Arc::new(door) })
     }
 
     fn open_webhooks(&self) -> Result<Webhooks, RunError> {
@@ -344,7 +386,8 @@ async fn without_fail(task: impl Future<Output = ()>) -> Result<(), api::ServeEr
     Ok(())
 }
 
-async fn stop_signal() -> io::Result<()> {
+/// Returns when somebody wants this process to stop.
+pub async fn stop_signal() -> io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {
         _ = terminate.recv() => {}

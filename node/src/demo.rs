@@ -155,7 +155,7 @@ impl Demo {
         if !self.args.exit {
             drop(view);
             self.show(&report)?;
-            self.stay(&chain);
+            self.stay(&chain, &sample);
             let stopped = stopped(&mut chain);
             report.traces = Some(traces(&chain, folder)?);
             view::print(report.about_traces());
@@ -273,15 +273,30 @@ impl Demo {
         })
     }
 
-    fn stay(&self, chain: &Chain) {
-        view::print("The nodes go on running; what is sold now is real too:");
+    /// Leaves the nodes running, with two orders for whoever opens their pages.
+    fn stay(&self, chain: &Chain, sample: &Sample) {
+        view::print("The nodes go on running. Their pages, to be opened in a browser:");
         for (index, door) in chain.doors().enumerate() {
-            view::print(format!("  {:8} {}", chain::name(index), door.url()));
+            view::print(format!("  {:8} {}/", chain::name(index), door.url()));
         }
+        let (hub, store) = (chain.hub().url(), chain.store(1).url());
+        let doors: Vec<Door> = chain.doors().cloned().collect();
+        let orders = Orders::for_visitors(&doors, sample).unwrap_or_default();
+        view::print("A round to play, at store 1 and the hub:");
+        view::print(format!("  sell something              {store}/till"));
+        view::print(format!("  cut its line by a button    {store}/link"));
+        for placed in &orders.placed {
+            view::print(format!(
+                "  pick order {:<16} {store}/orders/{} (the customer's code is {})",
+                placed.order, placed.order, placed.code
+            ));
+        }
+        view::print(format!("  hand it over by the code    {store}/handover"));
+        view::print(format!("  see what the hub knows      {hub}/fleet, and {hub}/chain/orders"));
+        view::print(format!("  mend the line, see why      {store}/link, then any product's page under {store}/stock"));
         view::print(format!(
-            "Try {}/v1/stores, or `stockroom stock --api {}`. Ctrl-C ends it.",
-            chain.hub().url(),
-            chain.store(1).url().trim_start_matches("http://")
+            "Programs use the same: {hub}/v1/stores, `stockroom stock --api {}`. Ctrl-C ends it.",
+            store.trim_start_matches("http://")
         ));
         self.interrupt.wait();
     }

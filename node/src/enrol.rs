@@ -37,6 +37,33 @@ pub struct Token {
     pub root_key: [u8; 32],
 }
 
+/// A token as people carry it: its text, and behind an `@` the hub's address if the hub knew it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// The token.
+    pub token: Token,
+    /// `host` or `host:port` of the hub's enrolment port.
+    pub hub: Option<String>,
+}
+
+impl Carried {
+    /// Reads a token with or without an address.
+    pub fn parse(text: &str) -> Result<Self, TokenTextError> {
+        let text: String = text.chars().filter(|c| !c.is_whitespace()).take(CARRIED_CHARS_MAX).collect();
+        let (token, hub) = match text.split_once('@') {
+            Some((token, hub)) => (token, Some(hub.to_owned()).filter(|hub| !hub.is_empty())),
+            None => (text.as_str(), None),
+        };
+        Ok(Self { token: Token::parse(token)?, hub })
+    }
+
+    /// Writes what [`Carried::parse`] reads.
+    pub fn to_text(&self) -> String {
+        let hub = self.hub.as_ref().map_or_else(String::new, |hub| format!("@{hub}"));
+        self.token.to_text() + &hub
+    }
+}
+
 /// Why a text is not a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenTextError {
@@ -122,6 +149,8 @@ pub struct TokenOrder {
 pub struct IssuedToken {
     /// To be shown once; it is stored nowhere.
     pub text: String,
+    /// The same with the hub's address, if the hub knows it: what a QR code holds.
+    pub carried: String,
     /// Until when, milliseconds since 1970.
     pub expires_ms: u64,
 }
@@ -159,7 +188,9 @@ pub async fn issue_token(handle: &Handle, info: &NodeInfo, order: TokenOrder) ->
         return Err(Refusal::State("the core answered something else".into()).into());
     };
     enrolment.add(token.digest(), expires_ms).await.map_err(TokenError::File)?;
-    Ok(IssuedToken { text: token.to_text(), expires_ms })
+    let text = token.to_text();
+    let carried = Carried { token, hub: enrolment.hub.clone() }.to_text();
+    Ok(IssuedToken { text, carried, expires_ms })
 }
 
 /// The tokens that are out, by the hash of their secrets. Kept in a file, so that the port opens again after a restart.
@@ -168,6 +199,7 @@ pub struct Enrolment {
     path: PathBuf,
     root_cert: [u8; 32],
     root_key: [u8; 32],
+    hub: Option<String>,
     out: Mutex<Vec<Outstanding>>,
     changed: Notify,
 }
@@ -182,7 +214,13 @@ impl Enrolment {
     /// Reads the list at `path`; a list that cannot be read counts as empty, because the core decides about tokens anyway.
     pub fn open(path: PathBuf, root_cert: [u8; 32], root_key: [u8; 32]) -> Self {
         let read = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Self { path, root_cert, root_key, out: Mutex::new(read.unwrap_or_default()), changed: Notify::new() }
+        Self { path, root_cert, root_key, hub: None, out: Mutex::new(read.unwrap_or_default()), changed: Notify::new() }
+    }
+
+    /// With the address of this hub's enrolment port, which tokens then carry along.
+    pub fn at(mut self, hub: Option<String>) -> Self {
+        self.hub = hub;
+        self
     }
 
     /// When the last token that is out expires, milliseconds since 1970; `None` when none is good at `now_ms`.
@@ -270,6 +308,9 @@ fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
 /// The zone name that stands for the store machine's own zone.
 pub const LOCAL_ZONE: &str = "local";
 
+/// A token has 119 characters, a host 253.
+const CARRIED_CHARS_MAX: usize = 512;
+
 const FORMAT: u8 = 1;
 const CHECK_BYTES: usize = 4;
 const BODY_BYTES: usize = 1 + 4 + 16 + 32 + 32;
@@ -285,7 +326,11 @@ mod tests {
     fn a_token_survives_its_text_and_a_slip_of_the_pen_is_noticed() {
         let token = Token { store: StoreId(7), secret: [1; 16], root_cert: [2; 32], root_key: [3; 32] };
         let text = token.to_text();
-        assert_eq!(Token::parse(&format!(" {}\n{}", &text[..40], &text[40..])), Ok(token));
+        assert_eq!(Token::parse(&format!(" {}\n{}", &text[..40], &text[40..])), Ok(token.clone()));
+        let carried = Carried { token, hub: Some("hub.example:7402".into()) };
+        assert_eq!(Carried::parse(&carried.to_text()), Ok(carried.clone()));
+        assert_eq!(Carried::parse(&text), Ok(Carried { hub: None, ..carried.clone() }));
+        assert_eq!(Carried::parse(&format!("{text}@")), Ok(Carried { hub: None, ..carried }));
         let other = URL_SAFE_NO_PAD.encode([[2].as_slice(), &[0; 88]].concat());
         assert_eq!(Token::parse(&other), Err(TokenTextError::Format));
         for wrong in [text.replacen("IC", "ID", 1), text[..20].into(), text[1..].into(), "ééé".into(), String::new()]

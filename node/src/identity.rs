@@ -11,6 +11,7 @@ use stockroom_crdt::codec::{RowReader, Rows};
 use stockroom_crdt::ids::{TenantId, hex};
 use stockroom_transport::{Issuer, NodeTls};
 
+use crate::config::Profile;
 use crate::enrol::unhex;
 use crate::files::{DataDir, FilesError, io_at, read_if_there, write_whole};
 
@@ -58,6 +59,9 @@ pub struct Record {
     pub store: u32,
     /// QUIC addresses of the hub, as learned when this node joined.
     pub hubs: Vec<String>,
+    /// What sort of shop it was said to be when it joined; the configuration may say otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
 }
 
 impl Identity {
@@ -174,6 +178,7 @@ impl Record {
             role: me.role.as_str().into(),
             store: me.store.0,
             hubs,
+            profile: None,
         }
     }
 }

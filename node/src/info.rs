@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use stockroom_crdt::ids::Code;
 
+use crate::config::Profile;
 use crate::courier::desk::Desk;
 use crate::devices::DeviceStore;
 use crate::enrol::Enrolment;
+use crate::lan::LanDoor;
 use crate::paper::spool::Spool;
 use crate::webhooks::service::Webhooks;
 
@@ -25,6 +27,8 @@ pub struct NodeInfo {
     pub role: &'static str,
     /// The store's number, 0 for a hub.
     pub store: u32,
+    /// What sort of shop it is, for what pages show.
+    pub profile: Profile,
     /// The tenant's name, for people.
     pub name: String,
     /// Where the node's files lie.
@@ -35,6 +39,8 @@ pub struct NodeInfo {
     pub started_ms: u64,
     /// Enrolment tokens that are out; `None` at a store. See [`crate::enrol::issue_token`].
     pub enrolment: Option<Arc<Enrolment>>,
+    /// When peers stop believing this node's certificate, seconds since 1970.
+    pub links_until_unix_s: u64,
     /// How the links fare.
     pub links: Links,
 }
@@ -109,13 +115,23 @@ pub struct ApiConfig {
     pub terminals: BTreeSet<Code>,
 }
 
+impl ApiConfig {
+    /// Where a browser of the shop finds the pages.
+    pub fn pages_at(&self) -> String {
+        match &self.lan {
+            Some(lan) => {
+                format!("https://{}:{}", lan.door.other_host().unwrap_or(lan.door.host()), lan.listen.port())
+            }
+            None => format!("http://{}", self.listen),
+        }
+    }
+}
+
 /// The listener on the shop's network.
 #[derive(Clone, Debug)]
 pub struct LanConfig {
-    /// Address to bind.
+    /// Address to bind, and from then on the one that is bound.
     pub listen: SocketAddr,
-    /// Certificate chain (leaf, issuer) as PEM.
-    pub chain_pem: String,
-    /// Private key as PEM.
-    pub key_pem: String,
+    /// Its names and certificate.
+    pub door: Arc<LanDoor>,
 }

@@ -10,6 +10,7 @@
 //! | [`disk`] | free space, the continuity token, the database file |
 //! | [`handle`], [`info`] | the seam between the core's thread and everything else |
 //! | [`api`] | HTTP |
+//! | [`lan`] | names and certificate of the door to the shop's network |
 //! | [`devices`] | tokens of tills and handhelds on the LAN |
 //! | [`reads`] | who read personal data of whom |
 //! | [`staff`] | PINs, who is signed in, approvals |
@@ -41,6 +42,7 @@ pub mod info;
 
 pub mod api;
 pub mod devices;
+pub mod lan;
 pub mod reads;
 
 pub mod staff;

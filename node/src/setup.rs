@@ -1,7 +1,11 @@
-//! Making a tenant and its first hub, and making a store's node with a token.
+//! Making a tenant and its first hub, and making a store's node with a token; by hand, or on the page that a box without a node serves.
 
+pub mod first;
 pub mod join;
+pub mod page;
+pub mod photo;
 pub mod policy;
+pub mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -51,6 +55,9 @@ pub enum SetupError {
     /// The token is not one.
     #[error(transparent)]
     Token(#[from] crate::enrol::TokenTextError),
+    /// Neither the token nor the order says where the hub is.
+    #[error("the token does not say where the hub is: give its address")]
+    NoHub,
     /// The hub's address cannot be resolved.
     #[error("{0} is not the address of a hub")]
     Address(String),

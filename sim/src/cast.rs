@@ -12,6 +12,7 @@ use stockroom_crdt::scope::Scope;
 use crate::disk::{Disk, FaultyDisk};
 use crate::link::{LinkSpec, Replay};
 use crate::plan::{DiskKind, Fleet, Uplinks, Who};
+use crate::union::Union;
 use crate::world::World;
 
 /// Nodes by what people call them.
@@ -101,6 +102,25 @@ impl Cast {
         let street = |node: &u32| self.street_of.get(node);
         let own_goods = matches!(log.scope, Scope::StoreStock(_)) && log.actor.node.0 == *own;
         (own_goods || matches!(log.scope, Scope::StoreRights(_))) && street(own).is_some() && street(own) == street(&id)
+    }
+
+    /// How many entries of others each node ought to have and does not.
+    pub fn behind(&self, union: &Union) -> BTreeMap<u32, u64> {
+        let mut lag: BTreeMap<u32, u64> = self.all().map(|id| (id, 0)).collect();
+        for (id, furthest) in &union.furthest {
+            let Some(own) = id.scope.store().and_then(|store| self.stores.get(&store.0)) else { continue };
+            let candidates = [Some(own), self.hub_of.get(own), self.hubs.first()];
+            let neighbours = self.street_of.get(own).into_iter().flat_map(|street| {
+                self.street_of.iter().filter(move |(_, other)| *other == street).map(|(node, _)| node)
+            });
+            let mut nodes: Vec<u32> = candidates.into_iter().flatten().chain(neighbours).copied().collect();
+            nodes.sort_unstable();
+            nodes.dedup();
+            for node in nodes.into_iter().filter(|node| self.ought_to_hold(*node, id)) {
+                *lag.entry(node).or_default() += furthest.saturating_sub(union.held(node, id));
+            }
+        }
+        lag
     }
 
     /// Pairs of nodes that have a link in the plan, the lower end first.

@@ -7,12 +7,14 @@ macro_rules! out {
     };
 }
 
+mod acts;
 mod algebra;
 mod availability;
 mod crew;
 mod explain;
 mod ledger;
 mod list;
+mod live;
 mod panics;
 mod plants;
 mod run;

@@ -71,6 +71,8 @@ pub fn step(order: OrderId, step: Step) -> FulfilRequest {
         staff: Code::parse("anna").expect("a name is a code"),
         device: 1,
         proof: Proof::None,
+        holder: Code::default(),
+        anew: false,
     }
 }
 

@@ -191,6 +191,7 @@ fn words(seen: &Observation, scene: &Scene<'_>, names: &mut Names) -> String {
             format!("tells of entry {} in log {}, kind {kind}, {scope}", place.seq, place.log.0)
         }
         Seen::Told(Event::Connected(node)) => format!("and {} know each other", name(node.0)),
+        Seen::Told(Event::Values(scope)) => format!("holds newer values of {scope}"),
         Seen::Told(Event::Disconnected(node)) => format!("and {} are apart", name(node.0)),
         Seen::Told(Event::EpochOpened(reason)) => format!("opens an epoch: {reason:?}"),
         Seen::Told(Event::Alarm(what)) => format!("raises an alarm: {what}"),

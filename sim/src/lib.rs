@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`scenario`], [`plan`], [`cast`] | what will be done, decided before the run begins; who takes part |
 //! | [`mod@run`], [`faults`] | doing it: people, injectors, the two phases |
+//! | [`hand`] | links that somebody cuts while it is played |
 //! | [`world`], [`link`], [`node`], [`disk`] | time and the queue of events; paths; one node; a disk that loses and tears |
 //! | [`observe`], [`trace`], [`union`], [`truth`] | what was seen, and its hash; what all nodes hold; the true goods and money |
 //! | [`checks`] | what must hold |
@@ -29,6 +30,7 @@ pub mod data;
 pub mod disk;
 pub mod explain;
 pub mod faults;
+pub mod hand;
 pub mod link;
 pub mod model;
 pub mod node;

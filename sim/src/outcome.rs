@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::hand::HandAct;
 use crate::plan::DiskKind;
 
 /// A finished run.
@@ -65,6 +66,8 @@ pub struct Outcome {
     pub scaling: String,
     /// What became of orders, if there were any.
     pub orders: Option<OrderFigures>,
+    /// What was done by hand, in order: with a plan's seed it names the run.
+    pub by_hand: Vec<HandAct>,
     /// What the report is drawn from.
     #[serde(skip)]
     pub record: Record,

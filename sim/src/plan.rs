@@ -9,13 +9,14 @@ pub mod tills;
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stockroom_core::tuning::Tuning;
 use stockroom_crdt::order::rules::limits::OrderLimits;
 use stockroom_crdt::stock::policy::PolicyRule;
 use stockroom_crdt::stock::promise::Step as PromiseStep;
 
 use crate::data::links::Recording;
+use crate::hand::HandAct;
 use crate::link::LinkSpec;
 use orders::{OrderDeed, Purchase, Shopfloor};
 use persons::PersonDo;
@@ -44,6 +45,8 @@ pub struct Plan {
     pub scarce: bool,
     /// How shops work on orders, if there are any.
     pub shopfloor: Option<Shopfloor>,
+    /// What somebody did by hand when it was played first.
+    pub by_hand: Vec<HandAct>,
 }
 
 /// Who takes part.
@@ -227,7 +230,8 @@ pub struct Wanted {
 }
 
 /// A node of the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Who {
     /// A store's node.
     Store(u32),

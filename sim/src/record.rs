@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use stockroom_core::input::Event;
 
 use crate::cast::Cast;
+use crate::hand::{CUT, HEAL};
 use crate::observe::{Act, Observation, Seen, Stop};
 use crate::outcome::{FaultSpan, Record};
 use crate::union::Union;
@@ -65,10 +66,14 @@ impl Recorder {
                     hours[hour] += 1;
                 }
             }
+            Seen::Marked { name: HEAL, detail, .. } => self.healed_by_hand(seen.node, at, detail),
             Seen::Marked { name, until_ms, detail } => {
                 *self.sum.faults.entry((*name).to_owned()).or_default() += 1;
                 if self.record.faults.len() < FAULTS_KEPT {
-                    let to_ms = until_ms.map_or(at, |until| until.saturating_sub(self.record.start_ms));
+                    // Nobody knows beforehand when a hand heals what it cut: at the latest when all faults stop.
+                    let to_ms = if *name == CUT { Some(self.planned_ms) } else { None };
+                    let until = until_ms.map(|until| until.saturating_sub(self.record.start_ms));
+                    let to_ms = until.or(to_ms).unwrap_or(at);
                     let nodes = if cast.all().any(|id| id == seen.node) { vec![seen.node] } else { Vec::new() };
                     let (name, detail) = ((*name).to_owned(), detail.clone());
                     self.record.faults.push(FaultSpan { name, nodes, from_ms: at, to_ms, detail });
@@ -89,6 +94,13 @@ impl Recorder {
         }
     }
 
+    fn healed_by_hand(&mut self, node: u32, at: u64, detail: &str) {
+        let same = |span: &&mut FaultSpan| span.name == CUT && span.nodes == [node] && span.detail == detail;
+        if let Some(span) = self.record.faults.iter_mut().rev().find(same) {
+            span.to_ms = at;
+        }
+    }
+
     /// A till at a node that was up waited so long.
     pub(crate) fn served(&mut self, wait_ms: u64) {
         self.sum.till_wait_ms_max = self.sum.till_wait_ms_max.max(wait_ms);
@@ -98,21 +110,7 @@ impl Recorder {
     /// How far each node is behind what others have for it.
     pub(crate) fn sample(&mut self, union: &Union, cast: &Cast, now_ms: u64) {
         let at = now_ms.saturating_sub(self.record.start_ms);
-        let mut lag: BTreeMap<u32, u64> = cast.all().map(|id| (id, 0)).collect();
-        for (id, furthest) in &union.furthest {
-            let Some(own) = id.scope.store().and_then(|store| cast.stores.get(&store.0)) else { continue };
-            let candidates = [Some(own), cast.hub_of.get(own), cast.hubs.first()];
-            let neighbours = cast.street_of.get(own).into_iter().flat_map(|street| {
-                cast.street_of.iter().filter(move |(_, other)| *other == street).map(|(node, _)| node)
-            });
-            let mut nodes: Vec<u32> = candidates.into_iter().flatten().chain(neighbours).copied().collect();
-            nodes.sort_unstable();
-            nodes.dedup();
-            for node in nodes.into_iter().filter(|node| cast.ought_to_hold(*node, id)) {
-                *lag.entry(node).or_default() += furthest.saturating_sub(union.held(node, id));
-            }
-        }
-        for (node, behind) in lag {
+        for (node, behind) in cast.behind(union) {
             self.record.lag.entry(node).or_default().push((at, behind));
         }
     }

@@ -22,8 +22,20 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::outcome::Outcome;
 use course::Course;
 
+/// The style sheet of the page, which stands alone as well.
+pub const STYLE: &str = include_str!("report/page.css");
+
 /// The page about a run: complete HTML in UTF-8, to be stored or sent as it is.
 pub fn html(outcome: &Outcome) -> String {
+    page(outcome, html! { style { (PreEscaped(STYLE)) } })
+}
+
+/// The same page for whoever serves [`STYLE`] at `href`, and nothing inline.
+pub fn linked(outcome: &Outcome, href: &str) -> String {
+    page(outcome, html! { link rel="icon" href="data:,"; link rel="stylesheet" href=(href); })
+}
+
+fn page(outcome: &Outcome, style: Markup) -> String {
     let course = Course::new(outcome);
     let sections: [(&str, Option<Markup>); 6] = [
         ("What did not hold", violations::section(outcome)),
@@ -41,7 +53,7 @@ pub fn html(outcome: &Outcome) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (headline::title(outcome)) }
-                style { (PreEscaped(include_str!("report/page.css"))) }
+                (style)
             }
             body {
                 (hatching())
@@ -71,11 +83,29 @@ fn hatching() -> Markup {
     }
 }
 
+/// From what width on a picture can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Width {
+    /// Lines and columns.
+    Usual,
+    /// Rows with names beside them.
+    Wide,
+}
+
+impl Width {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Usual => "usual",
+            Self::Wide => "wide",
+        }
+    }
+}
+
 /// A picture in a box of its own, which scrolls where the page is narrower than the picture can be read.
-fn scrolling(name: &str, width_min: u32, picture: Markup) -> Markup {
+fn scrolling(name: &str, width_min: Width, picture: Markup) -> Markup {
     html! {
         div class="scroll" tabindex="0" role="region" aria-label=(name) {
-            div style=(format!("min-width:{width_min}px")) { (picture) }
+            div class=(width_min.class()) { (picture) }
         }
     }
 }

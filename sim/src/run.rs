@@ -20,6 +20,7 @@ use crate::cast::Cast;
 use crate::checks::{self, Check, Findings, Scene};
 use crate::crash;
 use crate::faults::{Broken, Undo};
+use crate::hand::{Company, HandAct, Hands, Onlooker};
 use crate::observe::{Observation, Seen, Stop};
 use crate::outcome::{Outcome, Verdict, Violation};
 use crate::plan::orders::OrderDeed;
@@ -47,7 +48,12 @@ pub enum Until {
 
 /// Plays a plan. `watch` is shown everything that is seen, with the world as it is then.
 pub fn run(plan: &Plan, until: Until, watch: &mut dyn FnMut(&Observation, &Scene<'_>)) -> Outcome {
-    let mut outcome = Play::begin(plan, until, checks::all(), watch).finish();
+    run_beside(plan, until, &mut Onlooker(watch))
+}
+
+/// Plays a plan in company that may act on it.
+pub fn run_beside(plan: &Plan, until: Until, company: &mut dyn Company) -> Outcome {
+    let mut outcome = Play::begin(plan, until, checks::all(), company).finish();
     if plan.images > 0 {
         let report = crash::images(plan.seed, plan.images);
         outcome.crash_images = report.images;
@@ -95,7 +101,8 @@ pub struct Play<'p> {
     pub(crate) recorder: Recorder,
     checks: Vec<Box<dyn Check>>,
     pub(crate) findings: Findings,
-    watch: &'p mut dyn FnMut(&Observation, &Scene<'_>),
+    pub(crate) company: &'p mut dyn Company,
+    pub(crate) hands: Hands,
     until: Until,
     trace: TraceHash,
     pub(crate) event: u64,
@@ -138,17 +145,14 @@ pub(crate) enum Todo {
     Terminal(Box<TenderStep>),
     /// A terminal's answer arrives.
     Word(Box<Word>),
+    /// Somebody does something by hand.
+    ByHand(HandAct),
     /// Time to sample for pictures.
     Sample,
 }
 
 impl<'p> Play<'p> {
-    fn begin(
-        plan: &'p Plan,
-        until: Until,
-        checks: Vec<Box<dyn Check>>,
-        watch: &'p mut dyn FnMut(&Observation, &Scene<'_>),
-    ) -> Self {
+    fn begin(plan: &'p Plan, until: Until, checks: Vec<Box<dyn Check>>, company: &'p mut dyn Company) -> Self {
         let (world, cast) = Cast::assemble(&plan.fleet, plan.seed);
         let start_ms = world.now_ms + WARM_UP_MS;
         let recorder = Recorder::new(&cast, start_ms, plan.safety_ms);
@@ -172,7 +176,8 @@ impl<'p> Play<'p> {
             recorder,
             checks,
             findings: Findings::default(),
-            watch,
+            company,
+            hands: Hands::default(),
             until,
             trace: TraceHash::default(),
             event: 0,
@@ -188,6 +193,7 @@ impl<'p> Play<'p> {
         for (number, step) in plan.steps.iter().enumerate() {
             play.at(start_ms + step.at_ms, Todo::Step(number));
         }
+        plan.by_hand.iter().for_each(|act| play.plan_by_hand(*act));
         play.at(start_ms, Todo::Sample);
         play.open_shop();
         play
@@ -196,13 +202,15 @@ impl<'p> Play<'p> {
     fn finish(mut self) -> Outcome {
         self.play_to(self.start_ms + self.plan.safety_ms);
         let settled = if self.stopped() { None } else { Some(self.settle()) };
+        self.tell_company();
         self.outcome(settled)
     }
 
     /// Plays everything that is due up to a moment.
     pub(crate) fn play_to(&mut self, end_ms: u64) {
         while !self.stopped() {
-            let due = self.agenda.first_key_value().map_or(u64::MAX, |(&(at, _), _)| at).min(end_ms);
+            self.ask_company(self.due_ms(end_ms));
+            let due = self.due_ms(end_ms);
             if self.world.step(due) {
                 self.look();
                 continue;
@@ -213,6 +221,11 @@ impl<'p> Play<'p> {
             self.do_it(todo);
             self.look();
         }
+    }
+
+    /// When the agenda is next due, or the end.
+    fn due_ms(&self, end_ms: u64) -> u64 {
+        self.agenda.first_key_value().map_or(u64::MAX, |(&(at, _), _)| at).min(end_ms)
     }
 
     /// Plans something.
@@ -242,6 +255,7 @@ impl<'p> Play<'p> {
             Todo::Shell(node) => self.shell(node),
             Todo::Terminal(tender) => self.terminal(*tender),
             Todo::Word(word) => self.word(*word),
+            Todo::ByHand(act) => self.act_by_hand(act),
             Todo::Sample => {
                 self.recorder.sample(&self.union, &self.cast, self.world.now_ms);
                 let next = self.world.now_ms + self.recorder.sample_ms();
@@ -291,7 +305,7 @@ impl<'p> Play<'p> {
                 violation.story.clone_from(&story);
             }
         }
-        (self.watch)(&seen, &scene);
+        self.company.saw(&seen, &scene);
         self.react(&seen);
     }
 

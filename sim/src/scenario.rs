@@ -327,6 +327,7 @@ impl Draw<'_> {
             scaling: String::new(),
             scarce: false,
             shopfloor: None,
+            by_hand: Vec::new(),
         };
         self.work(&mut plan, load);
         plan

@@ -66,6 +66,8 @@ impl Cut {
         }
         small.safety_ms = self.safety_ms.unwrap_or(small.safety_ms);
         small.fleet.stores = self.stores.unwrap_or(small.fleet.stores);
+        let fleet = &small.fleet;
+        small.by_hand.retain(|act| act.fits(fleet));
         small.images = self.images.unwrap_or(small.images);
         small
     }

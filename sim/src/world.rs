@@ -235,6 +235,13 @@ impl World {
         true
     }
 
+    /// When the next event or deadline is due.
+    pub fn next_ms(&self) -> Option<u64> {
+        let event = self.queue.first_key_value().map(|(&(at, _), _)| at);
+        let deadline = self.deadlines.first().map(|&(at, _)| at);
+        event.into_iter().chain(deadline).min()
+    }
+
     /// The status of a running node.
     pub fn status(&self, id: u32) -> Status {
         self.core(id).status().expect("a memory disk does not fail")
@@ -248,6 +255,11 @@ impl World {
     /// True when a node runs (it may be suspended).
     pub fn is_up(&self, id: u32) -> bool {
         self.nodes.get(&id).is_some_and(|node| node.core.is_some())
+    }
+
+    /// True when a node's machine is suspended.
+    pub fn is_suspended(&self, id: u32) -> bool {
+        self.nodes.get(&id).is_some_and(|node| node.suspended)
     }
 
     /// Rare paths that cores reached, in all of their lives, and how often.

@@ -166,6 +166,33 @@ fn the_day_rolls_over_at_the_stores_hour_while_tills_sell() {
 }
 
 #[test]
+fn a_day_that_was_open_when_the_plug_was_pulled_is_closed_in_the_morning_by_nobody() {
+    let mut world = market(56);
+    to_hour(&mut world, 18, 0);
+    world.sell(STORE, 1, 1, &[("TEA", 1)]).unwrap();
+    world.crash(STORE);
+    world.run_ms(14 * HOUR_MS as u64);
+    world.start(STORE);
+    world.run_ms(1_000);
+    let all = days(&world);
+    assert!(all.len() == 1 && all[0].closed_ms > 0, "the old day is closed at the start");
+    world.sell(STORE, 1, 2, &[("TEA", 1)]).unwrap();
+    let all = days(&world);
+    assert_eq!(all.iter().map(|day| (day.receipts, day.late)).collect::<Vec<_>>(), [(1, 0), (1, 0)]);
+    assert_eq!(all[1].date, all[0].date + 1);
+    let snapshot = world.snapshot(STORE);
+    let written = (0..64).map(LogNumber).flat_map(|log| entries(&*snapshot, log, 1, u64::MAX).unwrap_or_default());
+    let closers: Vec<_> = written
+        .filter_map(|(_, item)| match item.entry.fact {
+            stockroom_crdt::entry::Fact::DayClose(close) => Some((close.number, close.staff)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(closers, [(1, Code::default())], "the record says that nobody did it");
+    agree(&mut world, 2);
+}
+
+#[test]
 fn a_sale_that_comes_after_its_day_posts_to_the_open_day_and_says_so() {
     let mut world = market(54);
     world.sell(STORE, 1, 1, &[("TEA", 1)]).unwrap();

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use stockroom_core::input::{Answer, Command, Event, LinkId};
+use stockroom_core::input::{Answer, Command, Event, Input, LinkId};
 use stockroom_crdt::entry::kind;
 use stockroom_crdt::ids::{Code, NodeId, StoreId};
 use stockroom_crdt::money::Unit;
@@ -49,6 +49,25 @@ fn a_fenced_store_that_goes_on_converges_to_the_cut_everywhere() {
         25,
         "its own tills got receipts all the while"
     );
+}
+
+#[test]
+fn a_store_that_its_hub_turns_away_promises_nothing_until_it_is_let_in_again() {
+    let mut world = market(5);
+    world.run_ms(3_000);
+    let stands = |world: &World| (world.status(EARLY).turned_away, world.status(EARLY).rights_locked);
+    assert_eq!(stands(&world), (false, false));
+    // Anybody may say so; only the hub above is heard.
+    world.input(EARLY, Input::TurnedAway(NodeId(LATE)));
+    assert_eq!(stands(&world), (false, false));
+    world.cut(EARLY, HUB);
+    world.input(EARLY, Input::TurnedAway(NodeId(HUB)));
+    assert_eq!(stands(&world), (true, true));
+    world.run_ms(3_000);
+    assert_eq!(stands(&world), (true, true), "nothing unlocks it but the hub");
+    world.connect(EARLY, HUB);
+    world.run_ms(3_000);
+    assert_eq!(stands(&world), (false, false));
 }
 
 #[test]

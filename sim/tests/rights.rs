@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a test says its seed and stops where it fails")]
 
 use stockroom_core::books::rights as book;
+use stockroom_core::input::enrolment::HomeRequest;
 use stockroom_core::input::promises::DecreeRequest;
 use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_core::journal::Log;
@@ -293,6 +294,64 @@ fn a_node_that_was_written_off_and_is_there_after_all_spends_nothing_twice() {
     let kept = kept.count();
     assert_eq!(kept, 10, "each of ten once: {:?}", rights(&world, FIRST));
     assert!(owed(&world, FIRST) <= 10);
+}
+
+#[test]
+fn of_two_boxes_in_a_store_the_one_that_head_office_names_makes_the_rights() {
+    println!("seed 12");
+    let mut world = World::new(12);
+    world.put_products(&[("A", Unit::Each)]);
+    let first = world.enrol_in_group(1, "red");
+    world.put_rule(rule(Allocation::HubOnly));
+    world.connect(first, HUB);
+    world.run_ms(5_000);
+    world.receive(first, "A", 6);
+    world.run_ms(10_000);
+    // A second box comes, and is the home from then on; the first one is there as well, and nobody has said that it gives way.
+    let second = world.enrol_in_group(1, "red");
+    let meet = |world: &mut World| {
+        for (a, b) in [(first, HUB), (second, HUB), (second, first)] {
+            world.connect(a, b);
+        }
+        world.run_ms(40_000);
+    };
+    meet(&mut world);
+    let promise = |name: &str, node, accept| {
+        let key = Digest::of(&[name.as_bytes()]);
+        let (reason, staff) = (Code::default(), Code::default());
+        let request = HomeRequest { store: StoreId(1), node: NodeId(node), reason, staff, accept };
+        Command::Promote(RetryKey { key, body: key }, request)
+    };
+    let kept = |world: &mut World, from: u64| {
+        let kept = (from..from + 20).filter(|n| {
+            world.run_ms(2_000);
+            reserved(world.reserve(HUB, *n, ("A", 1), &[1])).is_some()
+        });
+        kept.count()
+    };
+    for (round, home, other) in [(0, first, second), (1, second, first), (2, first, second)] {
+        let name = format!("round {round}");
+        // What the other one holds is the risk, and has to be repeated.
+        let risk = held(&world, HUB, other);
+        if risk > 0 {
+            let refused = world.command(HUB, promise(&format!("{name} bare"), home, None)).unwrap_err();
+            assert!(refused.to_string().contains(&format!("accept {risk}")), "{refused}");
+        }
+        world.command(HUB, promise(&name, home, Some(risk))).unwrap();
+        let again = world.command(HUB, promise(&format!("{name} again"), home, None)).unwrap_err();
+        assert!(again.to_string().contains("already"), "{again}");
+        // The one that gave way opens another life, and its links with it.
+        world.run_ms(20_000);
+        meet(&mut world);
+        let epoch = world.status(other).epoch.0;
+        assert!(epoch > 1, "round {round}: node {other} goes on in another life");
+        world.receive(home, "A", 4);
+        meet(&mut world);
+        let wanted = if round == 0 { 10 } else { 4 };
+        assert_eq!(kept(&mut world, 100 * (round + 1)), wanted, "round {round}: {:?}", rights(&world, HUB));
+    }
+    assert!(world.command(HUB, promise("nobody", 99, None)).is_err());
+    assert!(owed(&world, first) <= 18);
 }
 
 /// Entries about rights to the first store's goods that a node holds.

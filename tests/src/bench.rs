@@ -7,12 +7,15 @@ mod codec;
 mod cost;
 mod day;
 mod feed;
+mod fleet;
 mod ingest;
+mod live;
 mod market;
 mod members;
 mod memory;
 mod merge;
 mod orders;
+mod pages;
 mod pair;
 mod quote;
 mod report;
@@ -49,6 +52,9 @@ pub const ALL: &[Benchmark] = &[
     memory::BENCHMARK,
     members::BENCHMARK,
     orders::BENCHMARK,
+    live::BENCHMARK,
+    pages::BENCHMARK,
+    fleet::BENCHMARK,
 ];
 
 /// How long a benchmark may take.

@@ -2,9 +2,8 @@
 
 #[cfg(test)]
 mod process {
-    mod binary;
-    mod door;
-    mod fleet;
+    use stockroom_tests::nodes::{binary, door, fleet};
+
     mod till;
 
     mod by_hand;
@@ -15,7 +14,9 @@ mod process {
     mod hooks;
     mod kills;
     mod lan;
+    mod power;
     mod problems;
     mod reserve;
     mod restore;
+    mod versions;
 }

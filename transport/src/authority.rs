@@ -255,7 +255,7 @@ fn extra_name(tenant: TenantId, name: &str) -> Result<SanType, AuthorityError> {
     ia5(name.to_owned()).map(SanType::DnsName).map_err(|_| refused())
 }
 
-fn authority_params(
+pub(crate) fn authority_params(
     now_unix_s: u64,
     days: u64,
     constraints: BasicConstraints,
@@ -266,29 +266,37 @@ fn authority_params(
     Ok(params)
 }
 
-fn dated_params(now_unix_s: u64, days: u64) -> Result<CertificateParams, AuthorityError> {
+pub(crate) fn dated_params(now_unix_s: u64, days: u64) -> Result<CertificateParams, AuthorityError> {
     if now_unix_s > CLOCK_UNIX_S_MAX {
         return Err(AuthorityError::Clock);
     }
-    let epoch = date_time_ymd(1970, 1, 1);
     let mut serial = [0; 16];
     SystemRandom::new().fill(&mut serial).map_err(|_| AuthorityError::Random)?;
     // RFC 5280, 4.1.2.2: a serial is positive; a set top bit would cost a leading zero byte.
     serial[0] = serial[0] & 0x3f | 0x40;
     let mut params = CertificateParams::default();
-    params.not_before = epoch + Duration::from_secs(now_unix_s.saturating_sub(BACKDATE_DAYS * DAY_S));
-    params.not_after = epoch + Duration::from_secs(now_unix_s + days * DAY_S);
+    begin_at(&mut params, now_unix_s);
+    params.not_after = date_time_ymd(1970, 1, 1) + Duration::from_secs(now_unix_s + days * DAY_S);
     params.serial_number = Some(SerialNumber::from_slice(&serial));
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.use_authority_key_identifier_extension = true;
     Ok(params)
 }
 
-fn new_key() -> Result<KeyPair, AuthorityError> {
+/// Lets a certificate begin as if it was issued at this time.
+pub(crate) fn begin_at(params: &mut CertificateParams, now_unix_s: u64) {
+    let since = Duration::from_secs(now_unix_s.saturating_sub(BACKDATE_DAYS * DAY_S));
+    params.not_before = date_time_ymd(1970, 1, 1) + since;
+}
+
+pub(crate) fn new_key() -> Result<KeyPair, AuthorityError> {
     Ok(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?)
 }
 
-fn signer(cert: &CertificateDer<'static>, key_pem: &str) -> Result<rcgen::Issuer<'static, KeyPair>, AuthorityError> {
+pub(crate) fn signer(
+    cert: &CertificateDer<'static>,
+    key_pem: &str,
+) -> Result<rcgen::Issuer<'static, KeyPair>, AuthorityError> {
     let key = KeyPair::from_pem(key_pem)?;
     let (_, parsed) = X509Certificate::from_der(cert).map_err(|_| rcgen::Error::CouldNotParseCertificate)?;
     if parsed.public_key().raw != key.subject_public_key_info() {
@@ -297,13 +305,13 @@ fn signer(cert: &CertificateDer<'static>, key_pem: &str) -> Result<rcgen::Issuer
     Ok(rcgen::Issuer::from_ca_cert_der(cert, key)?)
 }
 
-fn only_certificate(pem: &str, kind: &'static str) -> Result<CertificateDer<'static>, AuthorityError> {
+pub(crate) fn only_certificate(pem: &str, kind: &'static str) -> Result<CertificateDer<'static>, AuthorityError> {
     let certs = certificates_from_pem(pem).map_err(|_| AuthorityError::Kind(kind))?;
     let [cert] = <[_; 1]>::try_from(certs).map_err(|_| AuthorityError::Kind(kind))?;
     Ok(cert)
 }
 
-fn ia5(text: String) -> Result<rcgen::string::Ia5String, AuthorityError> {
+pub(crate) fn ia5(text: String) -> Result<rcgen::string::Ia5String, AuthorityError> {
     Ok(text.try_into()?)
 }
 

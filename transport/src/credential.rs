@@ -5,7 +5,9 @@ use std::fmt;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::identity::{IdentityError, Named, PeerIdentity, TenantId, named, not_after_unix_s, peer_identity, sha256};
+use crate::identity::{
+    IdentityError, Named, PeerIdentity, TenantId, extra_names, named, not_after_unix_s, peer_identity, sha256,
+};
 use crate::limits::CHAIN_MAX;
 
 /// Why a node's own credentials cannot be used. The node must be enrolled again or its files repaired; retrying does not help.
@@ -88,6 +90,12 @@ impl NodeTls {
     pub fn not_after_unix_s(&self) -> Result<u64, CredentialError> {
         let leaf = self.chain.first().ok_or(IdentityError::Malformed)?;
         Ok(not_after_unix_s(leaf)?)
+    }
+
+    /// DNS names and addresses for people in the leaf, as `init` and `join` were told.
+    pub fn extra_names(&self) -> Result<Vec<String>, CredentialError> {
+        let leaf = self.chain.first().ok_or(IdentityError::Malformed)?;
+        Ok(extra_names(leaf)?)
     }
 
     /// The chain as text to save.

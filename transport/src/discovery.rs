@@ -2,12 +2,12 @@
 //!
 //! A hint can only cause a few dials (bounded by `targets`), and what answers must still show a certificate of the tenant. The mDNS
 //! daemon has had panics on hostile packets (reliability.md 1.7); it runs on threads of its own, and a failed one is started again
-//! after a pause. It is also started anew when an interface comes back, so that announcements and queries reach the new network.
+//! after a pause. It also answers for the name of the node's pages, with or without a way to the world. It is also started anew when an interface comes back, so that announcements and queries reach the new network.
 
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,41 @@ pub(crate) enum Hint {
     Lost(u32),
 }
 
+/// Under which name and port this node's pages are found on the LAN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Page {
+    host: String,
+    port: u16,
+}
+
+/// What the LAN is told of this node's pages, and what came of it. Shared with the handle, which may speak at any time.
+#[derive(Debug, Default)]
+pub(crate) struct Published(Mutex<(Option<Page>, Option<String>)>);
+
+impl Published {
+    /// Answers for `host` (which ends in `.local`) from now on.
+    pub(crate) fn publish(&self, host: &str, port: u16) {
+        self.lock().0 = Some(Page { host: host.to_owned(), port });
+    }
+
+    /// The name that mDNS gave this node because another machine of the network has the one that was published.
+    pub(crate) fn renamed(&self) -> Option<String> {
+        self.lock().1.clone()
+    }
+
+    fn page(&self) -> Option<Page> {
+        self.lock().0.clone()
+    }
+
+    fn set_renamed(&self, name: Option<String>) {
+        self.lock().1 = name;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Option<Page>, Option<String>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The running mDNS thread.
 #[derive(Debug)]
 pub(crate) struct Discovery {
@@ -37,10 +72,10 @@ pub(crate) struct Discovery {
 
 impl Discovery {
     /// Announces this node at `port` on every interface, and looks for others.
-    pub(crate) fn start(tenant: TenantId, node: u32, port: u16) -> Discovery {
+    pub(crate) fn start(tenant: TenantId, node: u32, port: u16, published: Arc<Published>) -> Discovery {
         let (sender, hints) = mpsc::channel(HINTS_MAX);
         let stop = Arc::new(AtomicBool::new(false));
-        let session = Session { tag: tag(tenant), node, port, hints: sender, stop: stop.clone() };
+        let session = Session { tag: tag(tenant), node, port, hints: sender, stop: stop.clone(), published };
         let thread = thread::spawn(move || session.keep_running());
         Discovery { hints, stop, thread }
     }
@@ -68,6 +103,7 @@ struct Session {
     port: u16,
     hints: mpsc::Sender<Hint>,
     stop: Arc<AtomicBool>,
+    published: Arc<Published>,
 }
 
 /// Why a daemon was given up.
@@ -99,13 +135,20 @@ impl Session {
         daemon.0.register(self.announcement()?)?;
         let heard = daemon.0.browse(SERVICE)?;
         let started = Instant::now();
+        let mut told = None;
+        self.published.set_renamed(None);
         while !self.stopped() {
             match heard.recv_timeout(TICK) {
                 Ok(event) => self.take(event),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(End::Died),
             }
-            if interface_came(&monitor) && started.elapsed() > SETTLED {
+            let page = self.published.page();
+            if page != told {
+                page.iter().try_for_each(|page| daemon.0.register(self.page_announcement(page)?))?;
+                told = page;
+            }
+            if self.interface_came(&monitor) && started.elapsed() > SETTLED {
                 return Ok(End::NetworkChanged);
             }
         }
@@ -118,6 +161,34 @@ impl Session {
         let node = self.node.to_string();
         let properties = [(TENANT_KEY, self.tag.as_str()), (NODE_KEY, node.as_str())];
         Ok(ServiceInfo::new(SERVICE, &name, &host, "", self.port, &properties[..])?.enable_addr_auto())
+    }
+
+    /// The service is for browsers of services; the name of its host is what matters.
+    fn page_announcement(&self, page: &Page) -> Result<ServiceInfo, mdns_sd::Error> {
+        let name = format!("Stockroom {}-{}", self.node, self.tag);
+        let properties: [(&str, &str); 0] = [];
+        let host = format!("{}.", page.host);
+        Ok(ServiceInfo::new(PAGES, &name, &host, "", page.port, &properties[..])?.enable_addr_auto())
+    }
+
+    /// Looks at what the daemon says of itself. All events are taken, else the daemon would keep them.
+    fn interface_came(&self, monitor: &Receiver<DaemonEvent>) -> bool {
+        let mut came = false;
+        for event in monitor.try_iter() {
+            match event {
+                DaemonEvent::IpAdd(_) => came = true,
+                DaemonEvent::NameChange(change) => {
+                    let page = self.published.page();
+                    if page.is_some_and(|page| change.original.trim_end_matches('.').eq_ignore_ascii_case(&page.host)) {
+                        let new = change.new_name.trim_end_matches('.').to_owned();
+                        tracing::warn!(name = change.original, "another machine of this network has the pages' name");
+                        self.published.set_renamed(Some(new));
+                    }
+                }
+                _ => {}
+            }
+        }
+        came
     }
 
     fn take(&self, event: ServiceEvent) {
@@ -168,6 +239,21 @@ impl Session {
     }
 }
 
+/// A name under `.local` that is answered for until this is dropped: for a box that is no node yet.
+pub struct Announcement(#[expect(dead_code, reason = "says farewell when it is dropped")] Farewell);
+
+impl Announcement {
+    /// Answers for `<name>.local`, with a service at this TCP port. Nothing if there is no mDNS here.
+    pub fn start(name: &str, port: u16) -> Option<Announcement> {
+        let daemon = Farewell(ServiceDaemon::new().ok()?);
+        let properties: [(&str, &str); 0] = [];
+        let host = format!("{name}.local.");
+        let service = ServiceInfo::new(PAGES, name, &host, "", port, &properties[..]).ok()?.enable_addr_auto();
+        daemon.0.register(service).ok()?;
+        Some(Announcement(daemon))
+    }
+}
+
 /// Ends the daemon's own thread when a session ends in any way.
 struct Farewell(ServiceDaemon);
 
@@ -177,11 +263,6 @@ impl Drop for Farewell {
             let _ = ended.recv_timeout(Duration::from_secs(1));
         }
     }
-}
-
-fn interface_came(monitor: &Receiver<DaemonEvent>) -> bool {
-    // All events are taken, else the daemon would keep them.
-    monitor.try_iter().filter(|event| matches!(event, DaemonEvent::IpAdd(_))).count() > 0
 }
 
 /// mDNS names addresses of this network only: a hint must not make a node send packets to the world. Link-local IPv6 would need an
@@ -194,12 +275,13 @@ fn is_local(ip: &IpAddr) -> bool {
 }
 
 /// Tells tenants apart on a shared LAN without naming them: 64 bits of a hash.
-fn tag(tenant: TenantId) -> String {
+pub(crate) fn tag(tenant: TenantId) -> String {
     let hash = sha256(format!("stockroom mdns {tenant}").as_bytes());
     hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 const SERVICE: &str = "_stockroom._udp.local.";
+const PAGES: &str = "_https._tcp.local.";
 const TENANT_KEY: &str = "t";
 const NODE_KEY: &str = "n";
 const TICK: Duration = Duration::from_millis(250);
@@ -213,7 +295,14 @@ mod tests {
 
     fn session() -> Session {
         let (hints, _) = mpsc::channel(1);
-        Session { tag: tag(TenantId([1; 16])), node: 5, port: 4000, hints, stop: Arc::default() }
+        Session {
+            tag: tag(TenantId([1; 16])),
+            node: 5,
+            port: 4000,
+            hints,
+            stop: Arc::default(),
+            published: Arc::default(),
+        }
     }
 
     #[test]

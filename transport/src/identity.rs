@@ -154,6 +154,31 @@ pub(crate) fn not_after_unix_s(cert: &CertificateDer<'_>) -> Result<u64, Identit
     u64::try_from(parse(cert)?.validity().not_after.timestamp()).map_err(|_| IdentityError::Malformed)
 }
 
+/// From when until when a certificate is valid.
+pub(crate) fn validity_unix_s(cert: &CertificateDer<'_>) -> Result<(u64, u64), IdentityError> {
+    let parsed = parse(cert)?;
+    let second = |time: x509_parser::time::ASN1Time| u64::try_from(time.timestamp());
+    let validity = parsed.validity();
+    let both = second(validity.not_before).and_then(|from| Ok((from, second(validity.not_after)?)));
+    both.map_err(|_| IdentityError::Malformed)
+}
+
+/// DNS names and addresses in a node's leaf that its links have no use for: those for people.
+pub(crate) fn extra_names(cert: &CertificateDer<'_>) -> Result<Vec<String>, IdentityError> {
+    let parsed = parse(cert)?;
+    let names = parsed.subject_alternative_name().map_err(|_| IdentityError::Malformed)?;
+    let general = names.map(|names| names.value.general_names.clone()).unwrap_or_default();
+    let text = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) if !name.ends_with(".stockroom.internal") => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => match bytes.len() {
+            4 => <[u8; 4]>::try_from(*bytes).ok().map(|bytes| std::net::IpAddr::from(bytes).to_string()),
+            _ => <[u8; 16]>::try_from(*bytes).ok().map(|bytes| std::net::IpAddr::from(bytes).to_string()),
+        },
+        _ => None,
+    };
+    Ok(general.iter().filter_map(text).collect())
+}
+
 /// DNS name in the leaf of a node, and the TLS server name used to dial it.
 pub fn node_dns_name(tenant: TenantId, node: u32) -> String {
     format!("node-{node}.{tenant}.stockroom.internal")

@@ -13,6 +13,7 @@
 //! | [`authority`] | the tenant's root, the hubs' issuers, signing requests |
 //! | [`credential`] | a node's own chain, key and root, as PEM |
 //! | [`trust`] | which chain is believed at which time: the rustls configurations |
+//! | [`pages`] | the name and certificates of a node's own pages, made by the node itself |
 //! | `frame` | length-delimited frames in a stream |
 //! | `lanes` | the send queue of a link: strict priority and credit |
 //! | `backoff`, `targets` | when to dial which address (pure) |
@@ -42,16 +43,19 @@ mod lanes;
 pub mod limits;
 mod link;
 pub mod net;
+pub mod pages;
 mod table;
 mod targets;
 pub mod trust;
 
 pub use authority::{AuthorityError, Issuer, LeafNames, TenantRoot, new_key_and_csr};
 pub use credential::{CredentialError, NodeTls};
+pub use discovery::Announcement;
 pub use identity::{IdentityError, PeerIdentity, Role, TenantId};
 pub use lanes::SendError;
 pub use link::{LinkId, LinkStats};
 pub use net::{Admit, Congestion, Net, NetConfig, NetError, NetEvent};
+pub use pages::{PageAuthority, PageLeaf, PageNames};
 pub use table::Totals;
 pub use targets::PeerAddr;
 pub use trust::TlsClock;

@@ -177,6 +177,13 @@ pub const ISSUER_DAYS: u64 = 10 * 365;
 /// Life of a leaf: the longest that browsers on handhelds take from a private authority.
 pub const LEAF_DAYS: u64 = 825;
 
+/// Life of a certificate for pages, which a node renews by itself: long enough that a box whose clock stopped for months is still
+/// believed, short enough for every phone (825 days at most).
+pub const PAGE_LEAF_DAYS: u64 = 397;
+
+/// Names, and addresses, in a certificate for pages.
+pub const PAGE_NAMES_MAX: usize = 32;
+
 /// Certificates begin this long before they are issued, because clocks of shop boxes are wrong.
 pub const BACKDATE_DAYS: u64 = 2;
 

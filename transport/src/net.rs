@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::credential::NodeTls;
-use crate::discovery::Discovery;
+use crate::discovery::{Discovery, Published};
 use crate::identity::PeerIdentity;
 use crate::lanes::SendError;
 use crate::limits::{
@@ -139,6 +139,11 @@ pub enum NetEvent {
         /// Bytes of credit added.
         bytes: usize,
     },
+    /// A node that this one dialed, and that its certificate proves, does not let it in: it was fenced there, for instance. Told at each try.
+    TurnedAway {
+        /// Who does not.
+        peer: PeerIdentity,
+    },
     /// The link is gone; what was queued is lost.
     Down {
         /// The link.
@@ -175,6 +180,7 @@ pub enum NetError {
 #[derive(Clone, Debug)]
 pub struct Net {
     shared: Arc<Shared>,
+    published: Arc<Published>,
     owner: Arc<Owner>,
 }
 
@@ -199,11 +205,13 @@ impl Net {
         let (stop, stopped) = watch::channel(None);
         let endpoint = settings::open_endpoint(&cfg, &tls, &clock)?;
         let port = endpoint.local_addr().map(|addr| addr.port()).unwrap_or_default();
-        let discovery = cfg.mdns.then(|| Discovery::start(tls.tenant(), tls.identity().node, port));
+        let published = Arc::new(Published::default());
+        let start = || Discovery::start(tls.tenant(), tls.identity().node, port, published.clone());
+        let discovery = cfg.mdns.then(start);
         let shared = Arc::new(Shared::new(cfg, &tls, admit, clock, endpoint)?);
         let supervisor = tokio::spawn(supervisor::run(shared.clone(), events, stopped, discovery));
         let owner = Owner { stop, supervisor: Mutex::new(Some(supervisor)) };
-        Ok((Net { shared, owner: Arc::new(owner) }, receiver))
+        Ok((Net { shared, published, owner: Arc::new(owner) }, receiver))
     }
 
     /// Queues a frame on a link. Never waits. Frames are written strictly by lane: 0 first, 4 last.
@@ -260,6 +268,17 @@ impl Net {
     /// be the same.
     pub fn renew(&self, tls: &NodeTls) -> Result<(), NetError> {
         self.shared.renew(tls)
+    }
+
+    /// Answers mDNS questions for `host`, a name of one label under `.local`, on every interface from now on: the node's pages are
+    /// there at this TCP port. Nothing happens without mDNS.
+    pub fn publish_pages(&self, host: &str, port: u16) {
+        self.published.publish(host, port);
+    }
+
+    /// The name under which pages are found instead, if another machine of the network has the published one.
+    pub fn pages_renamed(&self) -> Option<String> {
+        self.published.renamed()
     }
 
     /// A live link's figures.

@@ -96,6 +96,11 @@ pub fn code_hash(order: OrderId, code: &str) -> [u8; 16] {
     stretched(b"pickup code", order, code)
 }
 
+/// With what [`code_hash`] salts the codes of an order: PBKDF2 with HMAC-SHA-256, [`STRETCH_ROUNDS`] rounds, 16 bytes.
+pub fn code_salt(order: OrderId) -> Vec<u8> {
+    salt(b"pickup code", order)
+}
+
 /// The hash of the last four digits of a customer's phone, by which staff find the order.
 pub fn phone_hash(order: OrderId, digits: &str) -> [u8; 8] {
     let hash = Digest::of(&[b"phone", &Rows::of(|sink| order.encode(sink)), digits.as_bytes()]);
@@ -103,15 +108,19 @@ pub fn phone_hash(order: OrderId, digits: &str) -> [u8; 8] {
 }
 
 fn stretched(label: &[u8], order: OrderId, secret: &str) -> [u8; 16] {
-    let salt = [label, &Rows::of(|sink| order.encode(sink))].concat();
+    let salt = salt(label, order);
     let mut out = [0; 16];
     let rounds = std::num::NonZeroU32::new(STRETCH_ROUNDS).expect("rounds are not zero");
     ring::pbkdf2::derive(ring::pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, secret.as_bytes(), &mut out);
     out
 }
 
+fn salt(label: &[u8], order: OrderId) -> Vec<u8> {
+    [label, &Rows::of(|sink| order.encode(sink))].concat()
+}
+
 /// About a millisecond: a store's node compares a code while a customer stands at the counter.
-const STRETCH_ROUNDS: u32 = 1_000;
+pub const STRETCH_ROUNDS: u32 = 1_000;
 
 impl OfferLine {
     /// What so many units of the line cost.

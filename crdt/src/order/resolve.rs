@@ -21,7 +21,7 @@ use crate::ids::{Code, Digest, StoreId};
 use crate::stock::Position;
 
 pub use money::Due;
-pub use part::{Fulfillment, Part, PartLine, State};
+pub use part::{Fulfillment, Part, PartLine, State, TakenAlong};
 pub use words::{Reason, Why};
 
 /// Something that was said, where and when.

@@ -67,6 +67,11 @@ pub enum Step {
     Lose = 38,
     /// No courier took it; somebody has to decide.
     CourierRefused = 39,
+    /// A handheld takes it along to where the node cannot be reached: until it is brought back, or the time for that is over, only that
+    /// handheld hands it over. The note is the hash of what the handheld shows for it.
+    TakeAlong = 40,
+    /// It is back from where it was taken along to.
+    BringBack = 41,
 }
 
 /// Something was said about a fulfillment. Stands in `store/<id>/orders` of the store that it was offered to.
@@ -118,7 +123,7 @@ pub struct Substitute {
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Accept,
         Self::Refuse,
         Self::StartPicking,
@@ -148,6 +153,8 @@ impl Step {
         Self::Returned,
         Self::Lose,
         Self::CourierRefused,
+        Self::TakeAlong,
+        Self::BringBack,
     ];
 
     /// True for what only the store says: what its people decide, and what moves its goods. The rest is also known at the hub, where
@@ -182,7 +189,9 @@ impl Step {
             | Self::Hold
             | Self::Resume
             | Self::Dispatch
-            | Self::Returned => true,
+            | Self::Returned
+            | Self::TakeAlong
+            | Self::BringBack => true,
         }
     }
 
@@ -218,6 +227,8 @@ impl Step {
             Self::Returned => "returned",
             Self::Lose => "lose",
             Self::CourierRefused => "courier-refused",
+            Self::TakeAlong => "take-along",
+            Self::BringBack => "bring-back",
         }
     }
 

@@ -16,6 +16,7 @@ pub mod drawer;
 pub mod exchange;
 pub mod fulfil;
 pub mod goods;
+pub mod home;
 pub mod label;
 pub mod loyalty;
 pub mod members;
@@ -138,6 +139,7 @@ pub fn run(replica: &mut Replica, command: Command) -> Result<Answer, Failed> {
         Command::Drawer(retry, request) => drawer::drawer(replica, retry, request),
         Command::Labels(retry, request) => many(replica, retry, |replica| label::done(replica, request)),
         Command::Retire(retry, request) => once(replica, retry, |replica| policy::retire(replica, request)),
+        Command::Promote(retry, request) => once(replica, retry, |replica| home::promote(replica, request)),
         Command::IssueToken(request) => admin::issue_token(replica, request),
         Command::Enrol(request) => admin::enrol(replica, request),
         Command::Fence { node, reason } => admin::fence(replica, node, reason),
@@ -188,6 +190,7 @@ fn is_allowed_at(command: &Command, space: DiskSpace) -> bool {
         | Command::Checkout(_)
         | Command::Basket(..)
         | Command::TerminalSaid(_)
+        | Command::Promote(..)
         | Command::Fence { .. } => true,
         Command::Products(..)
         | Command::Prices(..)

@@ -30,7 +30,7 @@ use crate::sync::Sync;
 use crate::time::Now;
 
 pub use crate::replica::counters::Counters;
-pub use crate::replica::{Config, Identity};
+pub use crate::replica::{Config, Identity, check_format};
 
 /// One node's core.
 pub struct Core {
@@ -82,6 +82,10 @@ impl Core {
                 if let Some(node) = self.link_down(id) {
                     self.pending.push(Output::Event(Event::Disconnected(node)));
                 }
+                Ok(())
+            }
+            Input::TurnedAway(by) => {
+                self.replica.turned_away_by(by);
                 Ok(())
             }
             Input::Frame(id, bytes) => self.on_frame(id, &bytes),

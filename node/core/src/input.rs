@@ -67,6 +67,8 @@ pub enum Input {
     LinkUp(LinkId, Peer),
     /// A link is gone.
     LinkDown(LinkId),
+    /// A verified peer does not let this node in.
+    TurnedAway(NodeId),
     /// A frame arrived.
     Frame(LinkId, Vec<u8>),
     /// The link takes this many more bytes.
@@ -211,6 +213,8 @@ pub enum Command {
     Consent(RetryKey, Consent),
     /// Write off the rights of a node that is gone (at a hub).
     Retire(RetryKey, promises::DecreeRequest),
+    /// Make a node the home of its store's goods (at a hub).
+    Promote(RetryKey, enrolment::HomeRequest),
     /// Allow one node to enrol for a store (at a hub).
     IssueToken(enrolment::TokenRequest),
     /// Enrol a node that shows a token (at a hub).
@@ -472,6 +476,8 @@ pub enum Event {
         /// Where it stands.
         place: Place,
     },
+    /// Newest values of a shared scope came from the hub: prices, products.
+    Values(Scope),
     /// A link came up and both sides know each other.
     Connected(NodeId),
     /// A link went down.

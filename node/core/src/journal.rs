@@ -484,6 +484,12 @@ pub fn feed_rows(
     rows.iter().map(|(key, value)| Ok((position_of(key)?, decode_feed(value).map_err(damaged)?))).collect()
 }
 
+/// The last step of a scope's feed; 0 while nothing was ever ingested there.
+pub fn feed_end(snapshot: &(impl Snapshot + ?Sized), scope: &Scope) -> Result<u64, StoreError> {
+    let row = snapshot.get(Table::Scopes, &scope.to_bytes())?;
+    row.map_or(Ok(0), |row| Ok(decode_scope(&row)?.next - 1))
+}
+
 /// A step of a feed from its row of [`Table::Feed`].
 pub fn feed_of_row(bytes: &[u8]) -> Result<FeedRow, StoreError> {
     decode_feed(bytes).map_err(damaged)

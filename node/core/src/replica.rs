@@ -5,7 +5,9 @@
 
 pub mod counters;
 mod entitled;
-mod meta;
+pub(crate) mod meta;
+
+pub use meta::check_format;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -96,6 +98,8 @@ pub struct Replica {
     pub(crate) zone_offset_s: i32,
     pub(crate) disk: DiskSpace,
     pub(crate) rights_locked: bool,
+    /// The hub above does not let this node in, as of its last word.
+    pub(crate) turned_away: bool,
     pub(crate) epoch_reason: EpochReason,
     pub(crate) counters: Counters,
     pub(crate) tuning: Tuning,
@@ -163,6 +167,7 @@ impl Replica {
             zone_offset_s: 0,
             disk: DiskSpace::Ample,
             rights_locked: meta.rights_locked,
+            turned_away: false,
             epoch_reason: meta.epoch_reason,
             counters: Counters::default(),
             tuning,
@@ -277,6 +282,19 @@ impl Replica {
             self.seal(number)?;
         }
         Ok(place)
+    }
+
+    /// A peer does not let this node in. Whom its own hub does not believe, another may have replaced: it promises nothing more until the
+    /// hub was heard. Any other peer may say what it likes.
+    pub fn turned_away_by(&mut self, peer: NodeId) {
+        if peer != self.me.capability().issuer || self.turned_away {
+            return;
+        }
+        self.turned_away = true;
+        self.rights_locked = true;
+        self.desk.heard = false;
+        self.reached("the hub turned this node away");
+        self.alarm("the hub does not believe this node any more: it was revoked, or another node replaced it".into());
     }
 
     /// Opens the next epoch: new logs, a new feed, no rights until contact.

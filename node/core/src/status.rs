@@ -33,6 +33,8 @@ pub struct Status {
     pub epoch_reason: EpochReason,
     /// No rights may be spent until a hub was heard.
     pub rights_locked: bool,
+    /// The hub does not let this node in: it was revoked, or replaced by another.
+    pub turned_away: bool,
     /// How much room the disk has.
     pub disk: DiskSpace,
     /// Peers on links.
@@ -66,6 +68,8 @@ pub struct PeerStatus {
     pub drained: bool,
     /// Its wall clock minus ours, milliseconds, when it was last heard.
     pub clock_error_ms: i64,
+    /// The newest kind of fact that its program knows; `None` before the handshake.
+    pub kind_max: Option<u16>,
     /// Per scope that it follows: the last position durable there, and the end of the feed.
     pub feeds: Vec<(Scope, u64, u64)>,
 }
@@ -104,6 +108,7 @@ pub fn status(replica: &Replica, sync: &Sync) -> Result<Status, CoreError> {
             ready: link.is_ready(),
             drained: link.is_ready() && link.is_drained(replica),
             clock_error_ms: link.clock_error_ms,
+            kind_max: link.hello.as_ref().map(|hello| hello.kind_max),
             feeds: link
                 .outs
                 .iter()
@@ -119,6 +124,7 @@ pub fn status(replica: &Replica, sync: &Sync) -> Result<Status, CoreError> {
         epoch: replica.epoch,
         epoch_reason: replica.epoch_reason,
         rights_locked: replica.rights_locked,
+        turned_away: replica.turned_away,
         disk: replica.disk,
         peers,
         backlog: backlog(replica)?,

@@ -38,7 +38,7 @@ use stockroom_crdt::scope::{Lane, Scope};
 use crate::authority::{Writer, area, may_write};
 use crate::books::{self, cells};
 use crate::ingest::{IngestError, PeerFault};
-use crate::input::{CoreError, LinkId, Output, Peer};
+use crate::input::{CoreError, Event, LinkId, Output, Peer};
 use crate::limits::{CREDIT_BYTES_MIN, LINKS_MAX};
 use crate::plant::{Plant, planted};
 use crate::replica::Replica;
@@ -438,7 +438,7 @@ fn on_ack(replica: &mut Replica, link: &mut Link, acks: Vec<(Scope, u64)>) {
         let Some(out) = link.outs.get_mut(&scope) else { continue };
         if position < out.next && position > out.acked {
             out.acked = position;
-            if link.relation == Relation::Parent {
+            if link.relation != Relation::Peer {
                 handshake::set_acked(replica, link.peer.node, &scope, position);
             }
         }
@@ -455,6 +455,7 @@ fn on_cells(replica: &mut Replica, link: &mut Link, frame: CellsFrame) -> Result
     if !signed {
         return Err(PeerFault::Seal.into());
     }
+    let mut is_new = false;
     for ((writer, seq), item) in frame.stamps.iter().zip(&frame.items) {
         let fact = &item.entry.fact;
         let may = may_write(Writer::Hub, area(&frame.scope), fact.kind()) && fact.belongs_in(&frame.scope);
@@ -462,8 +463,12 @@ fn on_cells(replica: &mut Replica, link: &mut Link, frame: CellsFrame) -> Result
             return Err(PeerFault::Scope.into());
         }
         replica.observe(item.entry.hlc);
-        cells::merge(&mut replica.overlay, &mut replica.journal, &frame.scope, (*writer, *seq), item)?;
+        let stamp = (*writer, *seq);
+        is_new |= cells::merge(&mut replica.overlay, &mut replica.journal, &frame.scope, stamp, item)?;
         replica.counters.entries_ingested += 1;
+    }
+    if is_new {
+        replica.events.push(Event::Values(frame.scope.clone()));
     }
     handshake::set_cursor(replica, link.peer.node, &frame.scope, (frame.feed_epoch, frame.to));
     link.acknowledge(replica.now.mono_ms, frame.scope, frame.to);

@@ -10,6 +10,7 @@ pub mod members;
 pub mod notes;
 pub mod orders;
 pub mod promises;
+pub mod reach;
 pub mod returns;
 pub mod shifts;
 pub mod staff;
@@ -359,6 +360,12 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
     pub fn receipts(&self, store: StoreId) -> Result<Vec<Place>, StoreError> {
         let rows = scan_prefix(self.snapshot, Table::Receipts, &store.0.to_be_bytes(), usize::MAX)?;
         rows.iter().map(|(_, value)| sales::decode(value)).collect()
+    }
+
+    /// The layouts of in-store codes, by prefix.
+    pub fn templates(&self) -> Result<Vec<Template>, StoreError> {
+        let all = self.decisions(&Scope::Catalog, kind::TEMPLATE)?.into_iter();
+        Ok(all.filter_map(|fact| if let Fact::Template(template) = fact { Some(template) } else { None }).collect())
     }
 
     fn scan_in_store(&self, gtin: Gtin) -> Result<Result<Scanned, ScanError>, StoreError> {

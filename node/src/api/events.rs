@@ -18,7 +18,7 @@ use stockroom_core::input::Event;
 use stockroom_core::status::Status;
 use stockroom_core::view::View;
 use stockroom_crdt::entry::{Fact, kind};
-use stockroom_crdt::ids::NodeId;
+use stockroom_crdt::ids::{Code, NodeId};
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::transfer::TransferId;
 use tokio::sync::broadcast::error::RecvError;
@@ -242,6 +242,7 @@ pub fn describe(handle: &Handle, event: &Event) -> (&'static str, Option<String>
             let entry = handle.snapshot().and_then(|snapshot| View::new(&*snapshot).entry(*place)).ok().flatten();
             of_entry(scope, *kind, place.seq, entry.as_ref().map(|entry| &entry.fact))
         }
+        Event::Values(scope) => ("values.changed", Some(scope.to_string()), json!({ "scope": scope.to_string() })),
         Event::Connected(node) => ("peer.connected", Some(format!("node/{}", node.0)), json!({ "node": node.0 })),
         Event::Disconnected(node) => ("peer.disconnected", Some(format!("node/{}", node.0)), json!({ "node": node.0 })),
         Event::EpochOpened(reason) => ("epoch.opened", None, json!({ "reason": reason.as_str() })),
@@ -308,14 +309,22 @@ fn about(store: Option<stockroom_crdt::ids::StoreId>, fact: &Fact) -> (Option<St
             transfer(receive.id, data)
         }
         Fact::CountOpen(open) => (None, json!({ "session": open.session, "lines": open.lines.len() })),
-        Fact::DayOpen(day) => (None, json!({ "business_day": day.number })),
-        Fact::DayClose(day) => (None, json!({ "business_day": day.number })),
+        Fact::DayOpen(day) => (None, of_day(day.number, &day.staff)),
+        Fact::DayClose(day) => (None, of_day(day.number, &day.staff)),
         Fact::Node(record) => (Some(format!("node/{}", record.capability.node.0)), json!({})),
         Fact::Fence(fence) => (Some(format!("node/{}", fence.node.0)), json!({ "reason": fence.reason.as_str() })),
         Fact::Store(record) => (Some(format!("store/{}", record.store.0)), json!({ "store": record.store.0 })),
         other => {
             promises::about(other).or_else(|| super::orders::events::about(store, other)).unwrap_or((None, json!({})))
         }
+    }
+}
+
+/// A business day, and who opened or closed it; nobody when a sale or the store's hour did.
+fn of_day(number: u32, staff: &Code) -> Value {
+    match staff.is_empty() {
+        true => json!({ "business_day": number }),
+        false => json!({ "business_day": number, "staff": staff.as_str() }),
     }
 }
 

@@ -3,7 +3,10 @@
 pub mod answer;
 
 pub mod act;
+pub mod along;
 pub mod scans;
+
+pub mod find;
 
 pub mod lists;
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// How often the certificate for the shop's network is looked at: a new address of the machine is in it before people wonder.
+pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(30);
+
 /// Bytes of a request's body: a sale of 1,000 lines at 200 bytes of JSON fits.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 

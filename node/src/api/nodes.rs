@@ -20,6 +20,7 @@ use super::problem::{Answered, Kind, Problem};
 use super::request::{Body, Segment};
 use super::values::{Moment, Text, moment};
 use crate::enrol::{TokenError, TokenOrder, issue_token};
+use crate::paper::qr;
 
 /// A node of the tenant.
 #[derive(Serialize, ToSchema)]
@@ -102,6 +103,10 @@ pub struct TokenBody {
 pub struct TokenAnswer {
     /// To be typed or pasted at `stockroom join`.
     token: String,
+    /// The same with the hub's address behind an `@`, if the hub knows it: what the QR code holds.
+    carried: String,
+    /// The QR code, an SVG picture.
+    qr_svg: String,
     /// The store it is for.
     store: u32,
     /// Until when it is good.
@@ -185,7 +190,9 @@ pub async fn create_enrolment_token(State(api): State<Arc<Api>>, Body { value, .
             Problem::new(Kind::Storage, error.to_string())
         }
     })?;
-    let answer = TokenAnswer { token: issued.text, store: value.store, expires_at: Text(Moment(issued.expires_ms)) };
+    let qr_svg = qr::svg(&issued.carried).map_err(|error| Problem::new(Kind::Storage, error.to_string()))?;
+    let expires_at = Text(Moment(issued.expires_ms));
+    let answer = TokenAnswer { token: issued.text, carried: issued.carried, qr_svg, store: value.store, expires_at };
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 

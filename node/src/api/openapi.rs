@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Serialize;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder};
@@ -88,9 +88,13 @@ fn may_fail(operation: &mut Operation) {
     operation.responses.responses.entry("default".into()).or_insert(problem.into());
 }
 
-/// This node, and where to go from here.
+/// This node, and where to go from here. A browser is led to the pages.
 #[utoipa::path(get, path = "/", tag = "status", responses((status = 200, body = Index)))]
-pub async fn index(State(api): State<Arc<Api>>) -> Json<Index> {
+pub async fn index(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/html") {
+        return Redirect::to("/start").into_response();
+    }
     Json(Index {
         name: api.info.name.clone(),
         node: api.info.node,
@@ -100,6 +104,7 @@ pub async fn index(State(api): State<Arc<Api>>) -> Json<Index> {
         status: "/v1/status",
         problems: "/problems",
     })
+    .into_response()
 }
 
 /// This description.

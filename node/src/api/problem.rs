@@ -49,6 +49,8 @@ pub enum Kind {
     PassRefused,
     /// The customer has the goods already; `at` and `store` say since when and from where.
     HandedOver,
+    /// Somebody else is at it: a handheld took it along, or a line was picked meanwhile. Look again.
+    SomebodyElse,
     /// Another node keeps that: products and nodes are the hub's, sales and stock the store's.
     NotHere,
     /// The body is longer than this path takes.
@@ -106,7 +108,7 @@ pub enum Kind {
 }
 
 /// The registry: kind, name, status, title. A name never changes its meaning.
-const REGISTRY: [(Kind, &str, StatusCode, &str); 44] = [
+const REGISTRY: [(Kind, &str, StatusCode, &str); 45] = [
     (Kind::BadRequest, "bad-request", StatusCode::BAD_REQUEST, "The request cannot be read"),
     (Kind::MalformedBody, "malformed-body", StatusCode::BAD_REQUEST, "The body cannot be read"),
     (Kind::IdempotencyKey, "idempotency-key", StatusCode::BAD_REQUEST, "An Idempotency-Key is needed"),
@@ -124,6 +126,7 @@ const REGISTRY: [(Kind, &str, StatusCode, &str); 44] = [
     (Kind::WrongCode, "wrong-code", StatusCode::UNPROCESSABLE_ENTITY, "The code is wrong"),
     (Kind::PassRefused, "pass-refused", StatusCode::CONFLICT, "The pass is not good here"),
     (Kind::HandedOver, "handed-over", StatusCode::CONFLICT, "The customer has it already"),
+    (Kind::SomebodyElse, "somebody-else", StatusCode::CONFLICT, "Somebody else is at it"),
     (Kind::NotHere, "not-here", StatusCode::CONFLICT, "Another node keeps that"),
     (Kind::BodyTooLarge, "body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
     (Kind::MediaType, "media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body has the wrong media type"),
@@ -503,6 +506,12 @@ pub fn registry() -> Vec<ProblemType> {
         title,
     };
     REGISTRY.iter().map(row).collect()
+}
+
+/// Every kind.
+#[cfg(test)]
+pub fn kinds() -> impl Iterator<Item = Kind> {
+    REGISTRY.iter().map(|(kind, ..)| *kind)
 }
 
 #[cfg(test)]

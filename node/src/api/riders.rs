@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, Uri, header};
 use axum::response::{Html, IntoResponse};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,6 +18,8 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::couriers::PositionBody;
+use super::pages::shown::Shown;
+use super::pages::words;
 use super::papers;
 use super::problem::{Answered, Kind, Problem};
 use super::request::{Body, Segment};
@@ -249,11 +251,19 @@ pub async fn print_sheet(
 /// The page on a rider's phone: stops with their addresses, and what to say of them. It works on when the phone has no signal.
 #[utoipa::path(get, path = "/rider/{token}", tag = "deliveries", params(("token" = String, Path)),
     responses((status = 200, content_type = "text/html", body = String)))]
-pub async fn show_page(State(api): State<Arc<Api>>, Segment(token): Segment<String>) -> Answered {
+pub async fn show_page(
+    State(api): State<Arc<Api>>,
+    Segment(token): Segment<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Answered {
     let rider = rider(&api, &token)?;
     let stops = api.config.desk.carried(&rider.id, now_ms())?;
+    let store = api.read(|books| Ok(books.store(rider.store)?))?;
+    let language = words::asked(&uri).unwrap_or_else(|| words::chosen(&headers));
+    let shown = Shown::new(language, store.as_ref());
     let headers: [(HeaderName, String); 1] = [(header::CONTENT_SECURITY_POLICY, page::policy())];
-    Ok((headers, Html(page::page(&rider, &stops))).into_response())
+    Ok((headers, Html(page::page(&rider, &stops, language, &shown))).into_response())
 }
 
 /// Takes what a rider did. The same key is taken once; acts that come late, in any order, count by the phone's time.
@@ -318,8 +328,9 @@ impl ActBody {
 
 fn proof(code: Option<String>, photo: Option<String>, signature: Option<String>) -> Answered<Proof> {
     let named = |field: &str, name: String| {
-        let fits = name.len() <= PROOF_BYTES_MAX && is_word(&name);
-        if fits { Ok(name) } else { Err(Problem::invalid(field, "is a name of 1 to 20 letters, digits, - and _")) }
+        // Phones give pictures names with a dot.
+        let fits = name.len() <= PROOF_BYTES_MAX && is_word(&name.replace('.', "-"));
+        if fits { Ok(name) } else { Err(Problem::invalid(field, "is a name of 1 to 20 letters, digits, - _ and .")) }
     };
     match (code, photo, signature) {
         (Some(code), None, None) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => {

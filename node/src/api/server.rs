@@ -12,15 +12,17 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use stockroom_transport::pages::own_addresses;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::gate::Door;
-use super::limits::{CONNECTIONS_MAX, HEAD_TIMEOUT, STOP_TIMEOUT};
+use super::limits::{CERTIFICATE_LOOK, CONNECTIONS_MAX, HEAD_TIMEOUT, STOP_TIMEOUT};
 use super::{Api, router};
 use crate::handle::Handle;
-use crate::info::{ApiConfig, LanConfig, NodeInfo};
+use crate::info::{ApiConfig, NodeInfo};
+use crate::lan::LanDoor;
 
 /// Sockets that are bound, so that a taken port is known before the node says that it is up.
 #[derive(Debug)]
@@ -76,7 +78,8 @@ pub async fn serve(
     listeners: Listeners,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
-    let tls = config.lan.as_ref().map(tls_config).transpose()?;
+    let door = config.lan.as_ref().map(|lan| lan.door.clone());
+    let tls = door.as_ref().map(|door| tls_config(door).map(RustlsConfig::from_config)).transpose()?;
     let address = listeners.loopback.local_addr().map_err(ServeError::Listener)?.ip();
     let api = Api::new(handle, info, config, stop.clone());
     let end = axum_server::Handle::new();
@@ -88,6 +91,7 @@ pub async fn serve(
         std::future::pending::<()>().await;
     };
     let loopback = in_clear(listeners.loopback, router(&api, Door::Loopback { address }), end.clone());
+    let fresh = keep_fresh(door, tls.clone());
     let lan = async {
         match (listeners.lan, tls) {
             (Some(listener), Some(tls)) => over_tls(listener, router(&api, Door::Lan), tls, end.clone()).await,
@@ -97,18 +101,26 @@ pub async fn serve(
     let both = async { tokio::try_join!(loopback, lan) };
     tokio::select! {
         () = super::orders::notices::remind(api.clone()) => Ok(()),
+        () = fresh => Ok(()),
+        () = super::security::keep(api.clone()) => Ok(()),
         served = both => served.map(|_| ()).map_err(ServeError::Listener),
         () = stopped => Ok(()),
     }
 }
 
-async fn in_clear(listener: TcpListener, router: Router, end: axum_server::Handle<SocketAddr>) -> io::Result<()> {
+/// Serves in clear until `end` says so.
+pub(super) async fn in_clear(
+    listener: TcpListener,
+    router: Router,
+    end: axum_server::Handle<SocketAddr>,
+) -> io::Result<()> {
     let mut server = axum_server::from_tcp(listener)?.acceptor(Limited::new(NoDelayAcceptor::new())).handle(end);
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     server.serve(router.into_make_service()).await
 }
 
-async fn over_tls(
+/// Serves over TLS until `end` says so.
+pub(super) async fn over_tls(
     listener: TcpListener,
     router: Router,
     tls: RustlsConfig,
@@ -120,12 +132,37 @@ async fn over_tls(
     server.serve(router.into_make_service()).await
 }
 
+/// Renews the certificate while the node runs, and shows the new one to who connects from then on. Never ends.
+async fn keep_fresh(door: Option<Arc<LanDoor>>, tls: Option<RustlsConfig>) {
+    let (Some(door), Some(tls)) = (door, tls) else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(CERTIFICATE_LOOK).await;
+        let looking = door.clone();
+        let looked = tokio::task::spawn_blocking(move || looking.look(own_addresses())).await;
+        match looked {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => match tls_config(&door) {
+                Ok(config) => tls.reload_from_config(config),
+                Err(error) => tracing::error!(%error, "the new certificate for the pages is unusable"),
+            },
+            Ok(Err(error)) => tracing::error!(%error, "no new certificate for the pages"),
+            Err(_) => tracing::error!("looking after the certificate for the pages panicked"),
+        }
+    }
+}
+
 /// TLS 1.3 only: every client is a handheld or till of this tenant.
-fn tls_config(lan: &LanConfig) -> Result<RustlsConfig, ServeError> {
+pub(super) fn tls_config(door: &LanDoor) -> Result<Arc<rustls::ServerConfig>, ServeError> {
+    let leaf = door.leaf();
+    tls_of(&leaf.chain_pem, &leaf.key_pem)
+}
+
+/// Likewise, from texts.
+pub(super) fn tls_of(chain_pem: &str, key_pem: &str) -> Result<Arc<rustls::ServerConfig>, ServeError> {
     let wrong = |error: &dyn std::fmt::Display| ServeError::Certificate(error.to_string());
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(lan.chain_pem.as_bytes()).collect();
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).collect();
     let chain = chain.map_err(|error| wrong(&error))?;
-    let key = PrivateKeyDer::from_pem_slice(lan.key_pem.as_bytes()).map_err(|error| wrong(&error))?;
+    let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|error| wrong(&error))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -134,10 +171,11 @@ fn tls_config(lan: &LanConfig) -> Result<RustlsConfig, ServeError> {
         .with_single_cert(chain, key)
         .map_err(|error| wrong(&error))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(RustlsConfig::from_config(Arc::new(config)))
+    Ok(Arc::new(config))
 }
 
-fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+/// Binds one address.
+pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     let bound = TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
         Ok(listener)

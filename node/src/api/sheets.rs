@@ -147,6 +147,51 @@ pub struct CountedLineAnswer {
     recount: Option<String>,
 }
 
+/// A session that is not closed.
+#[derive(Serialize, ToSchema)]
+pub struct OpenCount {
+    /// Its number.
+    session: u64,
+    /// Who opened it; empty if somebody scanned without opening it.
+    #[schema(value_type = String)]
+    staff: Text<Code>,
+    /// Products on its sheet.
+    sheet: usize,
+    /// The department, if its sheet is one's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    department: Option<Text<Code>>,
+    /// Counters do not see the book's figures.
+    blind: bool,
+}
+
+/// Sessions that are not closed.
+#[derive(Serialize, ToSchema)]
+pub struct OpenCounts {
+    /// Them, by number.
+    items: Vec<OpenCount>,
+}
+
+/// Sessions that are not closed, at most 100.
+#[utoipa::path(get, path = "/v1/counts", tag = "stock", responses((status = 200, body = OpenCounts)))]
+pub async fn list_counts(State(api): State<Arc<Api>>) -> Answered<Json<OpenCounts>> {
+    let store = api.own_store()?;
+    let read = move |books: &Books<'_>| {
+        let open = books.open_counts(store, OPEN_COUNTS_MAX)?.into_iter().map(|(session, sheet)| OpenCount {
+            session,
+            staff: Text(sheet.as_ref().map(|sheet| sheet.staff.clone()).unwrap_or_default()),
+            sheet: sheet.as_ref().map_or(0, |sheet| sheet.lines.len()),
+            blind: sheet.as_ref().is_some_and(|sheet| sheet.blind),
+            department: sheet.and_then(|sheet| match sheet.sheet {
+                Sheet::Department(department) => Some(Text(department)),
+                Sheet::Listed | Sheet::InBook => None,
+            }),
+        });
+        Ok(Json(OpenCounts { items: open.collect() }))
+    };
+    api.read_much(read).await
+}
+
 /// Puts down what is to be counted in a session, at most 1,000 products.
 #[utoipa::path(post, path = "/v1/counts", tag = "counts", params(KeyHeader), request_body = CountBody,
     responses((status = 201, body = SheetAnswer)))]
@@ -297,3 +342,6 @@ fn session_of(request: Digest) -> u64 {
 const COUNTED: &str = "counted";
 const UNCOUNTED: &str = "uncounted";
 const RECOUNT: &str = "recount";
+
+/// Open sessions in one answer: a store counts a few aisles at a time.
+const OPEN_COUNTS_MAX: usize = 100;

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::problem::Answered;
 use super::stores::Knowledge;
+use super::trust::{CertificateAnswer, PagesAnswer};
 use super::values::{Moment, Text, moment, now_ms};
 use crate::info::LinkTotals;
 
@@ -30,6 +31,8 @@ pub struct StatusAnswer {
     role: &'static str,
     /// Its store, 0 for a hub.
     store: u32,
+    /// `store`, or `solo` for a shop of one person: pages without bays, drawers that are handed over, and asking somebody else.
+    profile: &'static str,
     /// The program's version.
     version: &'static str,
     /// When this process started.
@@ -42,6 +45,8 @@ pub struct StatusAnswer {
     epoch: EpochAnswer,
     /// No rights may be spent until a hub was heard.
     rights_locked: bool,
+    /// The hub does not let this node in: it was revoked, or replaced by another.
+    turned_away: bool,
     /// `ample`, `low` (imports stop) or `critical` (only sales).
     disk: &'static str,
     /// What the hub does not have yet.
@@ -52,6 +57,11 @@ pub struct StatusAnswer {
     stores: Vec<Knowledge>,
     /// Parcels of others that wait here.
     parcels_carried: usize,
+    /// Whether peers believe this node.
+    link_certificate: CertificateAnswer,
+    /// Where people find this node's pages; absent if it serves none on the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pages: Option<PagesAnswer>,
     /// What happened since the start.
     counters: CountersAnswer,
 }
@@ -164,16 +174,20 @@ pub async fn show_status(State(api): State<Arc<Api>>) -> Json<StatusAnswer> {
         node: status.node.0,
         role: status.role.as_str(),
         store: status.store.map_or(0, |store| store.0),
+        profile: api.info.profile.as_str(),
         version: api.info.version,
         started_at: Text(Moment(api.info.started_ms)),
         at: Text(Moment(status.at_ms)),
         epoch: EpochAnswer { number: status.epoch.0, reason: status.epoch_reason.as_str() },
         rights_locked: status.rights_locked,
+        turned_away: status.turned_away,
         disk: disk_word(status.disk),
         backlog,
         peers: status.peers.iter().map(|peer| peer_answer(peer, totals.get(&peer.node.0))).collect(),
         stores: known.collect(),
         parcels_carried: status.parcels_carried,
+        link_certificate: CertificateAnswer::of_links(api.info.links_until_unix_s, now),
+        pages: api.config.lan.as_ref().map(|lan| PagesAnswer::of(lan, api.config.pages_at(), now)),
         counters: counters(&status),
     })
 }

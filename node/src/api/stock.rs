@@ -38,6 +38,8 @@ pub struct StockAnswer {
     unit: Text<Unit>,
     /// Pieces or grams in the book; negative when more was sold than was ever booked in.
     on_hand: i64,
+    /// Of these, kept for customers by open promises.
+    promised: u64,
     /// Units that came back and wait for a decision; not on hand.
     quarantined: i64,
     /// Units that came back and were thrown away.
@@ -177,7 +179,8 @@ pub async fn list_stock(State(api): State<Arc<Api>>, Params(params): Params<Stoc
     let read = move |books: &Books<'_>| {
         let accounts = books.accounts(store, params.after.as_ref().map(|sku| &sku.0), limit)?;
         let next = if accounts.len() == limit { accounts.last().map(|(sku, _, _)| Text(sku.clone())) } else { None };
-        let items = accounts.into_iter().map(|(sku, unit, account)| StockAnswer::of(books, (sku, unit), Some(account)));
+        let items =
+            accounts.into_iter().map(|(sku, unit, account)| StockAnswer::of(books, (store, sku, unit), Some(account)));
         let items = items.collect::<Answered<Vec<_>>>()?;
         Ok(Json(StockPage { knowledge, items, next }))
     };
@@ -196,7 +199,7 @@ pub async fn show_stock(
     let knowledge = Knowledge::of(&api, store)?;
     api.read(|books| {
         let (unit, account) = account(books, store, &sku, params.unit)?;
-        Ok(Json(StockOfOne { knowledge, stock: StockAnswer::of(books, (sku, unit), account)? }))
+        Ok(Json(StockOfOne { knowledge, stock: StockAnswer::of(books, (store, sku, unit), account)? }))
     })
 }
 
@@ -217,16 +220,17 @@ pub async fn show_history(
         let omitted = entries.len().saturating_sub(HISTORY_MAX);
         entries.drain(..omitted);
         let rights = TrailAnswer::of(books, &RightsAccount { store, sku: sku.clone(), unit })?;
-        let stock = StockAnswer::of(books, (sku, unit), account)?;
+        let stock = StockAnswer::of(books, (store, sku, unit), account)?;
         Ok(Json(HistoryAnswer { knowledge, stock, omitted, entries, rights }))
     };
     api.read_much(read).await
 }
 
 impl StockAnswer {
-    fn of(books: &Books<'_>, key: (Sku, Unit), account: Option<Account>) -> Answered<Self> {
-        let (sku, unit) = key;
+    fn of(books: &Books<'_>, key: (StoreId, Sku, Unit), account: Option<Account>) -> Answered<Self> {
+        let (store, sku, unit) = key;
         let account = account.unwrap_or_default();
+        let owed = books.owed(&RightsAccount { store, sku: sku.clone(), unit })?;
         let counted = |counted: Counted| CountedAnswer {
             session: counted.session,
             quantity: counted.quantity,
@@ -237,6 +241,7 @@ impl StockAnswer {
             sku: Text(sku),
             unit: Text(unit),
             on_hand: account.on_hand.quantity,
+            promised: owed.open + owed.open_soft,
             quarantined: account.aside.quarantined,
             scrapped: account.aside.scrapped,
             movements: account.on_hand.movements,

@@ -127,6 +127,11 @@ impl Knowledge {
     pub fn age_s(&self) -> Option<u64> {
         self.age_s
     }
+
+    /// True while a link to one of the store's nodes is up.
+    pub fn is_connected(&self) -> bool {
+        self.connected
+    }
 }
 
 impl StoreAnswer {

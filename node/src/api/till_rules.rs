@@ -226,13 +226,18 @@ impl Default for TillsBody {
     }
 }
 
+/// Hours of sale, day by day.
+pub fn spans(hours: &SaleHours) -> [Vec<HoursBody>; 7] {
+    let shown = |span: &Span| HoursBody { from: Text(Clock(span.from)), until: Text(Clock(span.until)) };
+    std::array::from_fn(|day| hours.week[day].iter().map(shown).collect())
+}
+
 impl SaleHoursBody {
     fn of(hours: &SaleHours) -> Self {
-        let shown = |span: &Span| HoursBody { from: Text(Clock(span.from)), until: Text(Clock(span.until)) };
         Self {
             department: Text(hours.department.clone()),
             store: hours.store.map(|store| store.0),
-            week: std::array::from_fn(|day| hours.week[day].iter().map(shown).collect()),
+            week: spans(hours),
             ended: hours.ended,
         }
     }

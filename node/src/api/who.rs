@@ -7,21 +7,23 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderName;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
 use stockroom_crdt::checkout::staff::{Role, StaffRecord};
 use stockroom_crdt::ids::{Code, Digest, StoreId};
 use utoipa::IntoParams;
 
 use super::Api;
 use super::gate::LOCAL;
+use super::pages::cookies;
 use super::problem::{Answered, Kind, Problem};
 use super::request::Caller;
 use crate::staff::approvals::What;
+use crate::staff::sessions::Session;
 
 /// Who sent a request.
 pub struct Who {
-    /// The device, `local` at the node itself.
+    /// The device; `local` for a program on the node's own machine, `page` for a browser there.
     pub device: String,
     /// Who is signed in there, as head office's record is now.
     signed_in: Option<StaffRecord>,
@@ -51,17 +53,23 @@ impl FromRequestParts<Arc<Api>> for Who {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let device = parts.extensions.get::<Caller>().map_or(String::new(), |caller| caller.0.clone());
-        let Some(token) = parts.headers.get(SESSION) else { return Ok(Self { device, signed_in: None }) };
-        let over = || Problem::new(Kind::SignInNeeded, "the session is over, or was never opened here: sign in again");
-        let session = token.to_str().ok().and_then(|token| api.people.session(token)).ok_or_else(over)?;
-        // A record that head office changed meanwhile holds at once.
-        let record = api.read(|books| works_here(api, books, &session.staff))?;
-        let record = record.filter(|record| Digest::of(&[record.pin.as_bytes()]) == session.pin).ok_or_else(over)?;
-        Ok(Self { device, signed_in: Some(record) })
+        Self::of(api, &parts.headers, device)
     }
 }
 
 impl Who {
+    /// Who is signed in at a device, by the session that a request shows.
+    pub fn of(api: &Api, headers: &HeaderMap, device: String) -> Answered<Self> {
+        let shown = headers.get(SESSION).map(|token| token.to_str().unwrap_or_default().to_owned());
+        let Some(token) = shown.or_else(|| cookies::read(headers, cookies::SESSION)) else {
+            return Ok(Self { device, signed_in: None });
+        };
+        let over = || Problem::new(Kind::SignInNeeded, "the session is over, or was never opened here: sign in again");
+        let session = api.people.session(&token).ok_or_else(over)?;
+        let record = api.read(|books| of_session(api, books, &session))?.ok_or_else(over)?;
+        Ok(Self { device, signed_in: Some(record) })
+    }
+
     /// Refuses what somebody of this role may do and who asks may not.
     pub fn may(&self, api: &Api, role: Role) -> Answered<()> {
         match &self.signed_in {
@@ -135,6 +143,12 @@ impl Who {
         }
         api.read(|books| Ok(books.has_pins(StoreId(api.info.store))?))
     }
+}
+
+/// Whose session it is. A record that head office changed meanwhile holds at once.
+pub fn of_session(api: &Api, books: &super::Books<'_>, session: &Session) -> Answered<Option<StaffRecord>> {
+    let record = works_here(api, books, &session.staff)?;
+    Ok(record.filter(|record| Digest::of(&[record.pin.as_bytes()]) == session.pin))
 }
 
 /// The record of somebody who signs in at this node.

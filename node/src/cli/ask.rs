@@ -58,7 +58,15 @@ pub fn status(args: &StatusArgs) -> Result<(), Failure> {
     if status["disk"] != "ample" {
         out!("THE DISK IS NEARLY FULL ({}): imports stop, sales go on.", text("disk"));
     }
+    if status["link_certificate"]["state"] != "good" {
+        out!("{} ({})", word(&status["link_certificate"]["says"]), word(&status["link_certificate"]["until"]));
+    }
     out!("{}", backlog(&status));
+    if let Some(address) = status["pages"]["address"].as_str() {
+        out!("Pages at {address}; a device trusts {} first:", word(&status["pages"]["ca"]));
+        out!("  SHA-256 {}", word(&status["pages"]["ca_sha256"]));
+        out!("  {}", word(&status["pages"]["certificate"]["says"]));
+    }
     let links = rows(&status["peers"]).map(link);
     section("No other node is connected.", ["node", "store", "is", "state", "round trip", "sent", "received"], links);
     let stores = rows(&status["stores"]).map(known);

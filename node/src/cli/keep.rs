@@ -20,6 +20,7 @@ use crate::devices::DeviceStore;
 use crate::disk;
 use crate::files::{DataDir, FilesError};
 use crate::identity::Identity;
+use crate::lan::trust_of;
 use crate::verify::Mirror;
 
 /// `device`.
@@ -34,6 +35,12 @@ pub fn device(command: DeviceCommand) -> Result<(), Failure> {
             let now = wall_ms();
             let rows = rows.into_iter().map(|device| [device.name, table::age(now, device.added_ms)]);
             table::print(["device", "added"], rows);
+        }
+        DeviceCommand::Trust { data } => {
+            let dir = DataDir::new(&data.data, None);
+            let trust = trust_of(&dir, &Identity::load(&dir)?)?;
+            out!("{}", trust.sha256);
+            eprintln!("SHA-256 of the authority of https://{}, which the node gives out at /ca.crt.", trust.host);
         }
         DeviceCommand::Revoke { name, data } => {
             devices(&data.data)?.revoke(&name)?;

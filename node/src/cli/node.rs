@@ -8,10 +8,12 @@ use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, InitArgs, JoinArgs, TokenArgs};
+use crate::api::setup::SetupServer;
 use crate::client::Client;
 use crate::config::{Config, Overrides};
 use crate::daemon;
 use crate::files::DataDir;
+use crate::setup::first::{self, First};
 use crate::setup::join::{Join, join as join_tenant};
 use crate::setup::{self, Init, own_names};
 
@@ -49,18 +51,32 @@ pub fn token(args: TokenArgs) -> Result<(), Failure> {
         "valid_s": args.valid.as_secs(),
     });
     let answer = client.write("/v1/enrolment-tokens", None, &body)?;
-    let text = answer["token"].as_str().ok_or_else(|| client.strange(&"it gave no token"))?;
+    let text = answer["carried"].as_str().ok_or_else(|| client.strange(&"it gave no token"))?;
     out!("{text}");
+    show_qr(&args, text, &answer)?;
     let expires = answer["expires_at"].as_str().unwrap_or("an unknown time");
     eprintln!("Good for one node of store {} until {expires}. At the store's machine:", args.store);
-    eprintln!("  stockroom join TOKEN --hub <address of this hub>");
+    let hub = if text.contains('@') { "" } else { " --hub <address of this hub>" };
+    eprintln!("  stockroom join TOKEN{hub}");
+    eprintln!("or start the box and give it the token on its page: stockroom run, then /setup");
+    Ok(())
+}
+
+/// The QR code, for a new box's camera: into a file, or on the terminal.
+fn show_qr(args: &TokenArgs, text: &str, answer: &serde_json::Value) -> Result<(), Failure> {
+    if let Some(file) = &args.qr {
+        let svg = answer["qr_svg"].as_str().unwrap_or_default();
+        std::fs::write(file, svg).map_err(|error| format!("{}: {error}", file.display()))?;
+    } else if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        eprintln!("{}", crate::paper::qr::terminal(text)?);
+    }
     Ok(())
 }
 
 /// `join`.
 pub fn join(args: JoinArgs) -> Result<(), Failure> {
     let data = DataDir::new(args.data.data, None);
-    let order = Join { token: args.token, hub: args.hub, data, names: own_names(&args.hosts) };
+    let order = Join { token: args.token, hub: args.hub, data, names: own_names(&args.hosts), profile: args.profile };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let record = runtime.block_on(join_tenant(&order))?;
     let data = order.data.root().display();
@@ -78,8 +94,44 @@ pub fn run(overrides: &Overrides) -> Result<(), Failure> {
     if overrides.stop_with_stdin {
         std::thread::Builder::new().name("stdin".into()).spawn(stop_with_stdin)?;
     }
+    if first::is_wanted(&config.dir()) && set_up(&config)? == Ended::Stopped {
+        return Ok(());
+    }
     daemon::run(&config)?;
     Ok(())
+}
+
+/// How a box without a node ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// It is a node now.
+    SetUp,
+    /// Somebody stopped it.
+    Stopped,
+}
+
+/// Serves the page on which a person says what this box shall be.
+fn set_up(config: &Config) -> Result<Ended, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
+        let server = SetupServer::open(config)?;
+        eprintln!("{} holds no node yet. Say what it shall be, in a browser:", config.data_dir.display());
+        for (place, fingerprint) in server.places() {
+            eprintln!("  {place}");
+            tracing::info!(place, "waiting to be set up");
+            if let Some(fingerprint) = fingerprint {
+                eprintln!("    certificate SHA-256 {fingerprint}");
+            }
+        }
+        let first = First::new(config.dir());
+        tokio::select! {
+            served = server.serve(first.clone()) => served.map(|()| Ended::SetUp).map_err(Failure::from),
+            signal = daemon::stop_signal() => signal.map(|()| Ended::Stopped).map_err(Failure::from),
+            never = daemon::notify::wait_without_core("waiting to be set up, in a browser") => match never {},
+        }
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
 }
 
 /// Sends this process SIGTERM when nothing can come from standard input any more, however its other end was closed.

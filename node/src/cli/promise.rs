@@ -171,6 +171,27 @@ pub struct RetireArgs {
     target: Target,
 }
 
+/// Arguments of `promote`.
+#[derive(Args, Debug)]
+pub struct PromoteArgs {
+    /// The node that shall keep the store's goods
+    node: u32,
+    /// Its store
+    #[arg(long, value_name = "ID")]
+    store: u32,
+    /// Units that the store's other nodes may have promised without anybody knowing; the refusal without it names the number
+    #[arg(long, value_name = "UNITS")]
+    accept: Option<u64>,
+    /// Why
+    #[arg(long, default_value = "replaced")]
+    reason: String,
+    /// Who decides it
+    #[arg(long)]
+    staff: Option<String>,
+    #[command(flatten)]
+    target: Target,
+}
+
 /// Arguments of `export`.
 #[derive(Args, Debug)]
 pub struct ExportArgs {
@@ -431,6 +452,18 @@ pub fn retire(args: &RetireArgs) -> Result<(), Failure> {
     }
     client.write(&format!("/v1/nodes/{}/write-off", args.node), Some(&fresh_key()?), &body)?;
     out!("The rights of node {} are written off; its store makes them anew from what is in the book.", args.node);
+    Ok(())
+}
+
+/// `promote`.
+pub fn promote(args: &PromoteArgs) -> Result<(), Failure> {
+    let client = Client::new(&args.target);
+    let mut body = json!({ "node": args.node, "reason": args.reason, "staff": args.staff.as_deref().unwrap_or("") });
+    if let Some(accept) = args.accept {
+        body["accept"] = accept.into();
+    }
+    let answer = client.write(&format!("/v1/stores/{}/home", args.store), Some(&fresh_key()?), &body)?;
+    out!("Node {} keeps the goods of store {} now, under term {}.", args.node, args.store, answer["term"]);
     Ok(())
 }
 

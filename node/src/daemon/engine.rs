@@ -17,6 +17,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::clock::{Clock, wall_ms};
 use super::net::LiveLinks;
+use super::notify::Probe;
 use super::open::{OpenError, Opener};
 use crate::handle::{NumberedEvent, Request};
 use crate::identity::role_of;
@@ -42,6 +43,8 @@ pub struct Ends {
     pub links: mpsc::Receiver<NetEvent>,
     /// From the watchers and the signal handler.
     pub control: mpsc::Receiver<Control>,
+    /// Of whoever wants to know that the loop still turns.
+    pub probes: mpsc::Receiver<Probe>,
     /// Newest status.
     pub status: watch::Sender<Arc<Status>>,
     /// Which links are up, for the API.
@@ -72,6 +75,8 @@ pub struct Engine {
     last_request: u64,
     last_event: u64,
     batch: Vec<Input>,
+    /// Answered when what came before them is carried out.
+    probes: Vec<Probe>,
     published: Instant,
     /// Something happened since the last status.
     stale: bool,
@@ -101,6 +106,7 @@ impl Engine {
             last_request: 0,
             last_event: 0,
             batch: Vec::with_capacity(BATCH_MAX),
+            probes: Vec::new(),
             published: Instant::now(),
             stale: false,
             life: Life::Running,
@@ -137,8 +143,11 @@ impl Engine {
             Some(control) = self.ends.control.recv() => self.on_control(control),
             Some(request) = self.ends.requests.recv() => self.on_request(request),
             Some(event) = self.ends.links.recv() => self.on_link(event),
+            Some(probe) = self.ends.probes.recv() => self.probes.push(probe),
             () = tokio::time::sleep_until(wake.into()) => {}
         }
+        // One more at a time: who asks waits for the answer.
+        self.probes.extend(self.ends.probes.try_recv());
         while let Ok(control) = self.ends.control.try_recv() {
             self.on_control(control);
         }
@@ -190,6 +199,8 @@ impl Engine {
                 }
             }
         }
+        // Who no longer waits has told already that it was too long.
+        self.probes.drain(..).for_each(|probe| probe.send(()).unwrap_or_default());
         self.publish()
     }
 
@@ -257,6 +268,7 @@ impl Engine {
             NetEvent::Writable { link, bytes } if self.ends.live.holds(link) => {
                 self.batch.push(Input::Writable(LinkId(link.0), bytes));
             }
+            NetEvent::TurnedAway { peer } => self.batch.push(Input::TurnedAway(NodeId(peer.node))),
             NetEvent::Down { link, reason } => {
                 tracing::debug!(link = link.0, reason, "peer disconnected");
                 self.ends.live.down(link);

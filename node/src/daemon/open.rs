@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use stockroom_core::core::{Config, Core};
+use stockroom_core::core::{Config, Core, check_format};
 use stockroom_core::input::CoreError;
 use stockroom_core::journal::walk::{self, Extent};
 use stockroom_core::storage::redb::RedbStore;
@@ -55,6 +55,7 @@ impl Opener {
         let store = disk::open_database(&dir.database(), cache_bytes)?;
         let tenant = identity.tenant().map_err(OpenError::Identity)?;
         let snapshot = store.reader().snapshot().map_err(CoreError::from)?;
+        check_format(&*snapshot)?;
         let own = Extent::WrittenBy(NodeId(identity.record.node));
         let report = walk::logs(&*snapshot, tenant, own).map_err(CoreError::from)?;
         if let Some(fault) = report.faults.into_iter().next() {

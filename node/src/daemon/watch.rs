@@ -42,6 +42,11 @@ pub async fn disk_space(path: PathBuf, floors: config::Disk, core: mpsc::Sender<
     }
 }
 
+/// The offset of a store's zone at this moment, seconds east of UTC.
+pub fn zone_now(store: StoreId, handle: &Handle) -> i32 {
+    offset(&zone_name(handle, store), Timestamp::now())
+}
+
 /// Tells the core the offset of the store's zone: at the start, every hour, and when the store's record changed. A hub has no store.
 pub async fn zone(store: StoreId, handle: Handle, core: mpsc::Sender<Control>) {
     let mut told = None;

@@ -51,7 +51,10 @@ impl Chain {
 
     fn token(&self, binary: &Binary, store: u32) -> Result<String, DemoError> {
         let (store, name) = (store.to_string(), format!("Store {store}"));
-        let words = ["token", "--store", &store, "--name", &name, "--currency", CURRENCY, "--data"].map(OsStr::new);
+        let place = PLACES[(store.parse::<usize>().unwrap_or(1) - 1) % PLACES.len()];
+        let words =
+            ["token", "--store", &store, "--name", &name, "--currency", CURRENCY, "--coordinates", place, "--data"];
+        let words = words.map(OsStr::new);
         let token = binary.ask(&[&words[..], &[self.nodes[0].data.as_os_str()]].concat())?;
         Ok(token.trim().to_owned())
     }
@@ -220,6 +223,9 @@ impl Chain {
 pub fn name(index: usize) -> String {
     if index == 0 { "the hub".into() } else { format!("store {index}") }
 }
+
+/// Where the stores are said to be: three towns of Ohio.
+const PLACES: [&str; 3] = ["39.9612,-82.9988", "41.4993,-81.6944", "39.1031,-84.5120"];
 
 const TENANT: &str = "Demo Grocer";
 

@@ -14,6 +14,8 @@ use super::sample::{CURRENCY, Sample};
 pub struct Orders {
     /// In the order in which they were placed.
     pub placed: Vec<Placed>,
+    /// What their references begin with.
+    series: &'static str,
 }
 
 /// One order.
@@ -68,6 +70,15 @@ impl Orders {
         let wanted = [(1, Fate::Code), (1, Fate::TooLate), (1, Fate::Cancelled), (3, Fate::Delivery)];
         for (store, fate) in wanted {
             orders.order(doors, sample, (store, fate))?;
+        }
+        Ok(orders)
+    }
+
+    /// Two orders for whoever plays on with the pages: nobody has picked them yet.
+    pub fn for_visitors(doors: &[Door], sample: &Sample) -> Result<Self, String> {
+        let mut orders = Self { series: "visitor-", ..Self::default() };
+        for _ in 0..2 {
+            orders.order(doors, sample, (1, Fate::Code))?;
         }
         Ok(orders)
     }
@@ -212,14 +223,15 @@ impl Orders {
             let is_delivery = fate == Fate::Delivery;
             let mut body = json!({
                 "channel": if is_delivery { "delivery" } else { "pickup" }, "source": "demo",
-                "reference": format!("demo-{taken}-{n}"), "currency": CURRENCY, "stores": [store], "lines": lines,
+                "reference": format!("{}demo-{taken}-{n}", self.series), "currency": CURRENCY, "stores": [store], "lines": lines,
                 "payment": { "authorised": total, "captured": total, "reference": format!("card-{taken}") },
                 "contact": { "name": "A customer", "phone": "+1 555 0100 1234", "address": "12 Some Street" },
             });
             if is_delivery {
                 body["place"] = json!({ "lat": 39.1, "lon": -84.5 });
             }
-            let answer = doors[0].write("/v1/orders", Some(&format!("demo-order-{taken}-{n}")), &body)?;
+            let answer =
+                doors[0].write("/v1/orders", Some(&format!("{}demo-order-{taken}-{n}", self.series)), &body)?;
             let (Some(order), Some(code)) = (answer["order"].as_str(), answer["code"].as_str()) else { continue };
             self.placed.push(Placed { order: order.into(), store, code: code.into(), fate });
             return Ok(());

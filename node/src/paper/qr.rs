@@ -27,6 +27,14 @@ pub fn svg(text: &str) -> Result<String, QrError> {
     Ok(SvgBuilder::default().margin(4).to_str(&code))
 }
 
+/// A QR code as text for a terminal, two modules per character.
+pub fn terminal(text: &str) -> Result<String, QrError> {
+    if text.is_empty() || text.len() > TEXT_BYTES_MAX {
+        return Err(QrError::Length);
+    }
+    QRBuilder::new(text).ecl(ECL::L).build().map(|code| code.to_str()).map_err(|_| QrError::Length)
+}
+
 /// Modules along one side of the code of a text, without its margin: what a smaller text form saves.
 pub fn side(text: &str) -> Result<usize, QrError> {
     if text.is_empty() || text.len() > TEXT_BYTES_MAX {

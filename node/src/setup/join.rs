@@ -9,9 +9,9 @@ use stockroom_transport::enrol::{EnrolError, Enrolled, request};
 use stockroom_transport::{NodeTls, TlsClock, new_key_and_csr};
 
 use super::{SetupError, random};
-use crate::config::{ENROL_PORT, is_host_port};
-use crate::enrol::Token;
+use crate::config::{ENROL_PORT, Profile, is_host_port};
 use crate::enrol::wire::{EnrolRequest, EnrolResponse};
+use crate::enrol::{Carried, Token};
 use crate::files::DataDir;
 use crate::identity::{Identity, Record, refuse_taken};
 
@@ -20,12 +20,14 @@ use crate::identity::{Identity, Record, refuse_taken};
 pub struct Join {
     /// The token's text.
     pub token: String,
-    /// The hub's enrolment port; port 7402 if none is given.
-    pub hub: String,
+    /// The hub's enrolment port, port 7402 if none is given; needed if the token's text does not have it.
+    pub hub: Option<String>,
     /// Where the node's files go.
     pub data: DataDir,
     /// DNS names and addresses under which the shop's devices reach the node.
     pub names: Vec<String>,
+    /// What sort of shop it is, if somebody said so.
+    pub profile: Option<Profile>,
 }
 
 /// What a new box keeps to itself.
@@ -35,13 +37,38 @@ struct Keys {
     seal_secret: [u8; 32],
 }
 
+/// How far a box is with joining.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// The token's text is read.
+    Token,
+    /// The hub's address is looked up.
+    Address,
+    /// Keys are made, and the hub is asked.
+    Asking,
+    /// The answer is checked against the token.
+    Checking,
+    /// The identity is written.
+    Writing,
+}
+
 /// Asks the hub and writes the identity that it grants. Gives the node's record.
 pub async fn join(order: &Join) -> Result<Record, SetupError> {
-    let token = Token::parse(&order.token)?;
+    join_telling(order, &|_| ()).await
+}
+
+/// The same, and tells each step as it begins.
+pub async fn join_telling(order: &Join, tell: &(dyn Fn(Step) + Send + Sync)) -> Result<Record, SetupError> {
+    tell(Step::Token);
+    let carried = Carried::parse(&order.token)?;
+    let token = carried.token;
+    let hub = order.hub.clone().or(carried.hub).ok_or(SetupError::NoHub)?;
     order.data.create()?;
     let _lock = order.data.lock()?;
     refuse_taken(&order.data)?;
-    let address = resolve(&order.hub).await?;
+    tell(Step::Address);
+    let address = resolve(&hub).await?;
+    tell(Step::Asking);
     let (tls_pem, csr) = new_key_and_csr()?;
     let keys = Keys { tls_pem, log_seed: random()?, seal_secret: random()? };
     let asked = EnrolRequest {
@@ -52,7 +79,10 @@ pub async fn join(order: &Join) -> Result<Record, SetupError> {
         names: order.names.clone(),
     };
     let answer = request(address, token.root_cert, &TlsClock::wall(), &asked.to_bytes()).await.map_err(failed)?;
-    let identity = admitted(&token, keys, answer, address).map_err(SetupError::AnswerLost)?;
+    tell(Step::Checking);
+    let mut identity = admitted(&token, keys, answer, address).map_err(SetupError::AnswerLost)?;
+    identity.record.profile = order.profile;
+    tell(Step::Writing);
     identity.save(&order.data).map_err(|error| SetupError::AnswerLost(error.into()))?;
     Ok(identity.record)
 }

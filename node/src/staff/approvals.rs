@@ -15,6 +15,8 @@ pub enum What {
     Return,
     /// Cash is moved, or a drawer differs.
     Drawer,
+    /// An order is given away without code or pass, or taken back from a handheld.
+    HandOver,
 }
 
 /// An approval.
@@ -63,7 +65,7 @@ impl Held {
 
 impl What {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Checkout, Self::Void, Self::Return, Self::Drawer];
+    pub const ALL: [Self; 5] = [Self::Checkout, Self::Void, Self::Return, Self::Drawer, Self::HandOver];
 
     /// The word for the API.
     pub fn as_str(self) -> &'static str {
@@ -72,6 +74,7 @@ impl What {
             Self::Void => "void",
             Self::Return => "return",
             Self::Drawer => "drawer",
+            Self::HandOver => "hand-over",
         }
     }
 

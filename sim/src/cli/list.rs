@@ -2,6 +2,7 @@
 
 use stockroom_sim::checks;
 use stockroom_sim::faults::INJECTORS;
+use stockroom_sim::hand::BY_HAND;
 use stockroom_sim::scenario::SCENARIOS;
 
 use super::say::Page;
@@ -15,7 +16,7 @@ pub fn list() -> Result<Held, Failure> {
     let scenarios = SCENARIOS.iter().map(|one| row(one.name, &format!("{}{}", one.meaning, apart(one.apart))));
     Page::Output.table(&scenarios.collect::<Vec<_>>());
     out!("\nfaults");
-    Page::Output.table(&INJECTORS.iter().map(|(name, meaning)| row(name, meaning)).collect::<Vec<_>>());
+    Page::Output.table(&INJECTORS.iter().chain(BY_HAND).map(|(name, meaning)| row(name, meaning)).collect::<Vec<_>>());
     out!("\nchecks");
     Page::Output.table(&checks::all().iter().map(|check| row(check.name(), check.meaning())).collect::<Vec<_>>());
     out!("\nplants");

@@ -1,7 +1,9 @@
 //! `run`: one scenario from one seed, with everything that it leaves behind.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -15,8 +17,9 @@ use stockroom_sim::plan::Plan;
 use stockroom_sim::report;
 use stockroom_sim::run::{Until, run as play_plan};
 
+use super::live::{self, Show};
 use super::say::{Page, bar};
-use super::wishes::WorldArgs;
+use super::wishes::{Drawn, WorldArgs};
 use super::{Failure, Held, summary};
 
 /// What to play and what to write.
@@ -33,6 +36,12 @@ pub struct RunArgs {
     /// Write everything that happens, a line each
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Show the run in a browser while it is played, at a pace of your own, and cut links by hand; a free port otherwise
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0", conflicts_with = "json")]
+    serve: Option<SocketAddr>,
+    /// Keep what is done by hand in this file, to play the same run again with --acts
+    #[arg(long, value_name = "FILE", requires = "serve")]
+    acts_to: Option<PathBuf>,
     /// Stop at the first violation
     #[arg(long)]
     until_violation: bool,
@@ -43,7 +52,10 @@ pub fn run(args: &RunArgs) -> Result<Held, Failure> {
     let drawn = args.world.draw()?;
     let to_output = args.json.as_deref() == Some(Path::new("-"));
     let page = if to_output { Page::Beside } else { Page::Output };
-    let files = [&args.json, &args.report, &args.trace].into_iter().flatten().filter(|path| **path != Path::new("-"));
+    let files = [&args.json, &args.report, &args.trace, &args.acts_to]
+        .into_iter()
+        .flatten()
+        .filter(|path| **path != Path::new("-"));
     for path in files {
         has_folder(path)?;
     }
@@ -51,34 +63,76 @@ pub fn run(args: &RunArgs) -> Result<Held, Failure> {
     page.say(format_args!("seed {}", drawn.plan.seed));
     summary::plan(page, &drawn, args.world.small);
     let until = if args.until_violation { Until::Violation } else { Until::End };
-    let mut bar = Bar::new(&drawn.plan);
-    let outcome = play(&drawn.plan, until, &mut |seen, scene| {
-        bar.show(seen, scene);
-        if let Some(trace) = &mut trace {
+    let outcome = match args.serve {
+        Some(address) => watched(args, &drawn, until, address, trace)?,
+        None => {
+            let mut bar = Bar::new(&drawn.plan);
+            let outcome = play(&drawn.plan, until, &mut |seen, scene| {
+                bar.show(seen, scene);
+                if let Some(trace) = &mut trace {
+                    trace.line(seen, scene);
+                }
+            });
+            bar.done();
+            trace.map_or(Ok(()), Trace::close)?;
+            ended(args, &drawn, page, &outcome)?;
+            outcome
+        }
+    };
+    Ok(if outcome.verdict == Verdict::Held { Held::Yes } else { Held::No })
+}
+
+/// Plays it for somebody who watches. What comes of it is told at once, while the page stays.
+fn watched(
+    args: &RunArgs,
+    drawn: &Drawn,
+    until: Until,
+    address: SocketAddr,
+    mut trace: Option<Trace>,
+) -> Result<Outcome, Failure> {
+    let (plan, again, acts_to) = (&drawn.plan, args.world.world(), args.acts_to.as_deref());
+    let trace = RefCell::new(&mut trace);
+    let mut line = |seen: &Observation, scene: &Scene<'_>| {
+        if let Some(trace) = trace.borrow_mut().as_mut() {
             trace.line(seen, scene);
         }
-    });
-    bar.done();
-    if let Some(trace) = trace {
-        trace.close()?;
+    };
+    live::show(&Show { plan, until, address, again, acts_to }, &mut line, &mut |outcome| {
+        trace.borrow_mut().take().map_or(Ok(()), Trace::close)?;
+        ended(args, drawn, Page::Output, outcome)
+    })
+}
+
+/// Tells and writes what came of it.
+fn ended(args: &RunArgs, drawn: &Drawn, page: Page, outcome: &Outcome) -> Result<(), Failure> {
+    summary::outcome(page, outcome);
+    summary::by_hand(page, outcome);
+    if let Some(path) = &args.acts_to {
+        page.say(format_args!("again   stockroom-sim run {} --acts {}", args.world.world(), path.display()));
     }
-    summary::outcome(page, &outcome);
+    if let Some(hash) = drawn.hash.as_ref().filter(|_| args.serve.is_none()) {
+        let same = if *hash == outcome.trace_hash {
+            "the same run as the one in which they were done"
+        } else {
+            "NOT the run in which they were done: the code is another"
+        };
+        page.say(format_args!("by hand {same} (trace {hash})"));
+    }
     if let Some(path) = &args.json {
-        let text = serde_json::to_string_pretty(&outcome).map_err(|error| error.to_string())?;
-        if to_output { out!("{text}") } else { write(path, &format!("{text}\n"))? }
+        let text = serde_json::to_string_pretty(outcome).map_err(|error| error.to_string())?;
+        if path == Path::new("-") { out!("{text}") } else { write(path, &format!("{text}\n"))? }
     }
     if let Some(path) = &args.report {
-        write(path, &report::html(&outcome))?;
+        write(path, &report::html(outcome))?;
         page.say(format_args!("report  {}", path.display()));
     }
-    if outcome.verdict == Verdict::Held {
-        return Ok(Held::Yes);
+    if outcome.verdict != Verdict::Held {
+        page.say(format_args!("look     stockroom-sim explain {}", args.world.again()));
+        if !args.world.is_cut() {
+            page.say(format_args!("smaller  stockroom-sim shrink {}", args.world.again()));
+        }
     }
-    page.say(format_args!("look     stockroom-sim explain {}", args.world.again()));
-    if !args.world.is_cut() {
-        page.say(format_args!("smaller  stockroom-sim shrink {}", args.world.again()));
-    }
-    Ok(Held::No)
+    Ok(())
 }
 
 /// Plays a plan by the clock.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use stockroom_sim::explain::clock;
+use stockroom_sim::hand::HandDeed;
 use stockroom_sim::outcome::{Outcome, Verdict, Violation};
-use stockroom_sim::plan::{Action, DiskKind};
+use stockroom_sim::plan::{Action, DiskKind, Who};
 
 use super::say::{Page, count, several, span};
 use super::wishes::Drawn;
@@ -30,6 +31,38 @@ pub fn plan(page: Page, drawn: &Drawn, small: bool) {
     ));
     drawn.sources.iter().for_each(|source| page.say(source));
 }
+
+/// What was done by hand, if anything was.
+pub fn by_hand(page: Page, outcome: &Outcome) {
+    if outcome.by_hand.is_empty() {
+        return;
+    }
+    page.say("by hand");
+    for act in outcome.by_hand.iter().take(ACTS_SHOWN) {
+        let deed = match act.deed {
+            HandDeed::Cut => "cut",
+            HandDeed::Heal => "healed",
+        };
+        let (a, b) = (who(act.between.0, outcome.hubs), who(act.between.1, outcome.hubs));
+        page.say(format_args!("  {}  {deed}: {a} to {b}", clock(act.at_ms)));
+    }
+    if let Some(more) = outcome.by_hand.len().checked_sub(ACTS_SHOWN).filter(|more| *more > 0) {
+        page.say(format_args!("  and {more} more"));
+    }
+}
+
+/// As the trace calls them.
+fn who(who: Who, hubs: u32) -> String {
+    match who {
+        Who::Store(store) => format!("store {store}"),
+        Who::Hub(_) if hubs == 1 => "hub".into(),
+        Who::Hub(1) => "cloud".into(),
+        Who::Hub(hub) => format!("hub {}", hub - 1),
+    }
+}
+
+/// Acts by hand in a summary.
+const ACTS_SHOWN: usize = 20;
 
 /// What came of it.
 pub fn outcome(page: Page, outcome: &Outcome) {

@@ -17,6 +17,7 @@ use stockroom_sim::scenario::{SCENARIOS, Wishes, draw};
 use stockroom_sim::shrink::{Cut, parse_steps};
 
 use super::Failure;
+use super::acts::Acts;
 use super::say::{count, several};
 
 /// Which world.
@@ -58,6 +59,9 @@ pub struct WorldArgs {
     /// Folder of recorded data: real places and times for the orders of `pickup-rush`; drawn otherwise
     #[arg(long, value_name = "FOLDER", num_args = 0..=1, require_equals = true, default_missing_value = "../shared/data")]
     real: Option<PathBuf>,
+    /// Links cut and healed by hand in an earlier run of this world, as `run --serve` keeps them
+    #[arg(long, value_name = "FILE")]
+    acts: Option<PathBuf>,
     #[command(flatten)]
     keep: KeepArgs,
 }
@@ -98,6 +102,8 @@ pub struct Drawn {
     pub plan: Plan,
     /// Where its data comes from, a line each.
     pub sources: Vec<String>,
+    /// The hash of the run in which its acts by hand were done, if there are any.
+    pub hash: Option<String>,
 }
 
 impl WorldArgs {
@@ -139,8 +145,21 @@ impl WorldArgs {
             sources.push(words);
             wishes.places = places.map(Arc::new);
         }
-        let plan = draw(&self.scenario, self.seed, &wishes).ok_or("there is no such scenario")?;
-        Ok(Drawn { plan: self.cut(&plan)?, sources })
+        let mut plan = draw(&self.scenario, self.seed, &wishes).ok_or("there is no such scenario")?;
+        let mut hash = None;
+        if let Some(path) = &self.acts {
+            let read = Acts::read(path)?;
+            if let Some(stray) = read.acts.iter().find(|act| !act.fits(&plan.fleet) || act.at_ms > plan.safety_ms) {
+                return Err(format!("{}: this world has no place for {stray:?}", shown(path)));
+            }
+            if !self.is_cut() && read.world != self.world() {
+                return Err(format!("{}: its acts were done in another world: {}", shown(path), read.world));
+            }
+            let number = several(read.acts.len() as u64, "act", "acts");
+            sources.push(format!("by hand: {number} in {}", shown(path)));
+            (plan.by_hand, hash) = (read.acts, read.trace_hash.filter(|_| !self.is_cut()));
+        }
+        Ok(Drawn { plan: self.cut(&plan)?, sources, hash })
     }
 
     /// Real places and times of orders. A folder that is not there is no failure: this is said, and they are drawn.
@@ -161,8 +180,14 @@ impl WorldArgs {
         Ok((format!("places: {stores} shops in {}, {orders} orders in {}", shown(&shops), shown(&asked)), Some(read)))
     }
 
-    /// The arguments that name this world again.
+    /// The arguments that name this world again, with what was done in it by hand.
     pub fn again(&self) -> String {
+        let acts = self.acts.as_ref().map(|file| format!(" --acts {}", quoted(file)));
+        format!("{}{}", self.world(), acts.unwrap_or_default())
+    }
+
+    /// The arguments that name this world, as it is when nobody does anything by hand.
+    pub fn world(&self) -> String {
         let path = |name: &str, file: &Option<PathBuf>| file.as_ref().map(|file| format!("--{name} {}", quoted(file)));
         let number = |name: &str, number: Option<u32>| number.map(|number| format!("--{name} {number}"));
         let disk = self.disk.map(|disk| match disk {

@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::axis::Axis;
 use super::picture::{Picture, Shape};
-use super::{key, scrolling};
+use super::{Width, key, scrolling};
 use crate::availability::Strategy;
 use crate::availability::tally::{Estimate, Summary};
 
@@ -125,7 +125,7 @@ fn chart(page: &Page, points: impl Fn(Strategy) -> Vec<(f64, f64)>, (across, fin
     let names = drawn.map(|(class, (strategy, _))| (class, strategy.as_str().to_owned()));
     Some(html! {
         p { (finding) }
-        (scrolling("Promises kept", 640, picture.draw(finding)))
+        (scrolling("Promises kept", Width::Usual, picture.draw(finding)))
         (key(names))
     })
 }

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::axis::{Axis, Scale};
 use super::course::Course;
 use super::picture::{Picture, Shape};
-use super::{key, scrolling, words};
+use super::{Width, key, scrolling, words};
 
 /// Lines in one picture; with more nodes each has a small one of its own.
 const LINES_MAX: usize = 6;
@@ -67,7 +67,7 @@ pub fn section(course: &Course) -> Markup {
     course.mark_moments(&mut large);
     html! {
         p { (finding) }
-        (scrolling("Lag over time", 640, large.draw(&finding)))
+        (scrolling("Lag over time", Width::Usual, large.draw(&finding)))
         (key(LINES.iter().copied().zip(names).chain(course.moments_key())))
         @if !few {
             p class="note" { "The " (SMALL_MAX.min(series.len())) " that fell furthest behind, in entries, all on one scale:" }

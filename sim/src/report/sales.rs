@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::axis::Axis;
 use super::course::Course;
 use super::picture::{Picture, Shape};
-use super::{key, scrolling, words};
+use super::{Width, key, scrolling, words};
 
 const COLUMN_STORES_MAX: usize = 6;
 const COLUMN_HOURS_MAX: usize = 60;
@@ -43,7 +43,7 @@ pub fn section(course: &Course) -> Markup {
         let names = stores.iter().map(|(name, _)| name.clone());
         return html! {
             p { (finding) }
-            (scrolling("Sales per hour", 640, columns_picture(&stores, hours).draw(&finding)))
+            (scrolling("Sales per hour", Width::Usual, columns_picture(&stores, hours).draw(&finding)))
             (key(STORES.into_iter().zip(names)))
         };
     }
@@ -60,7 +60,7 @@ pub fn section(course: &Course) -> Markup {
     });
     html! {
         p { (finding) }
-        (scrolling("Sales per store and hour", 760, map(&stores, step, most).draw(&finding)))
+        (scrolling("Sales per store and hour", Width::Wide, map(&stores, step, most).draw(&finding)))
         p class="note" { "Sales at one store in " (every(step)) ":" }
         (key(shades.map(|(_, shade)| shade)))
         @if let Some(left_out) = left_out { p class="note" { (left_out) } }

@@ -38,6 +38,7 @@ fn outcome(record: Record) -> Outcome {
         trace_hash: "0123456789abcdef".to_owned(),
         state_hash: "fedcba9876543210".to_owned(),
         orders: None,
+        by_hand: Vec::new(),
         scaling: "one sale for ten".to_owned(),
         record,
     }

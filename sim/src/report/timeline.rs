@@ -8,7 +8,7 @@ use super::axis::Axis;
 use super::course::Course;
 use super::picture::{Picture, Shape};
 use super::rows::{Row, rows};
-use super::{key, scrolling, words};
+use super::{Width, key, scrolling, words};
 use crate::outcome::FaultSpan;
 
 /// What an injector harms, told by the first letter of its name.
@@ -32,7 +32,7 @@ impl Kind {
     /// What an injector of this name harms.
     pub fn of(name: &str) -> Self {
         match name.chars().next() {
-            Some('N') => Self::Network,
+            Some('N' | 'H') => Self::Network,
             Some('P') => Self::Process,
             Some('D') => Self::Disk,
             Some('C') => Self::Clock,
@@ -85,7 +85,7 @@ pub fn section(course: &Course) -> Markup {
     let marks = kinds.iter().map(|kind| (kind.class(), kind.word().to_owned())).chain(down);
     html! {
         p { (finding) }
-        (scrolling("Faults at each node over time", 760, picture(course, &rows, &kinds).draw(&finding)))
+        (scrolling("Faults at each node over time", Width::Wide, picture(course, &rows, &kinds).draw(&finding)))
         (key(marks.chain(course.moments_key())))
         p class="note" {
             @if kinds.len() > 1 {

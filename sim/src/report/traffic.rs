@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::axis::Axis;
 use super::course::Course;
 use super::picture::{Picture, Shape};
-use super::{key, scrolling, words};
+use super::{Width, key, scrolling, words};
 
 /// Links with a bar of their own.
 const LINKS_MAX: usize = 20;
@@ -45,7 +45,7 @@ pub fn section(course: &Course) -> Markup {
         .map(|(lane, bytes)| format!("{lane}: {}, {}", words::bytes(bytes), words::share(bytes, sum(&total))));
     html! {
         p { (finding) }
-        (scrolling("Bytes per link and lane", 640, picture(&links).draw(&finding)))
+        (scrolling("Bytes per link and lane", Width::Usual, picture(&links).draw(&finding)))
         (key(CLASSES.into_iter().zip(lanes)))
         @if let Some(rest) = rest { p class="note" { (rest) } }
     }

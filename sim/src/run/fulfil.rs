@@ -529,6 +529,8 @@ pub(crate) fn step((order, store): (OrderId, u32), generation: u16, step: Step) 
         staff: word("bo"),
         device: 1,
         proof: Proof::None,
+        holder: Code::default(),
+        anew: false,
     }
 }
 

@@ -32,6 +32,7 @@ impl Play<'_> {
     /// Stops all faults, waits, and lets the checks have their last word.
     pub(crate) fn settle(&mut self) -> Settled {
         self.heal();
+        self.hands.rest();
         self.tills.closing = true;
         let healed_ms = self.world.now_ms;
         self.recorder.healed(healed_ms);
@@ -183,6 +184,7 @@ impl Play<'_> {
             state_hash: state.to_string(),
             scaling: self.plan.scaling.clone(),
             orders,
+            by_hand: std::mem::take(&mut self.hands).into_acts(),
             record: sum.record,
         }
     }
@@ -310,7 +312,7 @@ impl Play<'_> {
 
     /// Ends what is still planned beside the plan.
     pub(crate) fn forget_steps(&mut self) {
-        self.agenda.retain(|_, todo| !matches!(todo, Todo::Step(_) | Todo::Undo(_)));
+        self.agenda.retain(|_, todo| !matches!(todo, Todo::Step(_) | Todo::Undo(_) | Todo::ByHand(_)));
     }
 }
 

@@ -176,6 +176,11 @@ impl World {
         self.path(a, b).blocked != [0, 0]
     }
 
+    /// True when a fault swallows everything between two nodes, one way or both.
+    pub fn is_cut(&self, a: u32, b: u32) -> bool {
+        self.paths.get(&(a.min(b), a.max(b))).is_some_and(|path| path.blocked != [0, 0])
+    }
+
     /// Changes what a path is like, and gives what it was.
     pub fn replace_path(&mut self, a: u32, b: u32, spec: LinkSpec) -> LinkSpec {
         std::mem::replace(&mut self.path(a, b).spec, spec)

@@ -227,6 +227,7 @@ fn input(event: NetEvent) -> Input {
         NetEvent::Frame { link, bytes, .. } => Input::Frame(LinkId(link.0), bytes.to_vec()),
         NetEvent::Writable { link, bytes } => Input::Writable(LinkId(link.0), bytes),
         NetEvent::Down { link, .. } => Input::LinkDown(LinkId(link.0)),
+        NetEvent::TurnedAway { peer } => Input::TurnedAway(NodeId(peer.node)),
         NetEvent::Datagram { .. } => Input::Wake,
     }
 }

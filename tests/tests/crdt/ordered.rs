@@ -154,6 +154,30 @@ pub fn examples() -> Vec<(&'static str, Fact)> {
             }),
         ),
         (
+            "take_along",
+            Fact::FulfillmentStep(FulfillmentStep {
+                order,
+                generation: 2,
+                step: Step::TakeAlong,
+                lines: Vec::new(),
+                note: word("0123456789abcdef"),
+                staff: word("anna"),
+                device: 4,
+            }),
+        ),
+        (
+            "bring_back",
+            Fact::FulfillmentStep(FulfillmentStep {
+                order,
+                generation: 2,
+                step: Step::BringBack,
+                lines: Vec::new(),
+                note: Code::default(),
+                staff: word("anna"),
+                device: 4,
+            }),
+        ),
+        (
             "order_step",
             Fact::OrderStep(OrderStep {
                 order,

@@ -82,7 +82,10 @@ fn a_node_does_not_start_from_files_that_are_wrong() {
         assert_eq!(outcome.code, 1, "{outcome:?}");
         assert!(words.iter().all(|word| outcome.err.contains(word)), "{words:?}: {outcome:?}");
     }
-    let absent = finish(&mut run(&format!("{data}-absent")));
+    let orphan = format!("{data}-orphan");
+    fs::create_dir(&orphan).unwrap();
+    fs::write(format!("{orphan}/stockroom.redb"), "a database that lost its identity is no box to be set up").unwrap();
+    let absent = finish(&mut run(&orphan));
     assert!(absent.code == 1 && absent.err.contains("holds no node"), "{absent:?}");
     let unknown = finish(run(&data).arg("--colour=red"));
     assert_eq!(unknown.code, 2, "{unknown:?}");

@@ -121,7 +121,7 @@ fn record(
             looked = Instant::now();
         }
         let input = match next(runtime, &mut events, Duration::from_millis(50)) {
-            None | Some(NetEvent::Datagram { .. }) => Input::Wake,
+            None | Some(NetEvent::Datagram { .. } | NetEvent::TurnedAway { .. }) => Input::Wake,
             Some(NetEvent::Up { link, peer, addr, .. }) => {
                 let (node, address) = (NodeId(peer.node), Some(addr.to_string()));
                 Input::LinkUp(LinkId(link.0), Peer { node, role: Role::Hub, store: StoreId(0), address })
@@ -177,7 +177,7 @@ fn attack(
                 net.kick();
                 None
             }
-            Some(NetEvent::Writable { .. } | NetEvent::Datagram { .. }) => None,
+            Some(NetEvent::Writable { .. } | NetEvent::Datagram { .. } | NetEvent::TurnedAway { .. }) => None,
             None => {
                 net.kick();
                 live

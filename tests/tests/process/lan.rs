@@ -1,4 +1,4 @@
-//! The API on the shop's network: HTTPS with the tenant's certificate, and a token for each device.
+//! The API on the shop's network: HTTPS with a certificate of the store itself, and a token for each device.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use super::problems::check;
 use super::till::Till;
 
 #[test]
-fn the_shops_network_needs_the_tenants_root_and_a_token_that_is_not_revoked() {
+fn the_shops_network_needs_the_stores_authority_and_a_token_that_is_not_revoked() {
     let mut fleet = Fleet::of(1);
     fleet.store(1).stop();
     let address = format!("localhost:{}", free_port());
     fleet.store(1).add_arguments(&["--api-lan", &address.replace("localhost", "127.0.0.1")]);
     fleet.store(1).start();
     let data = fleet.store(1).data_text().to_owned();
-    let root = std::fs::read(fleet.store(1).data().join("root.pem")).unwrap();
+    let root = std::fs::read(fleet.store(1).data().join("pages-ca.pem")).unwrap();
     let trusting = Door::over(agent(&[Certificate::from_pem(&root).unwrap().to_owned()]), format!("https://{address}"));
     let stranger = Door::over(agent(&[]), format!("https://{address}"));
     let clear = Door::new(&address);

@@ -30,6 +30,8 @@ pub(super) enum HandshakeError {
     OtherNode,
     #[error("peer is not admitted")]
     NotAdmitted(PeerIdentity),
+    #[error("peer does not let this node in")]
+    TurnedAway(PeerIdentity),
     #[error("connection is not kept")]
     Refused(PeerIdentity, #[source] Refusal),
     #[error("peer broke the opening")]
@@ -58,6 +60,12 @@ pub(super) async fn run(
             }
             Err(HandshakeError::Refused(_, Refusal::Myself)) => dialing.end = DialEnd::Myself,
             Err(HandshakeError::Refused(at, Refusal::Duplicate)) => dialing.end = DialEnd::Redundant { node: at.node },
+            Err(HandshakeError::TurnedAway(by)) => {
+                tracing::warn!(peer = by.node, %addr, "the peer does not let this node in");
+                // Who does not listen any more is stopping.
+                let _ = events.send(NetEvent::TurnedAway { peer: by }).await;
+                continue;
+            }
             Err(error) => {
                 tracing::debug!(target = peer.addr, %addr, error = &error as &dyn std::error::Error, "dial failed");
                 dialing.end = DialEnd::Failed;
@@ -123,22 +131,26 @@ async fn connect(
     let claimed = shared.state().table.claim(node);
     claimed.map_err(|refusal| refuse(&opened, refusal))?;
     let claim = Claim { shared, node };
-    let send = own_lane(&opened.connection).await?;
+    let send = own_lane(&opened.connection).await.map_err(|error| closed(error, &opened))?;
     let receive = other_lane(&opened.connection).await.map_err(|error| answered(error, opened.peer))?;
     let kept = shared.keep(opened, Dialer::Us)?;
     drop(claim);
     Ok((kept, FirstLane { send, receive }))
 }
 
-/// A claim refused as a duplicate is no failure: the peer's own dial stays.
+/// Why the peer closed what could not be opened.
+fn closed(error: HandshakeError, opened: &Opened) -> HandshakeError {
+    let why = opened.connection.close_reason().map_or(error, HandshakeError::Connection);
+    answered(why, opened.peer)
+}
+
+/// A claim refused as a duplicate is no failure: the peer's own dial stays. Who is not let in should know.
 fn answered(error: HandshakeError, peer: PeerIdentity) -> HandshakeError {
-    match error {
-        HandshakeError::Connection(ConnectionError::ApplicationClosed(close))
-            if close.error_code.into_inner() == CloseCode::Duplicate as u64 =>
-        {
-            HandshakeError::Refused(peer, Refusal::Duplicate)
-        }
-        other => other,
+    let HandshakeError::Connection(ConnectionError::ApplicationClosed(close)) = &error else { return error };
+    match close.error_code.into_inner() {
+        code if code == CloseCode::Duplicate as u64 => HandshakeError::Refused(peer, Refusal::Duplicate),
+        code if code == CloseCode::NotAdmitted as u64 => HandshakeError::TurnedAway(peer),
+        _ => error,
     }
 }
 

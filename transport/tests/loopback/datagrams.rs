@@ -63,7 +63,7 @@ async fn a_hostile_flood_is_cut_at_the_receiver_and_frames_pass() {
                 NetEvent::Datagram { bytes, .. } => drop(datagrams.insert(bytes)),
                 NetEvent::Frame { bytes, .. } => break bytes,
                 NetEvent::Down { reason, .. } => panic!("down: {reason}"),
-                NetEvent::Up { .. } | NetEvent::Writable { .. } => {}
+                NetEvent::Up { .. } | NetEvent::TurnedAway { .. } | NetEvent::Writable { .. } => {}
             }
         }
     };

@@ -126,7 +126,10 @@ impl Node {
             match self.event().await {
                 NetEvent::Frame { link, lane, bytes } => return (link, lane, bytes),
                 NetEvent::Down { reason, .. } => panic!("down while a frame was expected: {reason}"),
-                NetEvent::Up { .. } | NetEvent::Writable { .. } | NetEvent::Datagram { .. } => {}
+                NetEvent::Up { .. }
+                | NetEvent::TurnedAway { .. }
+                | NetEvent::Writable { .. }
+                | NetEvent::Datagram { .. } => {}
             }
         }
     }

@@ -155,6 +155,8 @@ async fn a_fenced_node_is_refused_and_its_live_link_is_closed() {
     let neighbour = Node::start(&tenant, 3);
     neighbour.net.dial(hub.addr()).unwrap();
     assert!(matches!(hub.event().await, NetEvent::Up { peer, .. } if peer.node == 3));
+    // And it is told by whom it is not let in.
+    assert!(matches!(store.event().await, NetEvent::TurnedAway { peer } if peer.node == 1));
 }
 
 #[tokio::test]

@@ -82,6 +82,17 @@ pub struct PartLine {
     pub failed: i64,
 }
 
+/// Who has a fulfillment with a handheld, away from the node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TakenAlong {
+    /// The hash of what the handheld shows for it.
+    pub holder: Code,
+    /// Who took it.
+    pub staff: Code,
+    /// When.
+    pub hlc: Hlc,
+}
+
 /// A later handover, with the units of each line that exceed the fulfillment.
 pub type Again = (Event<FulfillmentStep>, Vec<(u16, i64)>);
 
@@ -104,6 +115,8 @@ pub struct Fulfillment {
     pub to_put_back: bool,
     /// Wrong codes so far.
     pub wrong_codes: u32,
+    /// A handheld has taken it along, and has not brought it back.
+    pub taken: Option<TakenAlong>,
     /// When steps were taken first, by step.
     pub at: BTreeMap<Step, Hlc>,
     /// It was handed over more than once: where and by whom later ones were.
@@ -202,6 +215,7 @@ impl Fulfillment {
             bay: Code::default(),
             to_put_back: false,
             wrong_codes: 0,
+            taken: None,
             at: BTreeMap::new(),
             handed_again: Vec::new(),
             withdrawn,
@@ -286,6 +300,11 @@ impl Fulfillment {
             Step::Hold => self.held = Some(said.note.clone()),
             Step::Resume => self.held = None,
             Step::WrongCode => self.wrong_codes += 1,
+            Step::TakeAlong => {
+                let (holder, staff) = (said.note.clone(), said.staff.clone());
+                self.taken = Some(TakenAlong { holder, staff, hlc: event.hlc });
+            }
+            Step::BringBack => self.taken = None,
             Step::Refuse
             | Step::PutBack
             | Step::Uncollected
@@ -390,6 +409,9 @@ impl Fulfillment {
     }
 
     fn finish(&mut self) {
+        if !self.state.is_open() {
+            self.taken = None;
+        }
         let put_back = self.at.get(&Step::PutBack).copied();
         // Of what has left the store only what was cancelled before lies there still.
         let has_left = matches!(self.state, State::Delivered | State::Lost);

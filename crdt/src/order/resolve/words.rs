@@ -212,6 +212,8 @@ fn of_step(event: &Event<FulfillmentStep>, mut push: impl FnMut(Why)) {
         | Step::Deliver
         | Step::Return
         | Step::Returned
-        | Step::CourierRefused => {}
+        | Step::CourierRefused
+        | Step::TakeAlong
+        | Step::BringBack => {}
     }
 }

@@ -5,6 +5,8 @@
 //! takes a position of the scope's feed of cells, and the position of the value that it replaces is freed: children that
 //! follow the feed get the newest value once, however often it changed.
 
+use std::ops::Bound;
+
 use stockroom_crdt::batch::Item;
 use stockroom_crdt::cell::{CellKey, Precedence, Stamp};
 use stockroom_crdt::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
@@ -16,7 +18,7 @@ use stockroom_crdt::scope::Scope;
 
 use crate::journal::{Journal, damaged, feed_key};
 use crate::overlay::{Overlay, scan_prefix};
-use crate::storage::{Row, Snapshot, StoreError, Table};
+use crate::storage::{Direction, Row, Snapshot, StoreError, Table, prefix_end};
 
 /// A cell as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +124,36 @@ pub fn winners(
     Ok(out)
 }
 
+/// The entities of a field, in the order of their keys and each once, whoever wrote them. Decodes no values, and holds no more than a page of
+/// rows at a time.
+pub fn entities(
+    snapshot: &(impl Snapshot + ?Sized),
+    scope: u32,
+    field: u16,
+    mut visit: impl FnMut(&[u8]),
+) -> Result<(), StoreError> {
+    let prefix = entity_prefix(scope, field, &[]);
+    let end = prefix_end(&prefix);
+    let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+    let (mut last, mut entity): (Option<Vec<u8>>, Vec<u8>) = (None, Vec::new());
+    loop {
+        let lower = last.as_deref().map_or(Bound::Included(prefix.as_slice()), Bound::Excluded);
+        let rows = snapshot.scan(Table::Cells, (lower, upper), Direction::Forward, PAGE_ROWS)?;
+        for (key, _) in &rows {
+            let at = key.len().checked_sub(WRITER_BYTES).filter(|at| *at >= prefix.len());
+            let of = at.map(|at| &key[prefix.len()..at]).ok_or_else(|| damaged("cell key"))?;
+            if last.is_none() || entity != of {
+                visit(of);
+                entity = of.to_vec();
+            }
+            last.get_or_insert_default().clone_from(key);
+        }
+        if rows.len() < PAGE_ROWS {
+            return Ok(());
+        }
+    }
+}
+
 /// What each writer says in its cells of the entities whose keys begin with `entity`.
 pub fn by_writer(
     snapshot: &(impl Snapshot + ?Sized),
@@ -225,3 +257,6 @@ fn stamp_hash(bytes: &[u8]) -> u64 {
 }
 
 const WRITER_BYTES: usize = 6;
+
+/// Rows that are looked at at once.
+const PAGE_ROWS: usize = 1_024;

@@ -2,6 +2,8 @@
 //!
 //! One row per session: its sheet while it is open and has one, nothing once it is closed. One row per scan beside it.
 
+use std::ops::Bound;
+
 use stockroom_crdt::clock::Hlc;
 use stockroom_crdt::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
 use stockroom_crdt::count::{CountOpen, CountScan};
@@ -11,7 +13,7 @@ use super::Context;
 use crate::journal::{LogNumber, Place, damaged};
 use crate::limits::SCANS_MAX;
 use crate::overlay::{Overlay, scan_prefix};
-use crate::storage::{Snapshot, StoreError, Table};
+use crate::storage::{Direction, Snapshot, StoreError, Table};
 
 /// A scan with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +111,32 @@ pub fn sheet(
     let key = session_key(store, session);
     let row = snapshot.get(Table::Scans, &key)?.map(|value| from_row(&key, &value)).transpose()?;
     Ok(if let Some(ScanRow::Sheet(sheet)) = row { Some(sheet) } else { None })
+}
+
+/// Sessions of a store that are not closed, by number, with their sheets: at most `limit`. Looks at one row of each session there ever was.
+pub fn open_sessions(
+    snapshot: &(impl Snapshot + ?Sized),
+    store: StoreId,
+    limit: usize,
+) -> Result<Vec<(u64, Option<CountOpen>)>, StoreError> {
+    let end = session_key(StoreId(store.0.saturating_add(1)), 0);
+    let (mut from, mut out) = (session_key(store, 0), Vec::new());
+    while out.len() < limit {
+        let range = (Bound::Included(from.as_slice()), Bound::Excluded(end.as_slice()));
+        let Some((key, value)) = snapshot.scan(Table::Scans, range, Direction::Forward, 1)?.into_iter().next() else {
+            break;
+        };
+        let session = key.get(4..SESSION_KEY_BYTES).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+        let Some(session) = session else { break };
+        match from_row(&key, &value)? {
+            ScanRow::Closed => {}
+            ScanRow::Sheet(sheet) => out.push((session, Some(sheet))),
+            ScanRow::Scan(_) => out.push((session, None)),
+        }
+        let Some(next) = session.checked_add(1) else { break };
+        from = session_key(store, next);
+    }
+    Ok(out)
 }
 
 /// All scans of an open session, grouped by SKU.

@@ -3,6 +3,8 @@
 //! Each step is checked against where the fulfillment stands, and carries what it does to promises and goods in the same commit. Goods
 //! leave the book when they leave the store, once.
 
+pub mod along;
+
 use std::collections::BTreeMap;
 
 use stockroom_crdt::entry::Fact;
@@ -53,6 +55,7 @@ pub fn fulfil(replica: &mut Replica, request: FulfilRequest) -> Result<(Place, O
         return Err(Refusal::NotHere(message).into());
     }
     follows(&held, &request)?;
+    along::check(replica, &held, &request)?;
     check_lines(&held, &request)?;
     match request.step {
         Step::HandOver | Step::Dispatch => {
@@ -158,6 +161,8 @@ fn follows(held: &Held, request: &FulfilRequest) -> Result<(), Refusal> {
         Step::Decline => is_pickup && state.is_open(),
         Step::Uncollected => is_pickup && (State::Picked..=State::Ready).contains(&state),
         Step::PutBack => part.to_put_back,
+        Step::TakeAlong => is_pickup && state == State::Ready && !part.withdrawn,
+        Step::BringBack => state.is_open() && part.taken.is_some(),
         Step::ConfirmCancel | Step::DenyCancel => state <= State::Awaited,
         Step::StandDown => state <= State::Awaited,
         Step::WrongCode => false,

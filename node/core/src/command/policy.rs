@@ -74,7 +74,10 @@ pub fn retire(replica: &mut Replica, request: DecreeRequest) -> Result<Place, Fa
 
 /// What the lives of a node hold in each store, of those that are not written off; also lives that hold nothing but stand in
 /// the way of the store's next home.
-fn at_risk(replica: &Replica, node: NodeId) -> Result<Vec<(StoreId, stockroom_crdt::ids::Actor, u64)>, Failed> {
+pub(super) fn at_risk(
+    replica: &Replica,
+    node: NodeId,
+) -> Result<Vec<(StoreId, stockroom_crdt::ids::Actor, u64)>, Failed> {
     let mut out = Vec::new();
     let logs = replica.journal.logs_by(node);
     let lives: std::collections::BTreeSet<_> = logs

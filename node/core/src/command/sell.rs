@@ -10,7 +10,7 @@ use stockroom_crdt::sale::{ReceiptNumber, Sale, SaleLine, Tender, TenderKind};
 use stockroom_crdt::scope::Scope;
 
 use super::{Failed, benefits, check_fact, check_quantity, day, own_store};
-use crate::books::{baskets, sales};
+use crate::books::{baskets, returns, sales};
 use crate::input::sales::{SellLine, SellRequest, VoidRequest};
 use crate::input::{Answer, Refusal};
 use crate::journal::{Place, damaged, entry_at};
@@ -111,6 +111,11 @@ pub fn void(replica: &mut Replica, request: VoidRequest) -> Result<Answer, Faile
     }
     if sales::is_taken_back(&replica.overlay, store, &original)? {
         return Err(Refusal::State("this receipt is voided already".into()).into());
+    }
+    // Money for goods that came back is given, or promised: a void would give it a second time.
+    if !returns::of_receipt(&replica.overlay, Some(store), (store, request.receipt))?.is_empty() {
+        let why = "goods of this receipt came back: take back the rest as a return";
+        return Err(Refusal::State(why.into()).into());
     }
     let mut sale = original;
     for line in &mut sale.lines {

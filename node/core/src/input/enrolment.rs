@@ -1,7 +1,7 @@
-//! What is asked when a node joins: a token of one use, and its showing.
+//! What is asked when a node joins: a token of one use, and its showing; and which of a store's nodes keeps its goods.
 
 use stockroom_crdt::control::Coordinates;
-use stockroom_crdt::ids::{Code, Digest, StoreId};
+use stockroom_crdt::ids::{Code, Digest, NodeId, StoreId};
 use stockroom_crdt::money::Currency;
 
 /// Allows one enrolment.
@@ -38,4 +38,19 @@ pub struct EnrolRequest {
     pub log_key: [u8; 32],
     /// The key to which parcels for it are sealed.
     pub seal_key: [u8; 32],
+}
+
+/// Makes a node the home of its store's goods, under the next term.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HomeRequest {
+    /// Which store.
+    pub store: StoreId,
+    /// One of its nodes.
+    pub node: NodeId,
+    /// Why.
+    pub reason: Code,
+    /// Who decides it.
+    pub staff: Code,
+    /// How many units of promises that nobody knows of are accepted; the refusal without it names the number, if there are any.
+    pub accept: Option<u64>,
 }

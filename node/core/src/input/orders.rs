@@ -130,6 +130,10 @@ pub struct FulfilRequest {
     pub device: u32,
     /// On what ground goods are given away.
     pub proof: Proof,
+    /// The hash of what a handheld shows that took it along; empty for everybody else.
+    pub holder: Code,
+    /// Of picked lines: only those that nobody has picked before, so that two people do not overwrite each other.
+    pub anew: bool,
 }
 
 /// On what ground goods are given to somebody.

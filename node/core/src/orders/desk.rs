@@ -6,7 +6,9 @@ use stockroom_crdt::entry::{Entry, Fact};
 use stockroom_crdt::ids::StoreId;
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::intent::Saying;
+use stockroom_crdt::order::resolve::Fulfillment;
 use stockroom_crdt::order::returns::ReturnId;
+use stockroom_crdt::order::step::Step;
 use stockroom_crdt::stock::promise::PromiseId;
 
 use crate::books::{orders as book, rights};
@@ -37,6 +39,8 @@ pub enum Wait {
     Answer,
     /// The end of a pass.
     Pass,
+    /// The end of the time for which a handheld takes goods along.
+    TakenAlong,
 }
 
 /// What a replica remembers about orders.
@@ -93,6 +97,13 @@ impl Replica {
         };
         let Some(order) = book::about(&entry.fact) else { return Ok(()) };
         self.order_desk.touched.insert(order);
+        if let Fact::FulfillmentStep(said) = &entry.fact
+            && said.step == Step::TakeAlong
+            && let Some(own) = self.own_store()
+        {
+            let subject = Subject { order, generation: said.generation, store: own, wait: Wait::TakenAlong };
+            self.order_desk.due.insert(subject, self.now.mono_ms + TAKEN_ALONG_MS);
+        }
         if let Fact::OrderStep(step) = &entry.fact
             && step.saying == Saying::IssuePass
             && order.home == self.actor().node
@@ -123,6 +134,18 @@ impl Replica {
                 self.order_desk.touched.extend(page.iter().map(|work| work.order));
             }
         }
+        if let Some(store) = self.own_store() {
+            // Goods that were taken along before the start may be handed over still: for as long as they could be.
+            for order in self.order_desk.touched.clone() {
+                for part in book::known_at(&self.overlay, store, order)?.fulfillments() {
+                    if part.store == store && part.taken.is_some() {
+                        let (generation, wait) = (part.generation, Wait::TakenAlong);
+                        let subject = Subject { order, generation, store, wait };
+                        self.order_desk.due.insert(subject, self.now.mono_ms + TAKEN_ALONG_MS);
+                    }
+                }
+            }
+        }
         let me = self.actor().node;
         let own: Vec<_> = self.order_desk.touched.iter().filter(|order| order.home == me).copied().collect();
         for order in own {
@@ -140,6 +163,12 @@ impl Replica {
         Ok(())
     }
 
+    /// True while a handheld that took a fulfillment along may still hand it over there.
+    pub(crate) fn is_taken_along(&self, order: OrderId, part: &Fulfillment) -> bool {
+        let subject = Subject { order, generation: part.generation, store: part.store, wait: Wait::TakenAlong };
+        part.taken.is_some() && self.order_desk.due.contains_key(&subject)
+    }
+
     /// Notes limits that have passed.
     pub(crate) fn orders_due(&mut self) {
         let now = if planted(Plant::WallClockLimits) { self.now.wall_ms } else { self.now.mono_ms };
@@ -148,7 +177,7 @@ impl Replica {
         for subject in due {
             self.order_desk.due.remove(&subject);
             self.order_desk.touched.insert(subject.order);
-            if subject.wait != Wait::Pass {
+            if !matches!(subject.wait, Wait::Pass | Wait::TakenAlong) {
                 self.order_desk.passed.insert(subject);
             }
         }
@@ -170,6 +199,10 @@ impl Replica {
         Ok(record.and_then(|record| record.promise).and_then(|promise| OrderId::parse(promise.reference.as_str())))
     }
 }
+
+/// For how long goods that a handheld took along are kept for it. Counted here and not by the clock on the wall. Pages hand over for the
+/// first half of it only: the rest is for coming back and telling.
+pub const TAKEN_ALONG_MS: u64 = 2 * 3_600_000;
 
 /// A pass may be shown this much after it ran out, by a store's clock that is a little behind.
 pub const PASS_SLACK_MS: u64 = 5 * 60_000;

@@ -45,6 +45,10 @@ fn of_part(replica: &Replica, known: &Known, part: &Fulfillment) -> Result<Vec<(
         };
         vec![(here.clone(), Fact::FulfillmentStep(said))]
     };
+    if replica.is_taken_along(order, part) {
+        // Whatever was asked waits until they are handed over or brought back, or the time for that is over.
+        return Ok(Vec::new());
+    }
     let has_left = matches!(part.state, State::Out | State::Returning);
     if known.has_said(Saying::StandDown, part.generation, part.store) && !has_left && !planted(Plant::LoserKeeps) {
         return Ok(says(Step::StandDown, Vec::new(), "another store has it, or nobody wants it"));

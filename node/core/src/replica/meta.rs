@@ -21,6 +21,12 @@ pub(crate) struct Meta {
     pub(crate) rights_locked: bool,
 }
 
+/// Numbers this node's feeds: what was acknowledged of another numbering says nothing of this one.
+pub(crate) fn feed_epoch(snapshot: &(impl Snapshot + ?Sized)) -> Result<u32, StoreError> {
+    let bytes = snapshot.get(Table::Meta, b"feed_epoch")?;
+    bytes.map_or(Ok(0), |bytes| Ok(u64::from_be_bytes(fixed(&bytes)?) as u32))
+}
+
 impl Meta {
     pub(crate) fn of(replica: &Replica) -> Self {
         Self {
@@ -34,11 +40,8 @@ impl Meta {
     }
 
     pub(crate) fn load(snapshot: &dyn Snapshot) -> Result<Self, CoreError> {
+        check_format(snapshot)?;
         let get = |key: &str| snapshot.get(Table::Meta, key.as_bytes());
-        match get("format")?.as_deref() {
-            None | Some([FORMAT]) => {}
-            Some(_) => return Err(CoreError::Mismatch("it has a format of another version".into())),
-        }
         let owner = match (get("tenant")?, get("node")?) {
             (Some(tenant), Some(node)) => Some((TenantId(fixed(&tenant)?), NodeId(u32::from_be_bytes(fixed(&node)?)))),
             (None, None) => None,
@@ -83,6 +86,20 @@ impl Meta {
             ("rights_locked", u64::from(self.rights_locked)),
         ]
     }
+}
+
+/// Refuses a database whose rows another version laid out, before anything else is read of it. Nothing is changed in it.
+pub fn check_format(snapshot: &dyn Snapshot) -> Result<(), CoreError> {
+    let other = match snapshot.get(Table::Meta, b"format")?.as_deref() {
+        None | Some([FORMAT]) => return Ok(()),
+        Some([newer]) if *newer > FORMAT => format!(
+            "it was written by a newer version of stockroom (format {newer}, this version reads {FORMAT}); install that version \
+             again: nothing was changed"
+        ),
+        Some([older]) => format!("it has the format {older} of an older version, this version reads {FORMAT}"),
+        Some(_) => "its format is not one of stockroom's".into(),
+    };
+    Err(CoreError::Mismatch(other))
 }
 
 /// Version of the database's layout, the first byte of everything else that is stored.

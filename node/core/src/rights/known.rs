@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 
 use stockroom_crdt::capability::Role;
 use stockroom_crdt::chain::LogId;
-use stockroom_crdt::entry::{Fact, kind};
+use stockroom_crdt::clock::Hlc;
+use stockroom_crdt::control::EpochReason;
+use stockroom_crdt::entry::{Entry, Fact, kind};
 use stockroom_crdt::ids::{Actor, Code, Epoch, StoreId};
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::custody::Retire;
@@ -63,11 +65,15 @@ pub fn obstacle(replica: &Replica) -> Result<Option<&'static str>, StoreError> {
     }
     let me = replica.actor();
     let retired = retired(&replica.overlay, store)?;
+    let named = named_home(replica, store)?;
     for other in View::new(&replica.overlay).nodes()? {
         if other.role == Role::Store && other.store == store && other.node != me.node {
             let of_node = retired.iter().any(|actor| actor.node == other.node);
-            let lives = lives(replica, store, other.node);
-            if !of_node || lives.iter().any(|actor| !retired.contains(actor)) {
+            let mut stands = !of_node;
+            for actor in lives(replica, store, other.node) {
+                stands |= !retired.contains(&actor) && !gave_way(replica, (store, me), (actor, named))?;
+            }
+            if stands {
                 return Ok(Some("another node of the store held rights that head office has not written off"));
             }
         }
@@ -139,6 +145,7 @@ impl Replica {
     /// The hub above told how far it holds the logs of this node, and contradicts nothing.
     pub(crate) fn hub_was_heard(&mut self) {
         self.desk.heard = true;
+        self.turned_away = false;
         self.unlock_if_known();
     }
 
@@ -171,6 +178,41 @@ impl Replica {
 fn lives(replica: &Replica, store: StoreId, node: stockroom_crdt::ids::NodeId) -> Vec<Actor> {
     let scope = Scope::StoreRights(store);
     replica.journal.logs_by(node).filter(|(_, log)| log.id.scope == scope).map(|(_, log)| log.id.actor).collect()
+}
+
+/// When head office said last who is the home of a store.
+fn named_home(replica: &Replica, store: StoreId) -> Result<Option<Hlc>, StoreError> {
+    let Some(control) = cells::scope_number(&replica.overlay, &Scope::Control)? else { return Ok(None) };
+    let records = cells::winners(&replica.overlay, control, kind::STORE, &[])?;
+    let of_store = |entry: &&Entry| matches!(&entry.fact, Fact::Store(record) if record.store == store);
+    Ok(records.iter().find(of_store).map(|entry| entry.hlc))
+}
+
+/// True when another node's life makes nothing as long as the store's record stands: it was opened because an earlier one was written off,
+/// and after the record that names this node the home. A life of this node that was opened in the same way, after the record that it holds,
+/// may have missed a newer record, and takes nothing for granted.
+fn gave_way(
+    replica: &Replica,
+    (store, me): (StoreId, Actor),
+    (other, named): (Actor, Option<Hlc>),
+) -> Result<bool, StoreError> {
+    let Some(named) = named else { return Ok(false) };
+    let is_after = |actor| -> Result<bool, StoreError> {
+        let birth = birth(replica, store, actor)?;
+        Ok(birth.is_some_and(|(at, reason)| reason == EpochReason::Manual && at > named))
+    };
+    Ok(is_after(other)? && !is_after(me)?)
+}
+
+/// When and why a life was opened.
+fn birth(replica: &Replica, store: StoreId, actor: Actor) -> Result<Option<(Hlc, EpochReason)>, StoreError> {
+    let log = LogId { actor, scope: Scope::StoreRights(store) };
+    let Some((number, _)) = replica.journal.find(&log) else { return Ok(None) };
+    let opening = entry_at(&replica.overlay, Place { log: number, seq: 1 })?.map(|item| item.entry);
+    Ok(opening.and_then(|entry| match entry.fact {
+        Fact::EpochOpen(open) => Some((entry.hlc, open.reason)),
+        _ => None,
+    }))
 }
 
 /// True when what is held of an earlier life reaches what any later life says that it wrote.

@@ -46,6 +46,11 @@ pub struct Expiring {
 pub type Said = (StoreId, u64, Fact);
 
 impl<S: Snapshot + ?Sized> View<'_, S> {
+    /// Count sessions of a store that are not closed, by number, with their sheets: at most `limit`.
+    pub fn open_counts(&self, store: StoreId, limit: usize) -> Result<Vec<(u64, Option<CountOpen>)>, StoreError> {
+        scans::open_sessions(self.snapshot, store, limit)
+    }
+
     /// A count session as the node `me` would close it now.
     pub fn count(&self, store: StoreId, session: u64, me: Actor) -> Result<CountSession, StoreError> {
         let (closed, scans) = self.count_session(store, session)?;

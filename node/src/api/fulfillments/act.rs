@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use stockroom_core::command::fulfil::along::{PICKED_BY, TAKEN_BY};
 use stockroom_core::input::orders::{FulfilRequest, Proof};
 use stockroom_core::input::{Answer, Command, RetryKey};
 use stockroom_crdt::entry::Fact;
-use stockroom_crdt::ids::{Code, Sku, StoreId};
+use stockroom_crdt::ids::{Code, Digest, Sku, StoreId, hex};
 use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::resolve::Fulfillment;
 use stockroom_crdt::order::step::{Step, StepLine, Substitute};
 use utoipa::ToSchema;
 
+use super::along::AlongAnswer;
 use super::answer::{FulfillmentAnswer, newest};
 use super::scans::{ScannedAnswer, scan};
 use super::{not_here, whole};
@@ -23,7 +25,9 @@ use crate::api::orders::pass::read_pass;
 use crate::api::problem::{Answered, Kind, Problem};
 use crate::api::request::Segments;
 use crate::api::values::{Text, Word, now_ms};
+use crate::api::who::{Shown as Approved, Who};
 use crate::api::{Api, Books, unexpected, unexpected_entry};
+use crate::staff::approvals::What;
 
 /// What is said, and by whom. Each action takes what it needs.
 #[derive(Deserialize, ToSchema)]
@@ -59,6 +63,14 @@ pub struct FulfilBody {
     /// `hand-over`: the manager who looked at the customer and takes it on.
     #[schema(value_type = Option<String>)]
     approver: Option<Text<Code>>,
+    /// `hand-over`, `bring-back`: what `/v1/approvals` gave for `hand-over`: it names the approver. A manager who is signed in needs none.
+    approval: Option<String>,
+    /// `take-along`: what this handheld will show for it, 16 to 64 characters that nobody guesses. Afterwards `hand-over` and `bring-back`
+    /// need it.
+    holder: Option<String>,
+    /// `pick`: only if nobody has picked these lines before; so two people do not overwrite each other.
+    #[serde(default)]
+    anew: bool,
     /// `check-age`: which document was looked at, e.g. `id-card`. Nothing of it is copied.
     #[schema(value_type = Option<String>)]
     document: Option<Text<Code>>,
@@ -107,6 +119,9 @@ pub struct ActAnswer {
     /// What a scan did.
     #[serde(skip_serializing_if = "Option::is_none")]
     scanned: Option<ScannedAnswer>,
+    /// What a handheld that takes it along needs while it cannot ask.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    along: Option<AlongAnswer>,
     /// The fulfillment.
     fulfillment: FulfillmentAnswer,
 }
@@ -119,14 +134,17 @@ pub struct Action(pub Step);
 /// couriers report also for the hub. `hand-over` needs the customer's code, the pass, or a manager; a wrong code is written down and
 /// answered with the tries that are left.
 #[utoipa::path(post, path = "/v1/fulfillments/{order}/{action}", tag = "fulfillments",
-    params(("order" = String, Path), ("action" = String, Path, description = "`accept`, `refuse`, `start-picking`, `pick`, `pack`, `stage`, `ready`, `arrived`, `hand-over`, `decline`, `uncollected`, `put-back`, `confirm-cancel`, `deny-cancel`, `check-age`, `hold`, `resume`, `request-courier`, `assign-courier`, `courier-at-store`, `courier-refused`, `dispatch`, `deliver`, `fail-delivery`, `return`, `returned` or `lose`"), KeyHeader),
+    params(("order" = String, Path), ("action" = String, Path, description = "`accept`, `refuse`, `start-picking`, `pick`, `pack`, `stage`, `ready`, `arrived`, `hand-over`, `decline`, `uncollected`, `put-back`, `confirm-cancel`, `deny-cancel`, `check-age`, `hold`, `resume`, `request-courier`, `assign-courier`, `courier-at-store`, `courier-refused`, `dispatch`, `deliver`, `fail-delivery`, `return`, `returned`, `lose`, `take-along` or `bring-back`"), KeyHeader),
     request_body = FulfilBody, responses((status = 200, body = ActAnswer)))]
 pub async fn act_on_fulfillment(
     State(api): State<Arc<Api>>,
+    who: Who,
     Segments(order, action): Segments<OrderId, Action>,
-    Keyed { value, retry }: Keyed<FulfilBody>,
+    Keyed { mut value, retry }: Keyed<FulfilBody>,
 ) -> Answered {
     let store = api.store_or_own(value.store)?;
+    value.approve(&api, &who, (action, retry))?;
+    value.staff = Text(who.name("staff", &value.staff.0)?);
     let what = action.write();
     let acted = act(&api, (order, store), action, (value, retry)).await;
     acted.map_err(|problem| {
@@ -149,7 +167,7 @@ async fn act(
         let (step, replayed, scanned) = scan(api, (order, store), (&body, &code), retry).await?;
         let fulfillment = api.read(|books| whole(books, store, (order, body.generation)))?;
         let did = step.map_or("counted", Step::as_str);
-        return Ok(done(replayed, ActAnswer { did, scanned: Some(scanned), fulfillment }));
+        return Ok(done(replayed, ActAnswer { did, scanned: Some(scanned), along: None, fulfillment }));
     }
     let request = api.read(|books| body.request(books, (order, store), step))?;
     let step = request.step;
@@ -161,7 +179,11 @@ async fn act(
     }
     let (generation, replayed) = say(api, retry, request).await?;
     let fulfillment = api.read(|books| whole(books, store, (order, Some(generation))))?;
-    Ok(done(replayed, ActAnswer { did: step.as_str(), scanned: None, fulfillment }))
+    let along = match step {
+        Step::TakeAlong => Some(AlongAnswer::of(api, (order, store), generation)?),
+        _ => None,
+    };
+    Ok(done(replayed, ActAnswer { did: step.as_str(), scanned: None, along, fulfillment }))
 }
 
 /// Says it to the core: of which offer it was said, and whether an earlier try had said it.
@@ -194,6 +216,8 @@ impl FulfilBody {
             (Step::CheckAge, Some(_), None) => {
                 return Err(Problem::invalid("passed", "is needed: whether the age is reached"));
             }
+            (Step::TakeAlong, ..) => (step, self.holder_hash()?, Vec::new()),
+            (Step::BringBack, ..) => (step, self.note.0.clone(), Vec::new()),
             (Step::Ready, ..) => (step, Code::default(), self.lines(books, part, step)?),
             _ => (step, self.note.0.clone(), self.lines(books, part, step)?),
         };
@@ -207,7 +231,42 @@ impl FulfilBody {
             staff: self.staff.0.clone(),
             device: self.device,
             proof: self.proof(step)?,
+            holder: self.holder_hash()?,
+            anew: self.anew,
         })
+    }
+
+    /// Whose word stands in for code and pass: a manager's, who showed that she is one.
+    fn approve(&mut self, api: &Api, who: &Who, (Action(step), retry): (Action, RetryKey)) -> Answered<()> {
+        if self.approval.is_none() && self.approver.is_none() {
+            let is_taken_back = step == Step::BringBack && self.holder.is_none();
+            if !is_taken_back || api.read(|books| Ok(books.retried(retry.key)?))?.is_some() {
+                return Ok(());
+            }
+        }
+        if !matches!(step, Step::HandOver | Step::BringBack) {
+            let field = if self.approval.is_some() { "approval" } else { "approver" };
+            return Err(Problem::invalid(field, "is for hand-over and bring-back only"));
+        }
+        let approver = self.approver.take().map(|named| named.0).unwrap_or_default();
+        let shown = Approved { approver, approval: self.approval.take() };
+        let mut approver = who.needed_approver(api, &shown, (What::HandOver, retry.body))?;
+        if approver.is_empty() && step == Step::BringBack {
+            // Nobody has a PIN here: names alone are believed, and hers is as good as any.
+            approver =
+                if self.staff.0.is_empty() { Code::parse("staff").unwrap_or_default() } else { self.staff.0.clone() };
+        }
+        self.approver = Some(Text(approver));
+        Ok(())
+    }
+
+    fn holder_hash(&self) -> Answered<Code> {
+        let Some(holder) = &self.holder else { return Ok(Code::default()) };
+        if !(16..=64).contains(&holder.len()) {
+            return Err(Problem::invalid("holder", "is not 16 to 64 characters"));
+        }
+        let hash = hex(&Digest::of(&[b"holder", holder.as_bytes()]).short());
+        Code::parse(&hash).map_err(|error| Problem::invalid("holder", error))
     }
 
     fn proof(&self, step: Step) -> Answered<Proof> {
@@ -215,7 +274,9 @@ impl FulfilBody {
             [("code", self.code.is_some()), ("pass", self.pass.is_some()), ("approver", self.approver.is_some())];
         let given: Vec<_> = proofs.iter().filter(|(_, is_given)| *is_given).map(|(field, _)| *field).collect();
         match given.as_slice() {
-            [field, ..] if step != Step::HandOver => return Err(Problem::invalid(*field, "is for hand-over only")),
+            [field, ..] if step != Step::HandOver && (step, *field) != (Step::BringBack, "approver") => {
+                return Err(Problem::invalid(*field, "is for hand-over only"));
+            }
             [_, field, ..] => return Err(Problem::invalid(*field, "stands beside another proof; one is enough")),
             [] | [_] => {}
         }
@@ -311,6 +372,9 @@ pub fn explained(api: &Api, (order, store): (OrderId, StoreId), problem: Problem
     }
     if problem.said().starts_with(THIS_PASS) {
         return problem.of_kind(Kind::PassRefused);
+    }
+    if problem.said().starts_with(TAKEN_BY) || problem.said().contains(PICKED_BY) {
+        return problem.of_kind(Kind::SomebodyElse);
     }
     match handed(api, order, store) {
         Some(at_ms) if problem.said().contains("handed over already") => Problem::handed_over(at_ms, store.0),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use stockroom_core::books::orders::Work;
+use stockroom_core::orders::desk::TAKEN_ALONG_MS;
 use stockroom_crdt::ids::{Actor, Code, Sku, StoreId};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::order::OrderId;
@@ -91,6 +92,12 @@ pub struct FulfillmentAnswer {
     pub handed_at: Option<Text<Moment>>,
     /// Wrong codes so far.
     pub wrong_codes: u32,
+    /// Who picks it, as long as it is being picked; empty if nobody said so.
+    #[schema(value_type = String)]
+    pub picker: Text<Code>,
+    /// Who has it with a handheld, to hand it over where the node cannot be reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_along: Option<TakenAnswer>,
     /// Age that whoever takes it must have reached; 0 for none.
     pub age_min: u8,
     /// Somebody checked the age.
@@ -153,6 +160,20 @@ pub struct PartLineAnswer {
     /// What the customer wants when it is not there.
     #[schema(value_type = String)]
     pub preference: Text<Preference>,
+}
+
+/// Who has a fulfillment with a handheld.
+#[derive(Serialize, ToSchema)]
+pub struct TakenAnswer {
+    /// Who took it.
+    #[schema(value_type = String)]
+    pub staff: Text<Code>,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Text<Moment>,
+    /// Until when nobody else hands it over.
+    #[schema(value_type = String, format = DateTime)]
+    pub until: Text<Moment>,
 }
 
 /// Other goods in place of what was ordered.
@@ -269,6 +290,8 @@ impl Shown<'_> {
             hold_until: ready_ms.filter(|_| is_kept).map(|ms| Text(Moment(ms.saturating_add(hold_ms)))),
             handed_at: first(Step::HandOver).or_else(|| first(Step::Deliver)),
             wrong_codes: part.wrong_codes,
+            picker: Text(self.picker()),
+            taken_along: self.taken_along(),
             age_min: offer.lines.iter().map(|line| line.age_min).max().unwrap_or(0),
             age_checked: part.first(Step::CheckAge).is_some(),
             entity: Text(offer.entity.clone()),
@@ -303,6 +326,26 @@ impl Shown<'_> {
         let seen = self.steps().into_iter().filter(|event| event.says.step == Step::Arrive);
         let first = said.chain(seen.map(|event| (event.hlc, event.says.note.clone()))).min_by_key(|(hlc, _)| *hlc);
         first.map_or((None, Code::default()), |(hlc, note)| (Some(Text(Moment(hlc.ms()))), note))
+    }
+
+    /// Who said last that it is being picked.
+    fn picker(&self) -> Code {
+        let picks = |event: &&Event<FulfillmentStep>| {
+            matches!(event.says.step, Step::StartPicking | Step::Pick) && !event.says.staff.is_empty()
+        };
+        let last = self.steps().into_iter().rev().find(picks);
+        last.filter(|_| self.part.state == State::Picking).map(|event| event.says.staff.clone()).unwrap_or_default()
+    }
+
+    fn taken_along(&self) -> Option<TakenAnswer> {
+        let taken = self.part.taken.as_ref()?;
+        let until_ms = taken.hlc.ms().saturating_add(TAKEN_ALONG_MS);
+        let is_kept = until_ms > self.now_ms;
+        is_kept.then(|| TakenAnswer {
+            staff: Text(taken.staff.clone()),
+            since: Text(Moment(taken.hlc.ms())),
+            until: Text(Moment(until_ms)),
+        })
     }
 
     /// A cancel was asked after the store's last answer to one.

@@ -82,6 +82,8 @@ pub async fn scan(
         staff: body.staff.0.clone(),
         device: 0,
         proof: Proof::None,
+        holder: Code::default(),
+        anew: false,
     };
     if matches!(hit.part.state, State::Offered | State::Accepted) {
         say(api, part_of(retry, "start picking", 0), request(Step::StartPicking, Vec::new())).await?;

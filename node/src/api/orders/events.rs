@@ -129,6 +129,8 @@ fn step_word(step: Step) -> &'static str {
         Step::Returned => "fulfillment.returned",
         Step::Lose => "fulfillment.lost",
         Step::CourierRefused => "fulfillment.courier-refused",
+        Step::TakeAlong => "fulfillment.taken-along",
+        Step::BringBack => "fulfillment.brought-back",
     }
 }
 

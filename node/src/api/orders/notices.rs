@@ -196,7 +196,9 @@ impl<S: Snapshot + ?Sized> Teller<'_, '_, S> {
             | Step::CourierAtStore
             | Step::Return
             | Step::Returned
-            | Step::CourierRefused => return Ok(None),
+            | Step::CourierRefused
+            | Step::TakeAlong
+            | Step::BringBack => return Ok(None),
         };
         self.notice(kind, Some(store), data).map(Some)
     }

@@ -62,6 +62,16 @@ async fn an_exchange_takes_goods_back_and_sells_others_once() {
 }
 
 #[tokio::test]
+async fn a_receipt_whose_goods_came_back_is_not_voided_as_well() {
+    let pair = sold().await;
+    let back = json!({ "receipt": "1-3-1-1", "cash": true, "lines": [{ "sku": "BREAD", "quantity": 2 }] });
+    pair.store.post("/v1/returns", "r", back).await.expect(201);
+    let void = json!({ "till": 3, "till_seq": 9, "approver": "eve" });
+    let refused = pair.store.send(Method::POST, "/v1/receipts/1-3-1-1/void", None, void).await.expect(409);
+    assert!(refused["detail"].as_str().unwrap().contains("came back"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_day_that_is_closed_after_a_cash_refund_agrees_with_the_drawer() {
     let pair = sold().await;
     let back = json!({ "receipt": "1-3-1-1", "cash": true, "lines": [{ "sku": "BREAD", "quantity": 2 }] });

@@ -71,6 +71,8 @@ async fn fulfil(node: &Node, (order, step): (OrderId, Step), lines: &[(u16, i64,
         staff: code("anna"),
         device: 1,
         proof,
+        holder: Code::default(),
+        anew: false,
     };
     let words = format!("{request:?}");
     node.parts.0.ask(Command::Fulfil(key(&words), Box::new(request))).await.unwrap().unwrap();

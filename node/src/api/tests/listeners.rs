@@ -2,23 +2,23 @@
 
 use std::sync::Arc;
 
-use stockroom_transport::authority::{LeafNames, TenantRoot, new_key_and_csr};
-use stockroom_transport::credential::pem_of;
-use stockroom_transport::identity::{Role, TenantId};
+use stockroom_transport::{PageNames, Role, TenantId, TlsClock};
 use tokio::sync::watch;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::pair::start;
-use crate::api::values::now_ms;
 use crate::api::{Listeners, ServeError, serve};
+use crate::files::DataDir;
 use crate::info::LanConfig;
+use crate::lan::LanDoor;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_doors_are_served_until_the_node_stops() {
     let pair = start();
     let (handle, info, mut config) = pair.store.parts.clone();
     let token = config.devices.add("till 1", 1).unwrap();
-    let (lan, root) = certificate();
+    let folder = tempfile::tempdir().unwrap();
+    let (lan, root) = certificate(&folder);
     config.lan = Some(lan);
     let listeners = Listeners::bind(&config).unwrap();
     let (loopback, lan) = (listeners.loopback().unwrap(), listeners.lan().unwrap().unwrap());
@@ -38,8 +38,14 @@ async fn both_doors_are_served_until_the_node_stops() {
         assert_eq!(status(&secure, &url("/healthz"), None), 200);
         assert_eq!(status(&secure, &url("/v1/status"), None), 401);
         assert_eq!(status(&secure, &url("/v1/status"), Some(&token)), 200);
+        assert_eq!(status(&secure, &url("/ca.crt"), None), 200, "open to who does not belong here yet");
+        let rebound = secure.get(url("/v1/status")).header("host", "evil.example").call().unwrap();
+        assert_eq!(rebound.status(), 421, "a page whose name was made to point here");
         assert!(plain.get(format!("http://localhost:{}/healthz", lan.port())).call().is_err(), "the LAN is TLS only");
-        assert!(agent(None).get(url("/healthz")).call().is_err(), "who does not know the tenant's root is not fooled");
+        assert!(
+            agent(None).get(url("/healthz")).call().is_err(),
+            "who does not know the store's authority is not fooled"
+        );
         // A stream that stays open must not keep the node from stopping.
         plain.get(format!("http://{loopback}/v1/events")).call().unwrap()
     });
@@ -73,13 +79,10 @@ fn status(agent: &ureq::Agent, url: &str, token: Option<&str>) -> u16 {
     request.call().unwrap().status().as_u16()
 }
 
-fn certificate() -> (LanConfig, Certificate<'static>) {
-    let now_s = now_ms() / 1000;
-    let root = TenantRoot::create("Acme", TenantId([0; 16]), now_s).unwrap();
-    let issuer = root.issue_intermediate(1, 1..=9, now_s).unwrap();
-    let (key_pem, csr) = new_key_and_csr().unwrap();
-    let names = LeafNames { node: 2, role: Role::Store, store: 1, extra_names: vec!["localhost".into()] };
-    let chain = issuer.issue_from_csr(&csr, &names, now_s).unwrap();
-    let lan = LanConfig { listen: "127.0.0.1:0".parse().unwrap(), chain_pem: pem_of(&chain), key_pem };
-    (lan, Certificate::from_pem(root.cert_pem().as_bytes()).unwrap().to_owned())
+fn certificate(folder: &tempfile::TempDir) -> (LanConfig, Certificate<'static>) {
+    let names = PageNames::of(TenantId([0; 16]), 2, Role::Store, 1, &["localhost".into()]);
+    let dir = DataDir::new(folder.path(), None);
+    let door = LanDoor::open(&dir, names, TlsClock::wall(), Vec::new()).unwrap();
+    let root = Certificate::from_pem(door.ca_pem().as_bytes()).unwrap().to_owned();
+    (LanConfig { listen: "127.0.0.1:0".parse().unwrap(), door: Arc::new(door) }, root)
 }

@@ -28,6 +28,7 @@ use tower::ServiceExt;
 use crate::api::gate::Door;
 use crate::api::values::now_ms;
 use crate::api::{Api, router};
+use crate::config::Profile;
 use crate::courier::desk::{Desk, Setup};
 use crate::courier::settings::CourierSettings;
 use crate::devices::DeviceStore;
@@ -290,11 +291,13 @@ fn node(core: &Core, role: &'static str, id: u32, store: u32) -> (Ends, Node) {
         node: id,
         role,
         store,
+        profile: Profile::default(),
         name: "Acme".into(),
         data_dir: folder.path().into(),
         version: "0.0.0",
         started_ms: 1_000,
         enrolment: (store == 0).then(|| Arc::new(enrolment)),
+        links_until_unix_s: u64::MAX / 1_000_000,
         links: Links::new(BTreeMap::new, move |node, cut| noted.lock().unwrap().push((node, cut))),
     };
     let devices = DeviceStore::open(folder.path().join("devices.json"));

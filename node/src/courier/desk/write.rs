@@ -112,6 +112,8 @@ pub(super) fn request(name: PartName, step: Step, note: &str, staff: &str) -> Fu
         staff: word(staff),
         device: 0,
         proof: Proof::None,
+        holder: Code::default(),
+        anew: false,
     }
 }
 

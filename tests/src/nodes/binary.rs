@@ -45,31 +45,40 @@ pub fn command(program: &Path) -> Command {
     command
 }
 
-/// The binary beside this test's executable. Built if it is not there or older than the test, which cargo makes anew
+/// The node's binary beside this test's or program's executable. Built if it is not there or older than the test, which cargo makes anew
 /// whenever the library in the binary changed.
 pub fn path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let test = std::env::current_exe().expect("a test has an executable");
-        let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
-        let binary = profile.join("stockroom");
-        if age(&binary) > age(&test) {
-            build(profile);
-        }
-        assert!(binary.exists(), "{} was not built", binary.display());
-        binary
-    })
+    PATH.get_or_init(|| beside("stockroom"))
 }
 
-fn build(profile: &Path) {
-    let name = match profile.file_name().and_then(OsStr::to_str) {
+/// The same for the simulator's.
+pub fn simulator() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| beside("stockroom-sim"))
+}
+
+fn beside(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has an executable");
+    let folder = test.parent().expect("target/PROFILE/deps/TEST, or target/PROFILE/PROGRAM");
+    let profile = if folder.ends_with("deps") { folder.parent().expect("deps is in a folder") } else { folder };
+    let binary = profile.join(name);
+    if age(&binary) > age(&test) {
+        build(name, profile);
+    }
+    assert!(binary.exists(), "{} was not built", binary.display());
+    binary
+}
+
+fn build(binary: &str, profile: &Path) {
+    let profile_name = match profile.file_name().and_then(OsStr::to_str) {
         Some("debug") | None => "dev",
         Some(name) => name,
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     // The whole workspace: the same features as in `cargo test --workspace`, so that no dependency is built twice.
-    command.args(["build", "--quiet", "--workspace", "--bin", "stockroom", "--profile", name, "--target-dir"]);
+    command.args(["build", "--quiet", "--workspace", "--bin", binary, "--profile", profile_name, "--target-dir"]);
     command.arg(profile.parent().expect("target/PROFILE")).current_dir(env!("CARGO_MANIFEST_DIR"));
     let status = command.status().expect("cargo starts");
     assert!(status.success(), "the binary cannot be built");

@@ -62,6 +62,16 @@ impl Door {
         self.send("POST", path, &headers, &body.to_string())
     }
 
+    /// Replaces a resource under a retry key.
+    pub fn put(&self, path: &str, key: &str, body: &Value) -> Result<Reply, String> {
+        self.send("PUT", path, &[("content-type", "application/json"), ("idempotency-key", key)], &body.to_string())
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        self.base.split_once("://").map_or(&self.base, |(_, address)| address)
+    }
+
     /// Stock on hand of a product at a store as this node knows it.
     pub fn on_hand(&self, sku: &str, store: u32) -> Result<i64, String> {
         let stock = self.read(&format!("/v1/stock/{sku}?store={store}"))?;

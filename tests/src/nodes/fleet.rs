@@ -2,7 +2,7 @@
 //! ends, whatever ends it.
 
 use std::fs::{self, File};
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use stockroom::files::DataDir;
 use tempfile::TempDir;
 
-use super::binary::{command, must, path, stockroom, wait_until};
-use super::door::Door;
+use super::binary::{Outcome, command, is, must, path, stockroom, wait_until};
+use super::door::{Door, Reply};
 
 /// One tenant's nodes.
 pub struct Fleet {
@@ -78,19 +78,42 @@ impl Fleet {
 
     /// A token for a store.
     pub fn token(&self, store: u32) -> String {
-        must(["token", "--store", &store.to_string(), "--data", text(&self.nodes[0].data)]).trim().to_owned()
+        self.token_with(store, &[])
+    }
+
+    fn token_with(&self, store: u32, more: &[&str]) -> String {
+        let store = store.to_string();
+        let words = ["token", "--store", &store, "--data", text(&self.nodes[0].data)];
+        must(words.iter().chain(more)).trim().to_owned()
     }
 
     /// What `join` says in a directory of that name.
-    pub fn try_join(&self, name: &str, token: &str) -> super::binary::Outcome {
-        let (data, hub) = (self.folder.path().join(name), format!("127.0.0.1:{}", self.enrol_port));
+    pub fn try_join(&self, name: &str, token: &str) -> Outcome {
+        let (data, hub) = (self.folder.path().join(name), self.enrol_address());
         stockroom(["join", token, "--hub", &hub, "--data", text(&data)])
+    }
+
+    /// Where a box without a node asks to be let in.
+    pub fn enrol_address(&self) -> String {
+        format!("127.0.0.1:{}", self.enrol_port)
+    }
+
+    /// A box with an empty disk, which does not run yet, and where its page will be. Boxes are found by their number like stores.
+    pub fn empty_box(&mut self, name: &str) -> (usize, String) {
+        let api = free_port();
+        self.nodes.push(Node::at(name, self.folder.path().join(name), (free_port(), api)));
+        (self.nodes.len() - 1, format!("127.0.0.1:{api}"))
     }
 
     /// Makes the next store, which does not run yet.
     pub fn join(&mut self, store: u32) {
+        self.join_with(store, &[]);
+    }
+
+    /// The same for a store of which more is known, as `token` takes it, e.g. its name.
+    pub fn join_with(&mut self, store: u32, more: &[&str]) {
         assert_eq!(self.nodes.len(), store as usize, "stores are made in their order");
-        let (name, token) = (format!("store-{store}"), self.token(store));
+        let (name, token) = (format!("store-{store}"), self.token_with(store, more));
         let outcome = self.try_join(&name, &token);
         assert_eq!(outcome.code, 0, "{outcome:?}");
         self.nodes.push(Node::new(&name, self.folder.path().join(&name), free_port()));
@@ -99,8 +122,14 @@ impl Fleet {
 
 impl Node {
     fn new(name: &str, data: PathBuf, port: u16) -> Self {
-        let fixed = "--api 127.0.0.1:0 --mdns false --test-aids --disk-low-mib 2 --disk-critical-mib 1 --cache-mib 8 --log info";
+        Self::at(name, data, (port, free_port()))
+    }
+
+    fn at(name: &str, data: PathBuf, (port, api): (u16, u16)) -> Self {
+        let fixed = "--mdns false --test-aids --disk-low-mib 2 --disk-critical-mib 1 --cache-mib 8 --log info";
         let mut arguments: Vec<String> = fixed.split(' ').map(String::from).collect();
+        // People's pages find it again where it was, whenever it comes back.
+        arguments.extend(["--api".into(), format!("127.0.0.1:{api}")]);
         arguments.extend(["--listen".into(), format!("127.0.0.1:{port}")]);
         let log = data.with_extension("log");
         Self { name: name.into(), data, arguments, log, child: None, door: None }
@@ -120,12 +149,27 @@ impl Node {
     }
 
     /// Starts it by another command, for instance one with a limit around it, and waits until it is ready.
-    pub fn start_as(&mut self, mut run: Command) {
+    pub fn start_as(&mut self, run: Command) {
+        self.begin_as(run);
+        self.becomes_ready();
+    }
+
+    /// Starts it, and does not wait: a box that holds no node shows its page first.
+    pub fn begin(&mut self) {
+        let run = self.command();
+        self.begin_as(run);
+    }
+
+    fn begin_as(&mut self, mut run: Command) {
         assert!(self.child.is_none(), "{} runs", self.name);
         let log = File::options().create(true).append(true).open(&self.log).expect("a log");
         let child = run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the node starts");
-        let id = child.id();
         self.child = Some(child);
+    }
+
+    /// Waits until what was begun is a node that is ready.
+    pub fn becomes_ready(&mut self) {
+        let id = self.id();
         let dir = DataDir::new(&self.data, None);
         let what = format!("{} answers", self.name);
         let door = wait_until(START_MAX, &what, || {
@@ -142,6 +186,13 @@ impl Node {
     /// Its API since the last start.
     pub fn door(&self) -> &Door {
         self.door.as_ref().expect("it was started")
+    }
+
+    /// Makes its API listen at the same address at its next start, for who has a page of it open.
+    pub fn keeps_address(&mut self) {
+        let address = self.door().address().to_owned();
+        let at = self.arguments.iter().position(|word| word == "--api").expect("always given");
+        self.arguments[at + 1] = address;
     }
 
     /// Its data directory.
@@ -211,7 +262,7 @@ impl Node {
                     bread,Bread,each,,250,EUR\napple,Apples,gram,,399,EUR\n";
         let headers = [("content-type", "text/csv"), ("idempotency-key", "list")];
         let path = "/v1/products/import?book=default&from=2020-01-01T00:00:00Z";
-        let done = self.door().send("POST", path, &headers, list).and_then(super::door::Reply::good);
+        let done = self.door().send("POST", path, &headers, list).and_then(Reply::good);
         assert_eq!(done.expect("the list is good")["products"], 3);
     }
 
@@ -222,14 +273,14 @@ impl Node {
             // Products and prices are different feeds: a product may stand here before its price does.
             let priced = |items: &Vec<Value>| items.iter().filter(|item| item["price"].is_i64()).count();
             let known = prices["items"].as_array().map_or(0, priced);
-            super::binary::is(&known, &3)
+            is(&known, &3)
         });
     }
 
     /// Books goods in.
     pub fn receive(&self, key: &str, sku: &str, quantity: i64) {
         let body = json!({ "lines": [{ "sku": sku, "quantity": quantity }] });
-        let done = self.door().post("/v1/goods-receipts", Some(key), &body).and_then(super::door::Reply::good);
+        let done = self.door().post("/v1/goods-receipts", Some(key), &body).and_then(Reply::good);
         done.expect("goods are taken in");
     }
 }
@@ -250,13 +301,13 @@ pub fn text(path: &Path) -> &str {
     path.to_str().expect("temporary folders have plain names")
 }
 
-/// A UDP port that nobody has, below those that the system gives out by itself: a node that is down must find its own again.
+/// A port, of UDP and TCP, that nobody has, below those that the system gives out by itself: a node that is down must find its own again.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 12_000 + (std::process::id() % 900) as u16 * 20;
     (0..2_000)
         .map(|_| 12_000 + (first - 12_000 + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000)
-        .find(|&port| UdpSocket::bind(("127.0.0.1", port)).is_ok())
+        .find(|&port| UdpSocket::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok())
         .expect("some port is free")
 }
 
