@@ -12,6 +12,8 @@ pub mod loyalty;
 pub mod members;
 pub mod notes;
 pub mod orders;
+pub mod plans;
+pub mod programs;
 pub mod returns;
 pub mod rights;
 pub mod sales;
@@ -67,6 +69,10 @@ pub fn apply(overlay: &mut Overlay, context: &Context<'_>, item: &Item) -> Resul
         return Ok(Vec::new());
     }
     let Some(store) = context.scope.store() else { return Ok(Vec::new()) };
+    if let Fact::Boot(boot) = &item.entry.fact {
+        let position = Position { actor: context.actor, seq: context.place.seq };
+        return programs::put(overlay, store, position, (boot, item.entry.hlc)).map(|()| Vec::new());
+    }
     match context.scope {
         Scope::StoreRights(_) => return rights::apply(overlay, store, context, &item.entry),
         Scope::StoreMembers(_) => {
@@ -229,7 +235,7 @@ fn cash_paid(overlay: &Overlay, context: &Context<'_>, fact: &Fact) -> Result<Op
 }
 
 /// Tables that [`clear`] empties and a rebuild fills again.
-pub const STORE_TABLES: [Table; 21] = [
+pub const STORE_TABLES: [Table; 22] = [
     Table::Accounts,
     Table::Moves,
     Table::Sales,
@@ -251,6 +257,7 @@ pub const STORE_TABLES: [Table; 21] = [
     Table::Coupons,
     Table::Members,
     Table::Notes,
+    Table::Programs,
 ];
 
 /// Empties the books of one store.

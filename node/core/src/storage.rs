@@ -94,10 +94,14 @@ pub enum Table {
     LoyaltyStores = 39,
     /// (store, subject, ...) to the changes and snapshots of a note; store 0 for those that stand in no store's scope.
     Notes = 40,
+    /// (store, node) to the version of the program that it started last.
+    Programs = 41,
+    /// (order, generation) to what routing said of each store when it made that choice. Of this node alone: it is in no log.
+    Plans = 42,
 }
 
 /// All tables, by number.
-pub const TABLES: [Table; 41] = [
+pub const TABLES: [Table; 43] = [
     Table::Meta,
     Table::Logs,
     Table::Runs,
@@ -139,6 +143,8 @@ pub const TABLES: [Table; 41] = [
     Table::Coupons,
     Table::LoyaltyStores,
     Table::Notes,
+    Table::Programs,
+    Table::Plans,
 ];
 
 /// The disk failed, or the file is not what was written. The node must stop: what is on disk is unknown until it is opened

@@ -22,7 +22,7 @@ use stockroom_crdt::codec::RowReader;
 use stockroom_crdt::control::{Fence, StoreRecord};
 use stockroom_crdt::entry::{Entry, Fact, kind};
 use stockroom_crdt::gtin::{Embedded, Gtin, GtinError, Template};
-use stockroom_crdt::ids::{Actor, Code, Digest, Sku, StoreId, TillId};
+use stockroom_crdt::ids::{Actor, Code, Digest, NodeId, Sku, StoreId, TillId};
 use stockroom_crdt::money::Unit;
 use stockroom_crdt::price::Price;
 use stockroom_crdt::product::{Product, Recall};
@@ -33,6 +33,7 @@ use stockroom_crdt::stock::{Effect, Position};
 
 use crate::books::account::{self, Account, Standing};
 use crate::books::days::{self, Day};
+use crate::books::programs::{self, Program};
 use crate::books::scans::{self, Scan};
 use crate::books::{baskets, cells, rights, sales};
 use crate::journal::{Place, damaged, entry_at};
@@ -260,6 +261,11 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
         days::all(self.snapshot, store)
     }
 
+    /// The newest business days of a store, at most `limit` of them, oldest first.
+    pub fn newest_days(&self, store: StoreId, limit: usize) -> Result<Vec<Day>, StoreError> {
+        days::newest(self.snapshot, store, limit)
+    }
+
     /// The newest business day of a store.
     pub fn last_day(&self, store: StoreId) -> Result<Option<Day>, StoreError> {
         days::last(self.snapshot, store)
@@ -327,6 +333,11 @@ impl<'a, S: Snapshot + ?Sized> View<'a, S> {
     pub fn nodes(&self) -> Result<Vec<Capability>, StoreError> {
         let rows = scan_prefix(self.snapshot, Table::Nodes, &[], usize::MAX)?;
         rows.iter().map(|(_, value)| Capability::decode(&mut RowReader::new(value)).map_err(damaged)).collect()
+    }
+
+    /// What a node of a store started last; `None` if no start of it is known here.
+    pub fn program(&self, store: StoreId, node: NodeId) -> Result<Option<Program>, StoreError> {
+        programs::of(self.snapshot, store, node)
     }
 
     /// Nodes that are no longer believed.

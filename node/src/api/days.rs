@@ -190,9 +190,7 @@ pub async fn close_day(State(api): State<Arc<Api>>, Keyed { value, retry }: Keye
 /// The last days of a store, oldest first.
 pub fn last_days(books: &Books<'_>, store: StoreId, limit: usize) -> Answered<Vec<DayAnswer>> {
     let currency = currency(books, store)?;
-    let days = books.days(store)?;
-    let skipped = days.len().saturating_sub(limit);
-    Ok(days.into_iter().skip(skipped).map(|day| DayAnswer::new(day, currency)).collect())
+    Ok(books.newest_days(store, limit)?.into_iter().map(|day| DayAnswer::new(day, currency)).collect())
 }
 
 fn currency(books: &Books<'_>, store: StoreId) -> Answered<Option<Currency>> {

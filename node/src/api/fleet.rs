@@ -7,11 +7,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use stockroom_core::books::days::Day;
 use stockroom_core::status::{PeerStatus, Status};
 use stockroom_core::sync::link::Relation;
 use stockroom_crdt::control::StoreRecord;
 use stockroom_crdt::entry::kind;
-use stockroom_crdt::ids::{NodeId, StoreId};
+use stockroom_crdt::ids::{Code, NodeId, StoreId};
 use stockroom_crdt::scope::Scope;
 use utoipa::{IntoParams, ToSchema};
 
@@ -77,6 +78,14 @@ pub struct FleetStore {
     /// The clock of its node minus this one's, milliseconds; only while it is connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     clock_error_ms: Option<i64>,
+    /// Receipts that it has probably rung up since it was heard last, as on its last seven days; absent unless it is cut off and such days are
+    /// known. How many they are only the store knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsent_receipts: Option<u64>,
+    /// The version of the program that its node started last, as far as it is known here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "0.1.0")]
+    version: Option<Text<Code>>,
     /// `same`, `older` or `newer` than this node's program, by the newest kind of fact that it knows; only while it is connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     program: Option<&'static str>,
@@ -255,6 +264,11 @@ impl<'a> Fleet<'a> {
             (None, Some(_)) => "cut-off",
             (None, None) => "never",
         };
+        let unsent_receipts = match (state, silent_ms) {
+            ("cut-off", Some(ms)) => usual_receipts(&self.books.newest_days(record.store, USUAL_DAYS + 1)?, ms),
+            _ => None,
+        };
+        let program_of_home = self.books.program(record.store, record.home)?;
         let due = self.books.works(record.store, None, LATE_MAX)?;
         let late = due.iter().take_while(|work| work.due_ms < self.now_ms).count();
         let clock_error_ms = peer.map(|peer| peer.clock_error_ms);
@@ -282,6 +296,8 @@ impl<'a> Fleet<'a> {
             home: record.home.0,
             waiting,
             clock_error_ms,
+            unsent_receipts,
+            version: program_of_home.map(|program| Text(program.version)),
             program,
             late,
             alarms,
@@ -289,6 +305,14 @@ impl<'a> Fleet<'a> {
             day: None,
         })
     }
+}
+
+/// As many receipts as the last closed days brought in a time like this on average.
+fn usual_receipts(days: &[Day], within_ms: u64) -> Option<u64> {
+    let closed: Vec<_> = days.iter().rev().filter(|day| day.closed_ms > 0).take(USUAL_DAYS).collect();
+    let receipts: u64 = closed.iter().map(|day| day.receipts).sum();
+    let guess = (u128::from(receipts) * u128::from(within_ms)).checked_div(DAY_MS * closed.len() as u128)?;
+    Some(u64::try_from(guess).unwrap_or(u64::MAX))
 }
 
 impl FleetTotals {
@@ -363,5 +387,28 @@ const CLOCK_MS: u64 = 5_000;
 /// A store that is silent for a day has missed a night's prices.
 const SILENT_MS: u64 = 86_400_000;
 
+/// Days that tell what is usual at a store.
+const USUAL_DAYS: usize = 7;
+
+const DAY_MS: u128 = 86_400_000;
+
 /// Late fulfillments that are counted.
 const LATE_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_usual_is_told_by_closed_days_alone() {
+        let day = |receipts: u64, closed_ms: u64| Day { receipts, closed_ms, ..Day::default() };
+        assert_eq!(usual_receipts(&[], 1_000), None);
+        assert_eq!(usual_receipts(&[day(7, 0)], 1_000), None, "a day that is open says little");
+        let (day_ms, half) = (86_400_000, 43_200_000);
+        assert_eq!(usual_receipts(&[day(100, 1), day(300, 1), day(7, 0)], day_ms), Some(200));
+        assert_eq!(usual_receipts(&[day(100, 1), day(300, 1)], half), Some(100));
+        let eight: Vec<_> = [day(9_000, 1)].into_iter().chain((0..7).map(|_| day(10, 1))).collect();
+        assert_eq!(usual_receipts(&eight, day_ms), Some(10), "older days than a week count no more");
+        assert_eq!(usual_receipts(&[day(u64::MAX, 1)], u64::MAX), Some(u64::MAX));
+    }
+}

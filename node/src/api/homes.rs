@@ -49,6 +49,14 @@ pub struct HomeNode {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     issued_at: Option<Text<Moment>>,
+    /// The version of the program that it started last, as far as it is known here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "0.1.0")]
+    version: Option<Text<Code>>,
+    /// When it started that, on its own clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Text<Moment>>,
 }
 
 /// Which node shall be the home.
@@ -95,14 +103,20 @@ pub async fn show_home(State(api): State<Arc<Api>>, Segment(store): Segment<u32>
         let record = books.store(StoreId(store))?.ok_or_else(|| unknown(store))?;
         let fenced: Vec<_> = books.fences()?.into_iter().map(|fence| fence.node).collect();
         let nodes = books.nodes()?.into_iter().filter(|known| known.role == Role::Store && known.store == record.store);
-        let nodes = nodes.map(|known| HomeNode {
-            node: known.node.0,
-            home: known.node == record.home,
-            connected: linked(known.node),
-            fenced: fenced.contains(&known.node),
-            issued_at: moment(known.issued_ms),
+        let nodes = nodes.map(|known| {
+            let program = books.program(record.store, known.node)?;
+            Ok(HomeNode {
+                node: known.node.0,
+                home: known.node == record.home,
+                connected: linked(known.node),
+                fenced: fenced.contains(&known.node),
+                issued_at: moment(known.issued_ms),
+                started_at: program.as_ref().and_then(|program| moment(program.started.ms())),
+                version: program.map(|program| Text(program.version)),
+            })
         });
-        Ok(Json(HomeAnswer { store, home: record.home.0, term: record.term, nodes: nodes.collect() }))
+        let nodes = nodes.collect::<Answered<_>>()?;
+        Ok(Json(HomeAnswer { store, home: record.home.0, term: record.term, nodes }))
     })
 }
 

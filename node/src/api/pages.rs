@@ -6,7 +6,7 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`ask`] | a request, and how a page learns what to show |
-//! | [`words`], [`shown`] | languages; how money, quantities, moments and ages are written |
+//! | [`words`], [`shown`], [`sentences`] | languages; how money, quantities, moments and ages are written; what the API says in words |
 //! | [`layout`] | what stands around every page: navigation, the link's state, problems |
 //! | [`cookies`] | who this browser is |
 //! | [`assets`] | style, scripts, and the words that scripts say |
@@ -32,6 +32,7 @@ pub mod link;
 pub mod live;
 pub mod members;
 pub mod orders;
+pub mod sentences;
 pub mod shown;
 pub mod stock;
 pub mod till;

@@ -449,7 +449,7 @@ pub fn stock_logs(snapshot: &dyn Snapshot, store: u32) -> Vec<(LogNumber, Log)> 
 }
 
 /// Tables that sums are made of.
-const TABLES: [Table; 16] = [
+const TABLES: [Table; 17] = [
     Table::Logs,
     Table::Cells,
     Table::Accounts,
@@ -466,6 +466,7 @@ const TABLES: [Table; 16] = [
     Table::OrderEvents,
     Table::Baskets,
     Table::Shifts,
+    Table::Programs,
 ];
 
 /// States per domain that are kept for comparison. Whoever is further behind is compared in the end.

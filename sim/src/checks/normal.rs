@@ -67,7 +67,7 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         Table::Receipts => (store(key)?, Kind::Books, receipt_words(key, value, holding)?),
         Table::Scans => scan_words(key, value, holding)?,
         Table::Cells => cell_words(key, value, holding)?,
-        Table::Rights | Table::Promises | Table::OpenPromises | Table::Owed => {
+        Table::Rights | Table::Promises | Table::OpenPromises | Table::Owed | Table::Programs => {
             (rights(key)?, Kind::Books, [key, value].concat())
         }
         Table::Barcodes => (Domain::Shared(Scope::Catalog), Kind::Books, [key, value].concat()),
@@ -98,7 +98,8 @@ pub fn part(table: Table, key: &[u8], value: &[u8], holding: &Holding) -> Option
         | Table::Members
         | Table::MemberStores
         | Table::MemberIndex
-        | Table::Notes => return None,
+        | Table::Notes
+        | Table::Plans => return None,
     };
     out.push(table as u8);
     Some((domain, kind, out))
@@ -220,7 +221,7 @@ fn log_words(number: LogNumber, holding: &Holding) -> Vec<u8> {
 }
 
 /// Tables whose keys begin with a store.
-const STORE_TABLES: [Table; 13] = [
+const STORE_TABLES: [Table; 14] = [
     Table::Accounts,
     Table::Days,
     Table::Shifts,
@@ -234,4 +235,5 @@ const STORE_TABLES: [Table; 13] = [
     Table::Transfers,
     Table::OrderEvents,
     Table::Baskets,
+    Table::Programs,
 ];

@@ -6,6 +6,8 @@ use stockroom_tests::nodes::binary::wait_until;
 use stockroom_tests::nodes::door::{Door, Reply};
 use stockroom_tests::nodes::fleet::{CONVERGE_MAX, Fleet};
 
+use super::stories::{confirm, token_of};
+
 /// The state of a store in the table of the fleet.
 fn shows_state(page: &Browser, store: u32, wanted: &str) {
     let look = format!(
@@ -31,14 +33,9 @@ fn a_node_is_let_in_by_the_page_and_appears_green_until_its_line_is_cut() {
     page.look(Look { width: 1440, scheme: Scheme::Light });
     page.go("/fleet");
     shows_state(&page, 1, "in-sync");
+    page.see_in("tr[data-store='1']", env!("CARGO_PKG_VERSION"));
 
-    page.go("/enrol");
-    page.fill("Number of the store", "2");
-    page.fill("Its name", "Harbour");
-    page.click("Make a token");
-    page.see("Token for store 2");
-    let said = page.text();
-    let token = said.split_whitespace().find(|word| word.len() > 100).expect("the token as a text").to_owned();
+    let token = token_of(&page, 2, "Harbour");
     let joined = fleet.try_join("store-2", &token);
     assert_eq!(joined.code, 0, "{joined:?}");
     page.go("/fleet");
@@ -53,6 +50,30 @@ fn a_node_is_let_in_by_the_page_and_appears_green_until_its_line_is_cut() {
     shows_state(&page, 1, "cut-off");
     cut(false).unwrap();
     shows_state(&page, 1, "in-sync");
+}
+
+#[test]
+fn head_office_makes_another_box_the_home_of_a_stores_goods() {
+    let mut fleet = Fleet::of(1);
+    let hub = fleet.hub().door().clone();
+    let home = || hub.read("/v1/stores/1/home").unwrap()["home"].as_u64().unwrap();
+    let first = home();
+    let Some(page) = Browser::open(hub.address()) else { return };
+    let token = token_of(&page, 1, "");
+    let joined = fleet.try_join("spare", &token);
+    assert_eq!(joined.code, 0, "{joined:?}");
+    assert_ne!(home(), first, "who joined last is the home");
+
+    page.go("/fleet/1");
+    page.see(&format!("Node {first}: Make it the home"));
+    let form = format!("#promote-{first}");
+    page.eval(&format!("document.querySelector('{form}').open = true"));
+    page.fill("Why (one word)", "spare");
+    page.eval(&format!("document.querySelector('{form} form button').click()"));
+    confirm(&page);
+    page.see(&format!("Node {first} keeps the goods now, term"));
+    assert_eq!(home(), first);
+    page.no_errors();
 }
 
 #[test]

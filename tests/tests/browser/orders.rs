@@ -67,6 +67,40 @@ fn an_order_is_picked_by_scans_with_a_shortage_and_handed_over_while_the_hub_is_
 }
 
 #[test]
+fn a_shop_of_one_person_picks_without_bays() {
+    let mut world = World::chain();
+    let placed = world.placed(Stage::Accepted).clone();
+    let node = world.fleet.store(1);
+    node.keeps_address();
+    node.stop();
+    let config = node.data().join("stockroom.toml");
+    let held = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("profile = \"solo\"\n{held}")).unwrap();
+    node.start();
+    let Some(shop) = Browser::open(world.store(1).address()) else { return };
+    shop.look(Look { width: 360, scheme: Scheme::Light });
+    sign_in(&shop, &ANN);
+    shop.go(&format!("/picking?orders={}", placed.order));
+    shop.see_in("#totes", &end(&placed));
+    shop.scan(TEA.code);
+    shop.see_in("#scanned", "Longjing");
+    shop.scan(MILK.code);
+    shop.scan(MILK.code);
+    shop.see_in("#totes", "2 of 2");
+    shop.see_not("Bay");
+    shop.fill("Bags", "1");
+    shop.click("It is ready");
+    shop.see_in("#totes", "Ready");
+    wait_until(PATIENCE, "the store knows that it is ready", || is(&state(&world, &placed)?.as_str(), &"ready"));
+    shop.go("/handover");
+    shop.scan(&placed.code);
+    shop.see_in("#found", "Hand over");
+    shop.press(Key::Enter);
+    shop.see_in("#counter-said", "is handed over");
+    shop.no_errors();
+}
+
+#[test]
 fn a_pass_hands_over_what_a_store_that_is_cut_off_has_never_heard_of() {
     let mut world = World::chain();
     world.fleet.store(1).keeps_address();

@@ -78,7 +78,7 @@ fn more_goods(world: &World) {
 }
 
 /// Says yes to what the page asks.
-fn confirm(page: &Browser) {
+pub fn confirm(page: &Browser) {
     page.wait_for("a question", "return document.querySelector('dialog[open] button.main') !== null", |it| {
         *it == json!(true)
     });
@@ -86,7 +86,7 @@ fn confirm(page: &Browser) {
 }
 
 /// A token that somebody at head office makes on the page for it.
-fn token_of(office: &Browser, store: u32, name: &str) -> String {
+pub fn token_of(office: &Browser, store: u32, name: &str) -> String {
     office.go("/enrol");
     office.fill("Number of the store", &store.to_string());
     office.fill("Its name", name);

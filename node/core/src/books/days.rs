@@ -1,6 +1,8 @@
 //! Takings per business day of a store. Everything here adds, or takes back what was added, so the order of arrival does not
 //! matter.
 
+use std::ops::Bound;
+
 use stockroom_crdt::codec::{DecodeError, RowReader, Rows, Sink, Source, col};
 use stockroom_crdt::day::{DayClose, DayOpen};
 use stockroom_crdt::ids::StoreId;
@@ -10,7 +12,7 @@ use stockroom_crdt::sale::{Sale, TenderKind};
 use crate::journal::{damaged, fixed};
 use crate::overlay::{Overlay, last_of_prefix, scan_prefix};
 use crate::plant::{Plant, planted};
-use crate::storage::{Snapshot, StoreError, Table};
+use crate::storage::{Direction, Snapshot, StoreError, Table};
 
 /// One business day.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -151,6 +153,14 @@ pub fn close(overlay: &mut Overlay, store: StoreId, close: &DayClose, at_ms: u64
 pub fn last(snapshot: &(impl Snapshot + ?Sized), store: StoreId) -> Result<Option<Day>, StoreError> {
     let row = last_of_prefix(snapshot, Table::Days, &store.0.to_be_bytes())?;
     row.map(|(key, value)| decode(&key, &value)).transpose()
+}
+
+/// The newest days of a store, at most `limit` of them, oldest first.
+pub fn newest(snapshot: &(impl Snapshot + ?Sized), store: StoreId, limit: usize) -> Result<Vec<Day>, StoreError> {
+    let (from, to) = (store.0.to_be_bytes(), store.0.saturating_add(1).to_be_bytes());
+    let range = (Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice()));
+    let rows = snapshot.scan(Table::Days, range, Direction::Backward, limit)?;
+    rows.iter().rev().map(|(key, value)| decode(key, value)).collect()
 }
 
 /// All days of a store, oldest first.

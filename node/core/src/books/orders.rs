@@ -269,7 +269,8 @@ fn time_of(entry: &Entry) -> Option<Work> {
     }
 }
 
-fn id_bytes(order: OrderId) -> [u8; 12] {
+/// An order as keys begin with it.
+pub(super) fn id_bytes(order: OrderId) -> [u8; 12] {
     let mut out = [0; 12];
     out[..4].copy_from_slice(&order.home.0.to_be_bytes());
     out[4..].copy_from_slice(&order.number.to_be_bytes());

@@ -66,6 +66,7 @@ pub fn place(replica: &mut Replica, retry: RetryKey, request: PlaceRequest) -> R
     check_fact(&fact, "order")?;
     let written = replica.write(&scope, vec![fact, Fact::Payment(payment)])?[0];
     let (facts, left) = routing::offers(replica, (&order, &needs), &plan, (1, false))?;
+    routing::note(replica, order.id, 1, &plan);
     for (scope, fact) in facts {
         replica.write(&scope, vec![fact])?;
     }

@@ -142,6 +142,7 @@ fn unplaced(
     let (mut facts, left) = routing::offers(replica, (order, &needs), &plan, (generation, false))?;
     if !facts.is_empty() {
         replica.reached("an order was routed again");
+        routing::note(replica, order.id, generation, &plan);
         return Ok(facts);
     }
     if matches!(wish, Wish::Stores(_)) && order.channel == Channel::Pickup {
@@ -202,7 +203,9 @@ fn silent(
             continue;
         }
         replica.reached("a silent store was passed over");
-        let (mut facts, _) = routing::offers(replica, (order, &needs), &plan, (next_generation(known), true))?;
+        let generation = next_generation(known);
+        let (mut facts, _) = routing::offers(replica, (order, &needs), &plan, (generation, true))?;
+        routing::note(replica, order.id, generation, &plan);
         facts.push(says(order.id, (part.generation, part.store), Saying::Withdraw, SILENT));
         return Ok(facts);
     }

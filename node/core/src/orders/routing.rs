@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Sku, StoreId};
 use stockroom_crdt::money::Unit;
+use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::header::Order;
 use stockroom_crdt::order::offer::{Offer, OfferLine, code_hash, pickup_code};
 use stockroom_crdt::product::Channel;
@@ -14,7 +15,7 @@ use stockroom_crdt::stock::rights::{Account, Class, Rights};
 
 use super::{services, store};
 use crate::books;
-use crate::books::{orders as book, rights};
+use crate::books::{orders as book, plans, rights};
 use crate::command::promise::promisable;
 use crate::plant::{Plant, planted};
 use crate::policy::route::place::Place;
@@ -137,6 +138,12 @@ pub fn offers(
     }
     left.retain(|(_, units)| *units > 0);
     Ok((facts, left))
+}
+
+/// Keeps what was said of each store when a plan was chosen, for whoever asks later why.
+pub fn note(replica: &mut Replica, order: OrderId, generation: u16, plan: &Plan) {
+    let at_ms = replica.now.wall_ms;
+    plans::put(&mut replica.overlay, order, (generation, at_ms), plan);
 }
 
 fn offer(

@@ -179,6 +179,8 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
         Table::MemberStores => "member_stores",
         Table::MemberIndex => "member_index",
         Table::Notes => "notes",
+        Table::Programs => "programs",
+        Table::Plans => "plans",
     })
 }
 

@@ -85,11 +85,13 @@ pub fn on_want(replica: &mut Replica, link: &mut Link, wants: Vec<Want>) -> Resu
         }
         // A position that this feed never had was given out by a life of the database that is gone.
         let end = replica.journal.feed(&want.scope).map_or(0, |feed| feed.next - 1);
+        let remembered = acked(replica, link.peer.node, &want.scope)?;
         let acked = if want.cursor.0 == replica.feed_epoch && want.cursor.1 <= end { want.cursor.1 } else { 0 };
         let known: BTreeMap<_, _> = want.known.into_iter().collect();
         let out = Out { next: acked + 1, acked, known, ..Out::default() };
         if interest::may_see(replica, link, &want.scope)? {
-            if link.relation != Relation::Peer && acked > 0 {
+            // Who lost its disk has less than it once acknowledged.
+            if link.relation != Relation::Peer && acked != remembered {
                 set_acked(replica, link.peer.node, &want.scope, acked);
             }
             link.outs.insert(want.scope, out);

@@ -9,6 +9,7 @@ use stockroom_crdt::order::rules::limits::OrderLimits;
 
 use super::View;
 use crate::books::orders::{self as book, Work};
+use crate::books::plans::{self, Choice};
 use crate::orders;
 use crate::storage::{Snapshot, StoreError};
 
@@ -19,6 +20,11 @@ impl<S: Snapshot + ?Sized> View<'_, S> {
     /// Everything that is known here of an order.
     pub fn order(&self, order: OrderId) -> Result<Known, StoreError> {
         book::known(self.snapshot, order)
+    }
+
+    /// Why this node gave an order to the stores that it chose, the first choice first; none at a node that chose nothing.
+    pub fn choices(&self, order: OrderId) -> Result<Vec<Choice>, StoreError> {
+        plans::of(self.snapshot, order)
     }
 
     /// What is known of an order in the scopes of one store.

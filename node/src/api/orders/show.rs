@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use stockroom_core::books::plans::{Choice, Said};
 use stockroom_crdt::ids::{Actor, Code, Sku, StoreId, hex};
 use stockroom_crdt::money::{Currency, Unit};
 use stockroom_crdt::order::OrderId;
@@ -77,6 +78,9 @@ pub struct OrderAnswer {
     lines: Vec<OrderLineAnswer>,
     /// What stores were asked for, and what became of that.
     fulfillments: Vec<FulfillmentAnswer>,
+    /// Why these stores: each choice that this node made for it, the first one first. Only where orders are routed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    choices: Vec<ChoiceAnswer>,
     /// Why it stands as it does, in the order in which it was said, with the entries behind it.
     reasons: Vec<ReasonAnswer>,
     /// What is owed, or was given, because it went otherwise than promised.
@@ -126,6 +130,35 @@ pub struct OrderLineAnswer {
     preference: Text<Preference>,
     /// By how much more it may weigh.
     tolerance_percent: u8,
+}
+
+/// One choice of stores for an order.
+#[derive(Serialize, ToSchema)]
+pub struct ChoiceAnswer {
+    /// The number of its first offer.
+    generation: u16,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    at: Text<Moment>,
+    /// The rule set that gave it.
+    rule_set: String,
+    /// False when the search for something better was ended before its end.
+    is_best: bool,
+    /// What was said of stores then: those that were chosen, then those that could have been, then the rest; at most 12.
+    stores: Vec<JudgedAnswer>,
+    /// Stores that were looked at beyond those.
+    omitted: u32,
+}
+
+/// What was said of one store.
+#[derive(Serialize, ToSchema)]
+pub struct JudgedAnswer {
+    /// Which.
+    store: u32,
+    /// It was chosen.
+    chosen: bool,
+    /// Why, or why not, with what it would cost in points of the rules.
+    why: String,
 }
 
 /// Why an order stands as it does.
@@ -251,6 +284,7 @@ impl OrderAnswer {
             charge: outcome.charge,
             lines: lines.collect::<Answered<Vec<_>>>()?,
             fulfillments,
+            choices: books.choices(order.id)?.into_iter().map(ChoiceAnswer::of).collect(),
             reasons: outcome.reasons.iter().map(ReasonAnswer::of).collect(),
             compensations: outcome.due.iter().map(DueAnswer::of).collect(),
             payment: known.payment.as_ref().map(|payment| PaymentAnswer {
@@ -284,6 +318,20 @@ impl OrderLineAnswer {
             preference: Text(line.preference),
             tolerance_percent: line.tolerance_percent,
         })
+    }
+}
+
+impl ChoiceAnswer {
+    fn of(choice: Choice) -> Self {
+        let said = |said: Said| JudgedAnswer { store: said.store.0, chosen: said.chosen, why: said.why };
+        Self {
+            generation: choice.generation,
+            at: Text(Moment(choice.at_ms)),
+            rule_set: choice.rule_set.as_str().into(),
+            is_best: choice.is_best,
+            stores: choice.judged.into_iter().map(said).collect(),
+            omitted: choice.omitted,
+        }
     }
 }
 

@@ -137,7 +137,7 @@ pub async fn page(ask: Ask) -> Result<Page, Trouble> {
                 li.tile { (words.receipts) b { (shown.number(day.receipts)) } }
                 li.tile { (words.refunded) b { (shown.money(day.refunded)) } }
             }
-            (missing(words, &certificate))
+            (missing(words, &shown, &certificate))
             section { h2 { (words.drawers) } (drawers(words, &shown, &certificate)) }
         }
         @if is_own && day.closed_at.is_none() && ask.may(Role::Manager) {
@@ -156,14 +156,14 @@ pub async fn page(ask: Ask) -> Result<Page, Trouble> {
     Ok(Page::new(under, format!("{} {}", words.title, day.number), body))
 }
 
-fn missing(words: &Words, certificate: &Certificate) -> Markup {
+fn missing(words: &Words, shown: &Shown, certificate: &Certificate) -> Markup {
     html! {
         @if certificate.complete { p.said.good { (words.complete) } }
         @else {
             div.said.warn {
                 p { b { (words.incomplete) } }
                 ul { @for missing in &certificate.missing { li {
-                    (missing.why)
+                    (shown.sentence(&missing.why))
                     @if let Some(writer) = &missing.writer { " (" (words.writer) " " (writer) ")" }
                     @if let Some(till) = missing.till { " (" (words.till) " " (till) ")" }
                 } } }

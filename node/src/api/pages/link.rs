@@ -170,7 +170,7 @@ pub async fn page(ask: Ask) -> Result<Page, Trouble> {
                 p.sentence data-state=(state) {
                     @match state { "good" => (words.good), "waiting" => (words.waiting), "bad" => (words.turned_away), _ => (words.cut) }
                 }
-                @if status.link_certificate.state != "good" { p.said.warn { (status.link_certificate.says) } }
+                @if status.link_certificate.state != "good" { p.said.warn { (shown.sentence(&status.link_certificate.says)) } }
                 @if status.rights_locked && state != "bad" { p.said.warn { (words.locked) } }
                 @if status.disk != "ample" { p.said.warn { (words.disk_low) } }
             }
@@ -193,10 +193,10 @@ pub async fn page(ask: Ask) -> Result<Page, Trouble> {
                 dt { (words.version) } dd { (status.version) }
                 dt { (words.node) } dd { (status.node) }
                 dt { (words.started) } dd { (shown.moment_of(&status.started_at)) }
-                dt { (words.epoch) } dd { (status.epoch.number) " (" (status.epoch.reason) ")" }
+                dt { (words.epoch) } dd { (status.epoch.number) " (" (shown.sentence(&status.epoch.reason)) ")" }
                 dt { (words.certificate) } dd {
                     a href="/ca.crt" download { (words.download) }
-                    @if let Some(pages) = &status.pages { " " (pages.certificate.says) " SHA-256 " code { (pages.ca_sha256) } }
+                    @if let Some(pages) = &status.pages { " " (shown.sentence(&pages.certificate.says)) " SHA-256 " code { (pages.ca_sha256) } }
                 }
             }
         }

@@ -25,6 +25,7 @@ use super::ask::{Ask, Trouble, encoded};
 use super::layout::Page;
 use super::shown::{Shown, ms_of};
 use super::words::{Language, words};
+pub use part::step_word;
 use part::{Part, Place, places};
 
 words! {

@@ -151,7 +151,7 @@ pub async fn page(ask: Ask) -> Result<Page, Trouble> {
                 @if tasks.counts.is_empty() { p.quiet { "–" } }
                 ul.list {
                     @for task in tasks.counts.iter().take(ROWS_ASIDE) {
-                        li { a href={ "/stock/" (encoded(&task.sku)) } { b { (named.get(&task.sku).unwrap_or(&task.sku)) } span.quiet { (task.reasons.join("; ")) } } }
+                        li { a href={ "/stock/" (encoded(&task.sku)) } { b { (named.get(&task.sku).unwrap_or(&task.sku)) } span.quiet { (shown.sentence(&task.reasons.join("; "))) } } }
                     }
                 }
             }

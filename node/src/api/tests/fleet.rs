@@ -31,6 +31,9 @@ async fn a_store_that_is_cut_off_is_not_green_and_its_prices_are_late() {
     let seen = tokio::time::timeout(PATIENCE, heard).await.expect("the hub hears of the goods");
     assert_eq!((&seen["totals"]["stores"], &seen["found"]), (&json!(1), &json!(1)), "{seen}");
     assert_eq!(seen["map"][0]["at"]["lat"], 52.5, "{seen}");
+    assert_eq!(seen["items"][0]["version"], "test", "{seen}");
+    let home = pair.hub.get("/v1/stores/1/home").await.expect(200);
+    assert_eq!(home["nodes"][0]["version"], "test", "{home}");
     let rollout = pair.hub.get("/v1/rollout?book=main").await.expect(200);
     assert_eq!((&rollout["book"], &rollout["books"][0]["stores"]), (&json!("main"), &json!(1)), "{rollout}");
 

@@ -55,6 +55,9 @@ fn stores_go_dark_are_named_with_their_promises_and_paused_and_are_heard_of_agai
     wait_until(CONVERGE_MAX, "the money is due back", || is(&owed(&world, &ready.order)?, &vec![json!("due"); 2]));
     office.go(&format!("/chain/orders/{}", ready.order));
     office.see("A store that holds a part has not said all yet");
+    // And why it went there.
+    office.see_in("#order", "Routed");
+    office.see_in("#order", "store 1: chosen");
     // The gateway has paid: line by line.
     for number in ["R-1", "R-2"] {
         office.fill("Gateway's number", number);

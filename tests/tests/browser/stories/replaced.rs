@@ -39,6 +39,7 @@ fn a_new_box_takes_the_shop_over_and_the_old_disk_is_not_believed() {
         for placed in &ready {
             is(&door.read(&format!("/v1/fulfillments/{}", placed.order))?["state"].as_str(), &Some("ready"))?;
         }
+        is(&door.read("/v1/shifts?till=9&limit=1")?["items"][0]["state"], &json!("open"))?;
         is(&door.read("/v1/status")?["rights_locked"], &json!(false))
     });
     // The page goes on to the node by itself.

@@ -336,6 +336,8 @@
   const box = $("drawer-box");
   if (box) {
     box.addEventListener("opened", () => { note($("drawer-said"), ""); showNumber(); shift(); day(); });
+    // What another node of the store wrote of it may come while somebody looks.
+    document.addEventListener("changed", (event) => { if (box.open && event.detail.some((topic) => topic === "stock" || topic === "all")) { shift(); day(); } });
     // The page's own sentence stands behind the dialog: it is said here as well.
     const mirror = (event, kind) => setTimeout(() => { const said = document.getElementById("said"); note($("drawer-said"), said.textContent, kind); said.hidden = true; shift(); day(); }, 0);
     box.addEventListener("answered", (event) => {

@@ -37,7 +37,9 @@ words! {
         to_see: "To look at", "需关注";
         nothing: "none", "无";
         unknown: "not known", "未知";
-        newer: "newer program", "程序较新";
+        probably: "about {n} receipts", "约 {n} 张小票";
+        version_head: "Program", "程序版本";
+        newer: "newer than here", "比本机新";
         a_clock: "clock is off", "时钟偏差";
         a_silent: "silent for a day or more", "失联超过一天";
         a_late: "orders late:", "逾期订单：";
@@ -76,6 +78,8 @@ struct Store {
     known_until: Option<String>,
     waiting: u64,
     clock_error_ms: Option<i64>,
+    unsent_receipts: Option<u64>,
+    version: Option<String>,
     program: Option<String>,
     late: usize,
     alarms: Vec<String>,
@@ -232,7 +236,7 @@ fn table(fleet: &Fleet, words: &Words, common: &Common, shown: &Shown) -> Markup
                 table.cards {
                     thead { tr {
                         th { (common.store) } th { (words.state) } th { (words.to_see) } th { (words.contact_head) } th.number { (words.waits_here) }
-                        th { (words.waits_there) } th.number { (words.today) } th { (words.clock_head) }
+                        th { (words.waits_there) } th.number { (words.today) } th { (words.clock_head) } th { (words.version_head) }
                     } }
                     tbody { @for store in &fleet.items { (row(store, words, common, shown)) } }
                 }
@@ -249,12 +253,17 @@ fn row(store: &Store, words: &Words, common: &Common, shown: &Shown) -> Markup {
             td data-label=(words.to_see) { @for alarm in &store.alarms { (alarm_tag(alarm, store.late, words)) " " } }
             td data-label=(words.contact_head) { (until(shown, common, store.known_until.as_deref())) }
             td.number data-label=(words.waits_here) { @if store.waiting == 0 { (words.nothing) } @else { (shown.number(i64::try_from(store.waiting).unwrap_or(i64::MAX))) } }
-            td data-label=(words.waits_there) { @if store.state == "in-sync" { (words.nothing) } @else { (words.unknown) } }
+            td data-label=(words.waits_there) {
+                @if store.state == "in-sync" { (words.nothing) }
+                @else if let Some(guess) = store.unsent_receipts { (words.probably.replace("{n}", &shown.number(i64::try_from(guess).unwrap_or(i64::MAX)))) }
+                @else { (words.unknown) }
+            }
             td.number data-label=(words.today) {
                 @if let Some(day) = &store.day { (amount(shown, day.total, day.currency.as_deref().unwrap_or_default())) " " span.aged { (day.date) } }
                 @else { "–" }
             }
-            td data-label=(words.clock_head) { @match store.clock_error_ms { Some(ms) => (format!("{:+.1} s", ms as f64 / 1000.0)), None => span.aged { (words.unknown) } }
+            td data-label=(words.clock_head) { @match store.clock_error_ms { Some(ms) => (format!("{:+.1} s", ms as f64 / 1000.0)), None => span.aged { (words.unknown) } } }
+            td data-label=(words.version_head) { @match &store.version { Some(version) => (version), None => span.aged { (words.unknown) } }
                 @if store.program.as_deref() == Some("newer") { " " span.tag { (words.newer) } } }
         }
     }

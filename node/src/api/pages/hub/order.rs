@@ -7,6 +7,7 @@ use super::orders::{self, state_tag};
 use super::{Common, amount, for_office, of_chain, until};
 use crate::api::pages::ask::{Ask, Trouble};
 use crate::api::pages::layout::Page;
+use crate::api::pages::orders::step_word;
 use crate::api::pages::shown::Shown;
 use crate::api::pages::words::words;
 
@@ -38,6 +39,11 @@ words! {
         by: "by", "操作：";
         why: "Why this store, and why it stands so", "为何由该门店履约";
         why_none: "Nothing was said about it yet.", "暂无说明。";
+        chosen_at: "Routed", "派单于";
+        rule_set: "rules", "规则";
+        not_best: "the search was ended early", "搜索提前结束";
+        not_chosen: "Stores that were looked at and not chosen:", "未选中的门店：";
+        omitted: "and more:", "另有：";
         entries: "entries", "条记录";
         tentative: "A store that holds a part has not said all yet: this may still change.", "持有部分商品的门店尚未同步，结果可能变化。";
         owed: "What is owed", "应付补偿";
@@ -91,6 +97,8 @@ struct Order {
     charge: i64,
     lines: Vec<Line>,
     fulfillments: Vec<Part>,
+    #[serde(default)]
+    choices: Vec<Choice>,
     reasons: Vec<Reason>,
     compensations: Vec<Due>,
     payment: Option<Payment>,
@@ -131,6 +139,22 @@ struct Step {
     at: String,
     staff: String,
     note: String,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    generation: u16,
+    at: String,
+    rule_set: String,
+    is_best: bool,
+    stores: Vec<Judged>,
+    omitted: u32,
+}
+
+#[derive(Deserialize)]
+struct Judged {
+    chosen: bool,
+    why: String,
 }
 
 #[derive(Deserialize)]
@@ -177,7 +201,7 @@ pub async fn page(ask: Ask) -> Result<Page, Trouble> {
             (lines(&order, words, &shown))
             div.columns {
                 (parts(&order, (words, states), &shown))
-                (reasons(&order, words))
+                (reasons(&order, words, &shown))
             }
             (owed(&order, words, &shown))
             (ages(&order, (words, common), &shown))
@@ -235,7 +259,7 @@ fn parts(order: &Order, (words, states): (&Words, &orders::Words), shown: &Shown
                     @if part.cancel_asked || part.withdrawn { " " span.tag.warn { (words.cancel) } } @if !part.bay.is_empty() { " " span.tag { (part.bay) } }
                     " " span.quiet { "#" (part.generation) " " (words.offered) " " (shown.moment_of(&part.offered_at)) } }
                 @if let Some(steps) = &part.steps { ol.quiet { @for step in steps { li {
-                    (step.step) " " (shown.moment_of(&step.at)) @if !step.staff.is_empty() { ", " (words.by) " " (step.staff) } @if !step.note.is_empty() { " (" (step.note) ")" }
+                    (step_word(shown.language(), &step.step)) " " (shown.moment_of(&step.at)) @if !step.staff.is_empty() { ", " (words.by) " " (step.staff) } @if !step.note.is_empty() { " (" (shown.sentence(&step.note)) ")" }
                 } } } }
             } } }
             @if order.fulfillments.is_empty() { p { (words.unplaced) } }
@@ -243,12 +267,32 @@ fn parts(order: &Order, (words, states): (&Words, &orders::Words), shown: &Shown
     }
 }
 
-fn reasons(order: &Order, words: &Words) -> Markup {
+fn reasons(order: &Order, words: &Words, shown: &Shown) -> Markup {
     html! {
         section aria-labelledby="why" {
             h2 #why { (words.why) }
-            @if order.reasons.is_empty() { p { (words.why_none) } }
-            ol.reasons { @for reason in &order.reasons { li { (reason.why) " " span.aged { "(" (reason.entries.len()) " " (words.entries) ")" } } } }
+            @for choice in &order.choices { (of_choice(choice, words, shown)) }
+            @if order.reasons.is_empty() && order.choices.is_empty() { p { (words.why_none) } }
+            ol.reasons { @for reason in &order.reasons { li { (shown.sentence(&reason.why)) " " span.aged { "(" (reason.entries.len()) " " (words.entries) ")" } } } }
+        }
+    }
+}
+
+/// Why these stores: those that were chosen at once, the others when somebody asks.
+fn of_choice(choice: &Choice, words: &Words, shown: &Shown) -> Markup {
+    let list = |chosen: bool| {
+        html! { ul.reasons { @for judged in choice.stores.iter().filter(|judged| judged.chosen == chosen) { li { (shown.sentence(&judged.why)) } } } }
+    };
+    let others = choice.stores.iter().filter(|judged| !judged.chosen).count() + choice.omitted as usize;
+    html! {
+        p.quiet { (words.chosen_at) " " (shown.moment_of(&choice.at)) @if !choice.rule_set.is_empty() { " · " (words.rule_set) " " (choice.rule_set) } @if !choice.is_best { " · " (words.not_best) } }
+        (list(true))
+        @if others > 0 {
+            details id=(format!("choice-{}", choice.generation)) {
+                summary { (words.not_chosen) " " (others) }
+                (list(false))
+                @if choice.omitted > 0 { p.quiet { (words.omitted) " " (choice.omitted) } }
+            }
         }
     }
 }

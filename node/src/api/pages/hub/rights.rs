@@ -176,7 +176,7 @@ fn availability(sku: &str, what: &Availability, (words, common): (&Words, &Commo
                     td.number data-label=(words.here) { b { (shown.quantity(at.available_here, &what.unit)) } @if at.elsewhere > 0 { " " span.aged { "+" (shown.quantity(at.elsewhere, &what.unit)) " " (words.elsewhere) } } }
                     td { @match at.can_promise.as_str() { "hard" => span.tag.good { (words.hard) }, "soft" => span.tag.warn { (words.soft) }, _ => span.tag { (words.no) } } }
                     td data-label=(common.age) { (stock::age(at.age_s, common, shown)) }
-                    td.reason { (at.why) " " a href=(format!("/chain/rights?sku={}&store={}", encoded(sku), at.store)) { (words.why) } }
+                    td.reason { (shown.sentence(&at.why)) " " a href=(format!("/chain/rights?sku={}&store={}", encoded(sku), at.store)) { (words.why) } }
                 } } }
             } }
         }
@@ -205,7 +205,7 @@ fn holders(rights: &Rights, unit: &str, (words, common): (&Words, &Common), show
                 @if of.soft.open > 0 || !of.soft.rows.is_empty() { details { summary { (words.soft_rights) } (table(&of.soft)) } }
                 @if of.requests.iter().any(|wanted| !wanted.answered) {
                     h3 { (words.requests) }
-                    ul { @for wanted in of.requests.iter().filter(|wanted| !wanted.answered) { li { (wanted.by) " → " (wanted.of) ": " (shown.quantity(wanted.quantity, unit)) " (" (wanted.why) ")" } } }
+                    ul { @for wanted in of.requests.iter().filter(|wanted| !wanted.answered) { li { (wanted.by) " → " (wanted.of) ": " (shown.quantity(wanted.quantity, unit)) " (" (shown.sentence(&wanted.why)) ")" } } }
                 }
             }
         }
@@ -215,7 +215,7 @@ fn holders(rights: &Rights, unit: &str, (words, common): (&Words, &Common), show
 fn why(store: u32, history: &History, words: &Words, shown: &Shown) -> Markup {
     let list = |entries: &[Entry]| {
         html! { ol.reasons { @for entry in entries.iter().take(TRAIL) { li {
-            (entry.what) @if let Some(running) = entry.running { " → " b { (running) } } " " span.aged { (shown.moment_of(&entry.at)) " · " (entry.writer) }
+            (shown.sentence(&entry.what)) @if let Some(running) = entry.running { " → " b { (running) } } " " span.aged { (shown.moment_of(&entry.at)) " · " (entry.writer) }
         } } } }
     };
     html! {

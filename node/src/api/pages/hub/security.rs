@@ -126,7 +126,7 @@ fn list(events: &Events, words: &Words, shown: &Shown) -> Markup {
                 tbody { @for event in &events.items { tr {
                     td { (shown.moment_of(&event.at)) }
                     td { span class=(colour(&event.kind)) { (kind_word(words, &event.kind)) } }
-                    td { (event.what) }
+                    td { (shown.sentence(&event.what)) }
                 } } }
             } }
         }

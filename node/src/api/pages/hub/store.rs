@@ -41,6 +41,9 @@ words! {
         nodes: "Nodes", "节点";
         node: "Node", "节点";
         let_in: "Let in", "加入时间";
+        version: "Version", "版本";
+        started: "started", "启动于";
+        about_unsent: "About {n} receipts are probably waiting there, as on its last days.", "按近日平均，约有 {n} 张小票尚未送达。";
         home: "keeps the goods", "库存主节点";
         spare: "spare", "备用";
         fenced: "revoked", "已吊销";
@@ -125,6 +128,7 @@ struct Standing {
     store: u32,
     state: String,
     waiting: u64,
+    unsent_receipts: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -167,6 +171,8 @@ struct Node {
     issued_at: Option<String>,
     fenced: bool,
     connected: Option<bool>,
+    version: Option<String>,
+    started_at: Option<String>,
 }
 
 /// Which node keeps the goods, where the API says so.
@@ -252,6 +258,9 @@ fn how_it_stands(store: &Store, standing: Option<&Standing>, words: &Words, comm
             p.quiet {
                 @if waiting == 0 { (words.nothing_waits) } @else { b { (waiting) } " " (words.waits) "." }
                 @if state == "cut-off" { " " (words.it_may) }
+                @if let Some(guess) = standing.and_then(|standing| standing.unsent_receipts).filter(|guess| *guess > 0) {
+                    " " (words.about_unsent.replace("{n}", &shown.number(i64::try_from(guess).unwrap_or(i64::MAX))))
+                }
             }
         }
     }
@@ -334,7 +343,7 @@ fn reservations(kept: &Reservations, words: &Words, shown: &Shown) -> Markup {
             @if kept.items.is_empty() { p { (words.no_reservations) } } @else {
                 table {
                     thead { tr { th { (words.product) } th.number { (words.quantity) } th { (words.order) } } }
-                    tbody { @for held in kept.items.iter().take(SHOWN) { tr title=(held.why) {
+                    tbody { @for held in kept.items.iter().take(SHOWN) { tr title=(shown.sentence_text(&held.why)) {
                         td.whole { a href=(format!("/chain/rights?sku={}", held.sku)) { (held.sku) } }
                         td.number { (shown.quantity(held.quantity, &held.unit)) }
                         td { @if held.reference.is_empty() { (words.ends) " " (shown.moment_of(&held.until)) } @else { span.whole { (held.reference) } } }
@@ -370,13 +379,15 @@ fn node_list(
         section aria-labelledby="nodes" {
             h2 #nodes { (words.nodes) @if let Some(home) = home { " " span.quiet { (words.term) " " (home.term) } } }
             div.scroll tabindex="0" role="region" aria-labelledby="nodes" { table {
-                thead { tr { th { (words.node) } th { (words.standing) } th { (words.let_in) } } }
+                thead { tr { th { (words.node) } th { (words.standing) } th { (words.version) } th { (words.let_in) } } }
                 tbody { @for node in nodes { tr {
                     th scope="row" { (node.node) }
                     td {
                         @if node.fenced { span.tag.bad { (words.fenced) } } @else if spare(node) { span.tag { (words.spare) } } @else { span.tag.good { (words.home) } }
                         @if let Some(linked) = node.connected { " " @if linked { span.tag.good { (words.linked) } } @else { span.tag.bad { (words.not_linked) } } }
                     }
+                    td { @match &node.version { Some(version) => (version), None => span.aged { (words.unknown) } }
+                        @if let Some(at) = &node.started_at { " " span.aged { (words.started) " " (shown.moment_of(at)) } } }
                     td { @if let Some(at) = &node.issued_at { (shown.moment_of(at)) } }
                 } } }
             } }

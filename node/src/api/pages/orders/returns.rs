@@ -249,7 +249,7 @@ fn taken(returned: &Return, words: &Words, shown: &Shown) -> Markup {
     html! {
         section #returned data-live="orders" aria-labelledby="taken" {
             h2 #taken { (words.taken) " · " (returned.id) }
-            p.said.(kind) { (sentence) @if !returned.why.is_empty() { " " (returned.why) } }
+            p.said.(kind) { (sentence) @if !returned.why.is_empty() { " " (shown.sentence(&returned.why)) } }
             ul.list { @for line in &returned.lines { li { (line.sku) " " (shown.quantity(line.quantity, &line.unit)) " " span.tag { (disposition(words, &line.disposition)) } } } }
             dl.facts {
                 dt { (words.money) } dd { (shown.money(returned.refund)) " (" (shown.money(returned.paid)) ")" }

@@ -190,7 +190,7 @@ pub async fn page(ask: Ask) -> Result<Page, Trouble> {
         div #figures data-live="stock rights prices catalog" {
             @if let Some(product) = &product {
                 @for recall in product.recalls.iter().filter(|recall| recall.active) {
-                    p.said.bad { (words.recalled) " " (recall.reason) " " (recall.lot) }
+                    p.said.bad { (words.recalled) " " (shown.sentence(&recall.reason)) " " (recall.lot) }
                 }
                 @if product.age_min > 0 { p { span.tag.warn { (words.age) " " (product.age_min) } } }
             }
@@ -210,7 +210,7 @@ pub async fn page(ask: Ask) -> Result<Page, Trouble> {
             @if !history.rights.entries.is_empty() {
                 details #rights {
                     summary { (words.rights) }
-                    ul.list { @for entry in &history.rights.entries { li { (shown.moment_of(&entry.at)) " " (entry.what) } } }
+                    ul.list { @for entry in &history.rights.entries { li { (shown.moment_of(&entry.at)) " " (shown.sentence(&entry.what)) } } }
                 }
             }
         }
@@ -237,7 +237,7 @@ fn entries(words: &Words, shown: &Shown, history: &History) -> Markup {
                         tr {
                             td title={ (entry.writer) ":" (entry.seq) } { (shown.moment_of(&entry.at)) }
                             td {
-                                (entry.what)
+                                (shown.sentence(&entry.what))
                                 @if entry.covered { " " span.tag { (words.covered) } }
                                 @if entry.repeated { " " span.tag { (words.repeated) } }
                             }
@@ -289,7 +289,7 @@ fn stores(ask: &Ask, words: &Words, shown: &Shown, availability: &Availability, 
                         b { (at.name) } " " (shown.quantity(at.on_hand, unit)) " "
                         span.quiet { "(" (words.promised) ": " (at.promised) ")" } " "
                         @if at.store != own { (aged(shown, ask.language(), at.age_s.map(|age| now_ms().saturating_sub(age * 1000)))) }
-                        p.quiet { (words.promise) " " (said(words, &at.can_promise)) " · " (at.why) }
+                        p.quiet { (words.promise) " " (said(words, &at.can_promise)) " · " (shown.sentence(&at.why)) }
                     }
                 }
             }
