@@ -376,12 +376,13 @@ fn twenty_erased_members_are_in_no_file_frame_or_word_once_the_databases_were_wr
     for sent in &world.sent {
         assert!(!has(&sent.bytes, b"SENTINEL"), "what travels is sealed");
     }
+    let mut lingered = 0;
     for node in [HUB, FIRST] {
         assert!(members.iter().all(|(member, _)| person(&world, node, *member).accounts[0].values.is_empty()));
         world.crash(node);
         let Disk::Platter(old) = world.nodes[&node].disk.clone() else { panic!("it is on a platter") };
         let before = bytes_of(&old);
-        assert!(keys.iter().any(|key| has(&before, key)), "node {node}: freed pages keep their bytes");
+        lingered += keys.iter().filter(|key| has(&before, *key)).count();
         let fresh = FaultyDisk::new(99);
         let held = old.open().unwrap();
         let from = held.reader().snapshot().unwrap();
@@ -402,6 +403,8 @@ fn twenty_erased_members_are_in_no_file_frame_or_word_once_the_databases_were_wr
             members.iter().all(|(member, _)| person(&world, node, *member).accounts[0].standing == Standing::Erased)
         );
     }
+    // Which ones is up to chance; that some do is why a database is written anew.
+    assert!(lingered > 0, "freed pages keep their bytes");
 }
 
 #[test]

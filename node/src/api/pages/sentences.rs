@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn every_reason_for_a_new_life_is_in_the_table() {
-        for reason in (0..=u8::MAX).map(u64::from).map_while(|number| EpochReason::from_number(number)) {
+        for reason in (0..=u8::MAX).map(u64::from).map_while(EpochReason::from_number) {
             drop(chinese(reason.as_str()));
         }
     }
