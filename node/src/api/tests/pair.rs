@@ -26,6 +26,8 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tower::ServiceExt;
 
 use crate::api::gate::Door;
+use crate::api::pages::shown::Shown;
+use crate::api::pages::words::Language;
 use crate::api::values::now_ms;
 use crate::api::{Api, router};
 use crate::config::Profile;
@@ -110,7 +112,13 @@ impl Reply {
 impl Node {
     /// A request through the loopback door.
     pub async fn get(&self, path: &str) -> Reply {
-        call(&self.local, Method::GET, path, &[], Vec::new()).await
+        let reply = call(&self.local, Method::GET, path, &[], Vec::new()).await;
+        if reply.status == StatusCode::OK
+            && let Some((_, field)) = SENTENCES.iter().find(|(part, _)| path.contains(part))
+        {
+            is_spoken(&reply.json(), field);
+        }
+        reply
     }
 
     /// A write in JSON, with a key if there is one.
@@ -125,6 +133,30 @@ impl Node {
         self.send(Method::POST, path, Some(key), body).await
     }
 }
+
+/// Every sentence that an answer has under this name is in the pages' table of sentences, so that it is read in Chinese too.
+fn is_spoken(value: &Value, field: &str) {
+    match value {
+        Value::Array(all) => all.iter().for_each(|value| is_spoken(value, field)),
+        Value::Object(all) => all.iter().for_each(|(name, value)| match value {
+            Value::String(text) if name == field => {
+                let shown = Shown::new(Language::Chinese, None).sentence_text(text);
+                assert_ne!(&shown, text, "no pattern fits this sentence");
+            }
+            other => is_spoken(other, field),
+        }),
+        _ => {}
+    }
+}
+
+/// Paths whose answers have sentences that pages show, and the fields in which they stand.
+const SENTENCES: [(&str, &str); 5] = [
+    ("/history", "what"),
+    ("/v1/availability", "why"),
+    ("/v1/orders/", "why"),
+    ("/v1/reservations/", "why"),
+    ("/v1/returns/", "why"),
+];
 
 /// One request through a router.
 pub async fn call(router: &Router, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Reply {

@@ -90,6 +90,7 @@ fn stores_go_dark_are_named_with_their_promises_and_paused_and_are_heard_of_agai
     office.tick("Choose the store 2");
     office.click("Let the chosen stores take orders again");
     confirm(&office);
+    office.see("Done.");
     office.see("Every store is connected");
     office.go(&format!("/chain/orders/{}", ready.order));
     office.see("Why this store");

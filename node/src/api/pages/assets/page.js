@@ -148,6 +148,11 @@
     return value === undefined || value === null ? "" : String(value);
   });
 
+  // Whoever went on to another page meanwhile is not brought back by an answer that comes late.
+  let left = 0;
+  addEventListener("beforeunload", () => { left = Date.now(); });
+  const isLeaving = () => Date.now() - left < 5000;
+
   /** What follows when a form was answered well. */
   const after = (form, answer) => {
     form.dataset.sent = "";
@@ -157,6 +162,7 @@
     if (form.dataset.show) draw(form, answer.body);
     const then = form.dataset.then;
     if (form.dataset.done) sessionStorage.setItem("stockroom-said", fill(form.dataset.done, answer.body || {}));
+    if (then && isLeaving()) { refresh(); return; }
     if (then && then !== "reload") { location.assign(fill(then, answer.body || {})); return; }
     if (then === "reload") { location.reload(); return; }
     const words = sessionStorage.getItem("stockroom-said");

@@ -322,6 +322,9 @@
     put(weighing, { count: 1, grams });
   });
 
+  /** Codes that were scanned before the basket was back from where it is kept. */
+  const early = [];
+
   $("scan-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const from = performance.now();
@@ -330,7 +333,7 @@
     const first = $("found").hidden ? null : $("found").querySelector("button");
     if (first && first.dataset.of === text) { first.click(); return; }
     hideFound();
-    if (till.ready) take(text, from);
+    if (till.ready) take(text, from); else early.push(text);
   });
   scan.addEventListener("input", () => {
     const { code, times } = parse(scan.value);
@@ -425,6 +428,7 @@
     $("till").dataset.ready = "1";
     show();
     document.dispatchEvent(new Event("till-ready"));
+    for (const text of early.splice(0)) await take(text, performance.now());
     await goods.fetchAll();
     showState();
     requote();

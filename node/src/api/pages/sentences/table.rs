@@ -199,6 +199,14 @@ pub const TABLE: &[(&str, &str)] = &[
     ("the order's home pays back {amount}", "由中心退款 {amount}"),
     ("the order's home paid back {amount}", "中心已退款 {amount}"),
     ("taken without a receipt on the word of {staff}", "无小票，凭 {staff} 授权退回"),
+    ("the selling store has not decided yet: the refund is pending", "销售门店尚未决定，退款待定"),
+    (
+        "{n} units had been returned before; store {store} had already paid {paid} and {bearer} bears {loss}",
+        "{n} 件此前已退；{store} 号门店已付 {paid}，{loss} 由 {bearer} 承担",
+    ),
+    ("{n} units had been returned before, or were not sold: nothing is due", "{n} 件此前已退或未售出，无需退款"),
+    ("{n} units may come back: {amount} are due", "{n} 件可退，应退 {amount}"),
+    ("{n} units came back and {paid} were paid", "{n} 件已退回，已付 {paid}"),
     // What is missing of a day.
     ("nothing is known of this day", "没有该日的数据"),
     ("as far as is known the day is not closed", "据目前所知该日尚未日结"),
