@@ -64,6 +64,9 @@ fn the_power_fails_when_the_terminal_has_approved_and_everything_agrees_afterwar
     world.fleet.store(1).kill();
     till.see("what the terminal did is not known");
     world.fleet.store(1).start();
+    // The page asks at once; nobody is signed in any more, and that says nothing of the sale.
+    till.allow("401");
+    till.see("Sign in");
 
     // The basket is still there; asking again counts once.
     sign_in(&till, &ANN);

@@ -168,6 +168,8 @@
       say_both(page.problem(answer) + " " + say("till-try-again"), "warn");
       return;
     }
+    // A session that is over says nothing of the sale: it may stand in the books since before. The same is sent again by whoever signs in.
+    if (answer.status === 401) { box.close(); page.signInAgain(); return; }
     till.basket.attempt = null;
     till.allowed = null;
     await till.keep();
@@ -177,7 +179,6 @@
 
   const refused = async (answer, attempt) => {
     const { type, field, quote } = answer.body || {};
-    if (answer.status === 401) { box.close(); page.signInAgain(); return; }
     if (type === "/problems/price-changed") {
       till.quote = quote;
       till.show();
