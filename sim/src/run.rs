@@ -106,6 +106,8 @@ pub struct Play<'p> {
     until: Until,
     trace: TraceHash,
     pub(crate) event: u64,
+    /// What somebody wanted so far: each wish has a number of its own, by which it is asked for again.
+    pub(crate) wishes: u64,
     planned: u64,
     /// When something last moved a log.
     pub(crate) moved_ms: u64,
@@ -181,6 +183,7 @@ impl<'p> Play<'p> {
             until,
             trace: TraceHash::default(),
             event: 0,
+            wishes: 0,
             planned: 0,
             moved_ms: start_ms,
             heard: VecDeque::new(),
@@ -350,7 +353,7 @@ impl<'p> Play<'p> {
     }
 
     /// The run ends here: it was to end at the first violation.
-    fn stopped(&self) -> bool {
+    pub(crate) fn stopped(&self) -> bool {
         self.until == Until::Violation && !self.findings.violations.is_empty()
     }
 

@@ -12,6 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use stockroom_core::input::enrolment::{EnrolRequest, TokenRequest};
 use stockroom_core::input::{Answer, Command, Event, Input, LinkId, Peer, Refusal, RequestId};
+use stockroom_core::journal::{Place, entry_at};
 use stockroom_core::status::Status;
 use stockroom_core::storage::Snapshot;
 use stockroom_crdt::capability::{Role, Signer};
@@ -58,6 +59,8 @@ pub struct World {
     next_link: u64,
     next_hub: u32,
     replies: BTreeMap<u64, Result<Answer, Refusal>>,
+    /// What each node said last that it wrote: whoever was told knows it, also when the node fell with its last word.
+    told: BTreeMap<u32, (Place, Digest)>,
     tenant: TenantId,
 }
 
@@ -98,6 +101,7 @@ impl World {
             next_link: 1,
             next_hub: FIRST_HUB,
             replies: BTreeMap::new(),
+            told: BTreeMap::new(),
             tenant,
         }
     }
@@ -250,6 +254,14 @@ impl World {
     /// What a running node committed.
     pub fn snapshot(&self, id: u32) -> std::sync::Arc<dyn Snapshot> {
         self.core(id).reader().snapshot().expect("a memory disk does not fail")
+    }
+
+    /// The content of an entry that a node holds, or said last that it wrote.
+    pub fn entry(&self, id: u32, place: Place) -> Option<Digest> {
+        if !self.is_up(id) {
+            return self.told.get(&id).filter(|(told, _)| *told == place).map(|(_, digest)| *digest);
+        }
+        Some(entry_at(&*self.snapshot(id), place).ok()??.digest())
     }
 
     /// True when a node runs (it may be suspended).

@@ -177,7 +177,7 @@ impl Play<'_> {
     /// Head office writes off what a node holds, and accepts the risk that it is told.
     pub(crate) fn decree(&mut self, node: u32) {
         let hub = self.cast.hubs[0];
-        let key = self.event;
+        let key = self.wishes;
         let ask = |play: &mut Self, accept: Option<u64>, part: u64| {
             let reason = Code::parse("lost").expect("a short word");
             let request = DecreeRequest { node: NodeId(node), reason, staff: Code::default(), accept };

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use stockroom_core::input::goods::{Doubtful, Uncounted};
 use stockroom_core::input::sales::{SellLine, SellRequest};
 use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
-use stockroom_core::journal::{Place, entry_at};
+use stockroom_core::journal::Place;
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::count::CountScan;
 use stockroom_crdt::ids::{Code, Digest, NodeId, TillId};
@@ -77,6 +77,8 @@ impl Play<'_> {
     /// Somebody wants something.
     pub(crate) fn wish(&mut self, action: &Action) {
         let asked_ms = self.world.now_ms;
+        self.wishes += 1;
+        let number = self.wishes;
         let (desk, wish) = match action {
             Action::Sell { store, till, lines, repeats } => {
                 let desk = (*store, *till);
@@ -90,24 +92,22 @@ impl Play<'_> {
                 (desk, Wish::Sell { request: Box::new(request), act, repeats: *repeats })
             }
             Action::Receive { store, product, quantity } => {
-                (self.staff(*store), Wish::Receive { number: self.event, product: *product, quantity: *quantity })
+                (self.staff(*store), Wish::Receive { number, product: *product, quantity: *quantity })
             }
-            Action::Count { store, product } => {
-                (self.staff(*store), Wish::Count { number: self.event, product: *product, off: 0 })
-            }
+            Action::Count { store, product } => (self.staff(*store), Wish::Count { number, product: *product, off: 0 }),
             Action::Ring(ringing) => {
                 let desk = (ringing.store, ringing.till);
                 let number = self.next_number(desk);
                 self.rung(ringing, number);
                 (desk, Wish::Ring(ringing.ring))
             }
-            Action::Drawer { store, till, deed } => ((*store, *till), Wish::Drawer { number: self.event, deed: *deed }),
+            Action::Drawer { store, till, deed } => ((*store, *till), Wish::Drawer { number, deed: *deed }),
             Action::Tariff(tariff) => return self.tariff(tariff),
             Action::Programme(programme) => return self.programme(programme),
-            Action::Person(person, deed) => return self.person(*person, *deed, self.event),
+            Action::Person(person, deed) => return self.person(*person, *deed, number),
             Action::RetryStorm { store, last } => return self.retry_storm(*store, *last),
             Action::PushCatalogue { products } => {
-                put_products(&mut self.world, *products, self.event);
+                put_products(&mut self.world, *products, number);
                 return self.mark("W5 catalogue push", self.cast.hubs[0], None, format!("{products} products"));
             }
             Action::Shrink { store, product, quantity } => {
@@ -122,7 +122,7 @@ impl Play<'_> {
             }
             Action::FenceHostile => return self.fence_hostile(),
             Action::Miscount { store, product, off } => {
-                (self.staff(*store), Wish::Count { number: self.event, product: *product, off: *off })
+                (self.staff(*store), Wish::Count { number, product: *product, off: *off })
             }
             Action::Rule(rule) => return self.rule(rule),
             Action::Reserve(wanted) => return self.order(wanted),
@@ -307,11 +307,7 @@ impl Play<'_> {
     /// Where an entry stands for everybody: its log, its number, and its content.
     pub(crate) fn entry(&self, node: u32, place: Place) -> Option<(LogId, u64, Digest)> {
         let log = self.union.nodes.get(&node)?.logs.get(&place.log)?.id.clone();
-        if !self.world.is_up(node) {
-            return None;
-        }
-        let item = entry_at(&*self.world.snapshot(node), place).ok()??;
-        Some((log, place.seq, item.digest()))
+        Some((log, place.seq, self.world.entry(node, place)?))
     }
 
     /// Units of a product in baskets that wait for their till's answer.
@@ -350,13 +346,13 @@ impl Play<'_> {
 
     /// Head office says how goods may be promised. A hub that is down is told another day.
     fn rule(&mut self, rule: &PolicyRule) {
-        let key = Digest::of(&[b"rule", &self.event.to_be_bytes()]);
+        let key = Digest::of(&[b"rule", &self.wishes.to_be_bytes()]);
         let _ = self.world.ask(self.cast.hubs[0], Command::PolicyRule(RetryKey { key, body: key }, rule.clone()));
     }
 
     /// Head office says how long everything about an order may take.
     fn limits(&mut self, limits: &OrderLimits) {
-        let key = Digest::of(&[b"limits", &self.event.to_be_bytes()]);
+        let key = Digest::of(&[b"limits", &self.wishes.to_be_bytes()]);
         let key = RetryKey { key, body: key };
         let _ = self.world.ask(self.cast.hubs[0], Command::OrderLimits(key, Box::new(limits.clone())));
     }

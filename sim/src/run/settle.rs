@@ -38,7 +38,7 @@ impl Play<'_> {
         self.recorder.healed(healed_ms);
         let end_ms = healed_ms + self.plan.liveness_ms;
         let mut agreed = None;
-        while self.world.now_ms < end_ms {
+        while self.world.now_ms < end_ms && !self.stopped() {
             let next = self.world.now_ms + LOOK_MS;
             self.play_to(next);
             if self.agrees() {

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use rand_core::Rng;
 use stockroom_core::core::Core;
-use stockroom_core::input::{CoreError, Input, LinkId, Output};
+use stockroom_core::input::{Answer, CoreError, Input, LinkId, Output};
 use stockroom_core::time::Now;
 
 use super::World;
@@ -146,6 +146,15 @@ impl World {
         match output {
             Output::Token(token) => self.node_mut(id).token = Some(token),
             Output::Reply(request, answer) => {
+                let place = match &answer {
+                    Ok(
+                        Answer::Written { place, .. } | Answer::Reserved { place, .. } | Answer::Placed { place, .. },
+                    ) => Some(*place),
+                    _ => None,
+                };
+                if let Some((place, digest)) = place.and_then(|place| Some((place, self.entry(id, place)?))) {
+                    self.told.insert(id, (place, digest));
+                }
                 self.replies.insert(request.0, answer);
             }
             Output::Send(link, lane, bytes) => self.send(id, link, lane, bytes),

@@ -28,7 +28,7 @@ impl Play<'_> {
             currency: Currency::parse("EUR").expect("three letters"),
         };
         let key = |what: &[u8]| {
-            let key = Digest::of(&[what, &self.event.to_be_bytes()]);
+            let key = Digest::of(&[what, &self.wishes.to_be_bytes()]);
             RetryKey { key, body: key }
         };
         let (prices, promotions) = (key(b"prices"), key(b"promotions"));
@@ -66,9 +66,9 @@ impl Play<'_> {
     /// Head office says what points are worth, makes campaigns, and places rights to coupons with the stores in turn.
     pub(crate) fn programme(&mut self, programme: &Programme) {
         let hub = self.cast.hubs[0];
-        let event = self.event;
+        let wish = self.wishes;
         let key = |what: &str| {
-            let key = Digest::of(&[what.as_bytes(), &event.to_be_bytes()]);
+            let key = Digest::of(&[what.as_bytes(), &wish.to_be_bytes()]);
             RetryKey { key, body: key }
         };
         let Programme { offline_limit, share, .. } = *programme;
