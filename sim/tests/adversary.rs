@@ -285,7 +285,7 @@ fn a_handshake_of_somebody_else_is_refused() {
 fn refused(world: &mut World, target: u32, what: &str, runs: impl FnOnce(&World) -> Vec<RunIn>) {
     let runs = runs(world);
     let scope = runs[0].log.scope.clone();
-    let frame = Frame::Entries(Entries { scope, feed_epoch: 1, to: 1, complete: true, runs });
+    let frame = Frame::Entries(Entries { scope, feed_epoch: 1, after: 0, to: 1, complete: true, runs });
     refused_frame(world, (target, MALLORY), what, &frame);
 }
 

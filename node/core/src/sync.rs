@@ -359,11 +359,20 @@ impl Sync {
 
     fn on_entries(&mut self, replica: &mut Replica, id: LinkId, entries: Entries) -> Result<(), IngestError> {
         let link = self.links.get_mut(id).expect("the caller looked it up");
-        let Entries { scope, feed_epoch, to, complete, runs } = entries;
+        let Entries { scope, feed_epoch, after, to, complete, runs } = entries;
         if !link.wanted.contains(&scope) || scope.is_shared() {
             return Err(PeerFault::Interest.into());
         }
         let sender = link.peer.node;
+        let held = handshake::cursor(replica, sender, &scope)?;
+        let reached = if held.0 == feed_epoch { held.1 } else { 0 };
+        // Whoever sends a parcel goes by what it remembers of us, and we may have been set back since.
+        if link.path != Path::Direct && after > reached && link.gaps.insert(scope.clone()) {
+            replica.reached("a parcel began behind what its addressee has");
+            link.wanted.remove(&scope);
+            let wants = handshake::ask(replica, link, BTreeSet::from([scope.clone()]))?;
+            link.push(Lane::Control, Frame::Want(wants));
+        }
         let newest_ms = runs.iter().flat_map(|run| &run.items).map(|item| item.entry.hlc.ms()).max();
         for run in runs {
             let log = run.log.clone();

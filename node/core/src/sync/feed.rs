@@ -50,9 +50,10 @@ fn log_frame(
 ) -> Result<Option<Frame>, StoreError> {
     let feed = replica.journal.feed(scope).expect("the caller looked");
     let (scope, feed_epoch) = (scope.clone(), replica.feed_epoch);
-    let mut frame = Entries { scope, feed_epoch, to: 0, complete: false, runs: Vec::new() };
-    let mut bytes = 0;
     let asked = !out.again.is_empty();
+    let after = if asked { out.acked } else { out.told.max(out.acked) };
+    let mut frame = Entries { scope, feed_epoch, after, to: 0, complete: false, runs: Vec::new() };
+    let mut bytes = 0;
     while let Some(&number) = out.again.first() {
         if !send_again(replica, follower, number, out, (&mut frame, &mut bytes, goal))? {
             // Not before everything that was asked for is there does the peer have what stands behind its last acknowledgement.

@@ -119,6 +119,8 @@ pub struct Entries {
     pub scope: Scope,
     /// The sender's feed epoch.
     pub feed_epoch: u32,
+    /// The sender takes it that the receiver has everything up to here.
+    pub after: u64,
     /// With this piece, the receiver has everything up to here.
     pub to: u64,
     /// The sender had no more of the scope for this peer when it sent this.
@@ -337,6 +339,7 @@ impl Entries {
     fn encode(&self, sink: &mut Rows, kind_max: u16) {
         self.scope.encode(sink);
         sink.uint(col::B, u64::from(self.feed_epoch));
+        sink.uint(col::A, self.after);
         sink.uint(col::POSITION, self.to);
         sink.uint(col::FLAGS, self.complete.into());
         sink.uint(col::COUNT, self.runs.len() as u64);
@@ -357,6 +360,7 @@ impl Entries {
     fn decode(reader: &mut RowReader<'_>) -> Result<Self, DecodeError> {
         let scope = Scope::decode(reader)?;
         let feed_epoch = reader.u32(col::B)?;
+        let after = reader.uint(col::A)?;
         let to = reader.uint(col::POSITION)?;
         let complete = reader.flag(col::FLAGS)?;
         let count = reader.count(col::COUNT, FRAME_RUNS_MAX, "runs")?;
@@ -369,7 +373,7 @@ impl Entries {
             let seal = if flags & 2 == 2 { Some(Seal::decode(reader)?) } else { None };
             Ok(RunIn { log: LogId { actor, scope: scope.clone() }, first, before, items, seal })
         })?;
-        Ok(Self { scope, feed_epoch, to, complete, runs })
+        Ok(Self { scope, feed_epoch, after, to, complete, runs })
     }
 }
 
