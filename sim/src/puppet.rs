@@ -133,7 +133,11 @@ impl World {
     /// Gives a node runs of logs of one scope.
     pub fn tell(&mut self, target: u32, link: LinkId, runs: Vec<RunIn>) {
         let scope = runs[0].log.scope.clone();
-        self.say(target, link, &Frame::Entries(Entries { scope, feed_epoch: 1, after: 0, to: 1, complete: true, runs }));
+        self.say(
+            target,
+            link,
+            &Frame::Entries(Entries { scope, feed_epoch: 1, after: 0, to: 1, complete: true, runs }),
+        );
     }
 
     /// A log of `who` in `scope`, begun as it must be and signed with its keys.

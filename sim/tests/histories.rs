@@ -195,7 +195,11 @@ fn a_store_that_gets_back_entries_of_its_current_epoch_opens_another() {
     let link = world.puppet(store, hub, 1 << 20);
     let hello = world.hello(hub, &[]);
     world.say(store, link, &Frame::Hello(hello));
-    world.say(store, link, &Frame::Entries(Entries { scope: stock, feed_epoch: 1, after: 0, to: 1, complete: true, runs }));
+    world.say(
+        store,
+        link,
+        &Frame::Entries(Entries { scope: stock, feed_epoch: 1, after: 0, to: 1, complete: true, runs }),
+    );
     assert_eq!((world.status(store).epoch.0, sales(&world, store)), (2, 0));
     world.start(hub);
     world.connect(store, hub);

@@ -167,7 +167,8 @@ fn a_parcel_in_a_parcel_is_not_opened() {
     let mut world = market(8);
     world.crash(RED);
     let log = world.scroll(RED, 5, Scope::StoreStock(StoreId(1))).with(sale(1, 1, "TEA", 1));
-    let entries = Entries { scope: log.id.scope.clone(), feed_epoch: 1, after: 0, to: 1, complete: true, runs: vec![log.all()] };
+    let entries =
+        Entries { scope: log.id.scope.clone(), feed_epoch: 1, after: 0, to: 1, complete: true, runs: vec![log.all()] };
     let mut frames = vec![Frame::Hello(world.hello(RED, &[])), Frame::Entries(entries)];
     for number in 1..=400 {
         frames = vec![Frame::Parcel(world.parcel(RED, HUB, number, &frames))];

@@ -114,14 +114,12 @@ impl Check for Acknowledged {
             for (number, log) in &held {
                 if let Some(entries_of) = missing.get_mut(&log.id) {
                     entries(&*snapshot, *number, |seq, item| {
-                        if entries_of.get(&seq).is_some_and(|(hash, _)| *hash == item.digest()) {
-                            entries_of.remove(&seq);
-                        }
+                        entries_of.remove(&(seq, item.digest()));
                     });
                 }
             }
             let without = truth.deeds.iter().enumerate().filter(|(_, deed)| deed.entry.is_none()).map(|(n, _)| n);
-            let missing = missing.into_values().flat_map(BTreeMap::into_values).map(|(_, deed)| deed);
+            let missing = missing.into_values().flat_map(BTreeMap::into_values);
             for number in missing.chain(without) {
                 let deed = &truth.deeds[number];
                 if !scene.truth.declared_lost.contains(&(store, number)) && !is_there_otherwise(&*snapshot, deed) {
@@ -139,12 +137,12 @@ impl Check for Acknowledged {
     }
 }
 
-/// Entries of deeds by log and number, with the deed's number.
-fn missing_entries(deeds: &[Deed]) -> BTreeMap<LogId, BTreeMap<u64, (Digest, usize)>> {
-    let mut out: BTreeMap<LogId, BTreeMap<u64, (Digest, usize)>> = BTreeMap::new();
+/// Entries of deeds by log, number and content, with the deed's number. Histories that part have entries of one number.
+fn missing_entries(deeds: &[Deed]) -> BTreeMap<LogId, BTreeMap<(u64, Digest), usize>> {
+    let mut out: BTreeMap<LogId, BTreeMap<(u64, Digest), usize>> = BTreeMap::new();
     for (number, deed) in deeds.iter().enumerate() {
         if let Some((id, seq, hash)) = &deed.entry {
-            out.entry(id.clone()).or_default().insert(*seq, (*hash, number));
+            out.entry(id.clone()).or_default().insert((*seq, *hash), number);
         }
     }
     out

@@ -35,6 +35,21 @@ impl Goods {
         Self { watch, late: BTreeSet::new() }
     }
 
+    /// True when a store counts and its node, whose disk was set back, lacks what was moved before: when that comes back it counts as
+    /// moved after the count, and the store is asked to count again.
+    fn counts_without(&self, node: u32, (store, product): (u32, u16), scene: &Scene<'_>) -> bool {
+        let boxes = nodes_by_store(scene.world).remove(&store).unwrap_or_default();
+        if !boxes.into_iter().any(|node| self.watch.last().may_fork(scene, node)) {
+            return false;
+        }
+        let (Some(snapshot), Some(truth)) = (snapshot(scene, node), scene.truth.stores.get(&store)) else {
+            return false;
+        };
+        let mut ledger = Ledger::default();
+        ledger.fill(&*snapshot, (store, truth), scene);
+        ledger.doubtful.contains(&product)
+    }
+
     fn check_store(&self, store: u32, at: (u32, &dyn Snapshot), scene: &Scene<'_>, findings: &mut Findings) {
         let (hub, snapshot) = at;
         let none = StoreTruth::default();
@@ -109,6 +124,11 @@ impl Check for Goods {
         if deed.replayed || seen.at_ms > deed.asked_ms + LATE_MS {
             self.late.extend(products_of(deed).into_iter().map(|product| (deed.store, product)));
         }
+        if let Act::Count { product, .. } = deed.what
+            && self.counts_without(seen.node, (deed.store, product), scene)
+        {
+            self.late.insert((deed.store, product));
+        }
     }
 
     fn end(&mut self, scene: &Scene<'_>, findings: &mut Findings) {
@@ -142,11 +162,12 @@ struct Ledger {
 
 impl Ledger {
     fn fill(&mut self, snapshot: &dyn Snapshot, (store, truth): (u32, &StoreTruth), scene: &Scene<'_>) {
-        let by_entry: BTreeMap<(&LogId, u64), (&Digest, usize)> = truth
+        // Histories of a log that part have entries of one number.
+        let by_entry: BTreeMap<(&LogId, u64, Digest), usize> = truth
             .deeds
             .iter()
             .enumerate()
-            .filter_map(|(number, deed)| deed.entry.as_ref().map(|(id, seq, hash)| ((id, *seq), (hash, number))))
+            .filter_map(|(number, deed)| deed.entry.as_ref().map(|(id, seq, hash)| ((id, *seq, *hash), number)))
             .collect();
         // A deed's own entry stands for it; a sale that was made anew stands for one whose entry is lost.
         let (mut found, mut issued) = (BTreeSet::new(), BTreeSet::new());
@@ -154,8 +175,7 @@ impl Ledger {
         for (number, log) in stock_logs(snapshot, store) {
             entries(snapshot, number, |seq, item| {
                 let position = Position { actor: log.id.actor, seq };
-                let own = by_entry.get(&(&log.id, seq)).filter(|(hash, _)| **hash == item.digest());
-                if let Some((_, deed)) = own {
+                if let Some(deed) = by_entry.get(&(&log.id, seq, item.digest())) {
                     found.insert(*deed);
                     self.deed(&truth.deeds[*deed], position, Some(&item.entry));
                     return;

@@ -126,7 +126,8 @@ fn frame(log: &LogId, head: &mut Head, items: Vec<Item>) -> (Vec<u8>, usize) {
     let moment = Moment { boot: 1, mono_ms: head.seq, wall_ms: head.seq, day: 1 };
     let seal = Seal::sign(&signer(STORE.0), TENANT, log, *head, moment);
     let run = RunIn { log: log.clone(), first, before, items, seal: Some(seal) };
-    let entries = Entries { scope: log.scope.clone(), feed_epoch: 1, after: 0, to: head.seq, complete: true, runs: vec![run] };
+    let entries =
+        Entries { scope: log.scope.clone(), feed_epoch: 1, after: 0, to: head.seq, complete: true, runs: vec![run] };
     (Frame::Entries(entries).encode(u16::MAX), 0)
 }
 
