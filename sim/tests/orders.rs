@@ -7,6 +7,8 @@ use stockroom_core::input::orders::{FulfilRequest, Proof, RedressRequest, SayReq
 use stockroom_core::input::{Answer, Command, Refusal, RetryKey};
 use stockroom_crdt::ids::{Code, Digest, Sku, StoreId};
 use stockroom_crdt::money::Unit;
+use stockroom_crdt::order::LineUnits;
+use stockroom_crdt::order::OrderId;
 use stockroom_crdt::order::intent::Saying;
 use stockroom_crdt::order::redress::Rule;
 use stockroom_crdt::order::resolve::{OrderState, State, Why};
@@ -187,6 +189,28 @@ fn a_silent_store_is_passed_over_and_the_one_that_is_further_keeps_the_delivery(
 }
 
 #[test]
+fn a_cancel_is_asked_of_the_store_that_has_the_goods_now_not_of_one_that_was_passed_over() {
+    // Seed 102744 of the cancel races: the dead offer took the units of the wish, the home paid them back alone, and the goods left.
+    let mut world = market(12);
+    world.cut(FIRST, HUB);
+    world.cut(FIRST, SECOND);
+    let request =
+        stockroom_core::input::orders::PlaceRequest { stores: vec![StoreId(1)], ..delivery("1", &[("A", 2)]) };
+    let (order, _) = world.place(HUB, request).unwrap();
+    world.run_ms(20 * 60_000);
+    world.make_ready(SECOND, order).unwrap();
+    world.run_ms(3_000);
+    ask_cancel(&mut world, order, (1, Vec::new()));
+    let outcome = world.outcome(HUB, order).unwrap();
+    assert!(outcome.state.is_open(), "the store that has them is asked first: {outcome:?}");
+    world.run_ms(3_000);
+    let outcome = world.outcome(HUB, order).unwrap();
+    assert_eq!((outcome.state, outcome.lines[0].cancelled), (OrderState::Cancelled, 2), "{outcome:?}");
+    world.fulfil(SECOND, 1, step(order, Step::Dispatch)).unwrap_err();
+    assert_eq!(on_hand_at(&world, SECOND, 2, "A"), 10);
+}
+
+#[test]
 fn a_cancel_that_grows_after_it_was_paid_back_is_paid_back_whole() {
     let mut world = market(11);
     let (order, _) = world.place(HUB, pickup("1", &[("A", 3)], &[1])).unwrap();
@@ -194,17 +218,8 @@ fn a_cancel_that_grows_after_it_was_paid_back_is_paid_back_whole() {
     world.make_ready(FIRST, order).unwrap();
     for n in 0..3 {
         world.run_ms(3_000);
-        let lines = vec![stockroom_crdt::order::LineUnits { line: 0, quantity: 1 }];
-        let request = SayRequest {
-            order,
-            saying: Saying::AskCancel,
-            lines,
-            note: Code::default(),
-            by: Code::default(),
-            stores: Vec::new(),
-        };
-        let key = Digest::of(&[b"cancel", &[n]]);
-        world.command(HUB, Command::SayOrder(RetryKey { key, body: key }, request)).unwrap();
+        let lines = vec![LineUnits { line: 0, quantity: 1 }];
+        ask_cancel(&mut world, order, (n, lines));
         world.run_ms(3_000);
         let outcome = world.outcome(HUB, order).unwrap();
         let open: Vec<_> = outcome.due.iter().filter(|due| !due.done).collect();
@@ -290,6 +305,20 @@ fn an_order_that_nobody_can_serve_is_not_placed() {
             .is_none()
     );
     assert!(world.place(HUB, pickup("2", &[("A", 1)], &[1])).is_some());
+}
+
+/// Somebody asks for a cancel, of these units of lines or of everything; the `n`th time.
+fn ask_cancel(world: &mut World, order: OrderId, (n, lines): (u8, Vec<LineUnits>)) {
+    let request = SayRequest {
+        order,
+        saying: Saying::AskCancel,
+        lines,
+        note: Code::default(),
+        by: Code::default(),
+        stores: Vec::new(),
+    };
+    let key = Digest::of(&[b"cancel", &[n]]);
+    world.command(HUB, Command::SayOrder(RetryKey { key, body: key }, request)).unwrap();
 }
 
 /// A hub and two stores of one group, with ten of A and of B each, all rights at the hub.

@@ -45,6 +45,32 @@ fn what_was_cancelled_before_the_rest_was_delivered_is_put_back() {
     [228, 270].into_iter().for_each(|seed| holds("cancel-race", seed));
 }
 
+#[test]
+fn goods_that_lie_apart_for_a_soft_promise_stand_behind_no_hard_one() {
+    [101128, 200552].into_iter().for_each(|seed| holds("stocktake", seed));
+}
+
+#[test]
+fn what_a_lost_life_wrote_and_told_is_where_it_was_told_of() {
+    holds("restore", 101900);
+    [100297, 100609, 100765, 102533, 201151].into_iter().for_each(|seed| holds("rights-restore", seed));
+}
+
+#[test]
+fn positions_that_a_lost_life_gave_out_are_not_taken_for_this_ones() {
+    [41, 104, 200414].into_iter().for_each(|seed| holds("restore", seed));
+}
+
+#[test]
+fn a_hub_whose_second_process_is_gone_answers_for_its_rights_again() {
+    holds("rights-restore", 200657);
+}
+
+#[test]
+fn two_things_that_were_wanted_at_one_moment_are_two() {
+    [608, 1376].into_iter().for_each(|seed| holds("terminal-unknown", seed));
+}
+
 fn holds(scenario: &str, seed: u64) {
     println!("{scenario}, seed {seed}");
     let plan = draw(scenario, seed, &small()).expect("a scenario");

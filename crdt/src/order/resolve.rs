@@ -113,6 +113,19 @@ pub struct Outcome {
     pub reasons: Vec<Reason>,
 }
 
+impl Outcome {
+    /// True while goods may still get to the customer by a part: it is not over, does not give way to another, and was not withdrawn
+    /// before anybody accepted it.
+    pub fn counts(&self, part: &Fulfillment) -> bool {
+        counts(part, &self.losers)
+    }
+}
+
+fn counts(part: &Fulfillment, losers: &[(u16, StoreId)]) -> bool {
+    let gives_way = losers.contains(&(part.generation, part.store));
+    part.state.is_open() && !gives_way && !(part.withdrawn && part.state == State::Offered)
+}
+
 impl OrderState {
     /// The word for people.
     pub fn as_str(self) -> &'static str {
@@ -259,8 +272,7 @@ fn line(
         handed += line.stands_for();
         cancelled += line.cancelled;
         failed += line.failed;
-        let gives_way = losers.contains(&(part.generation, part.store));
-        if part.state.is_open() && !gives_way && !(part.withdrawn && part.state == State::Offered) {
+        if counts(part, losers) {
             placed += line.open();
         }
         if line.offered.preference == Preference::Partial && part.state != State::StoodDown {
@@ -279,8 +291,7 @@ fn line(
 
 fn state(lines: &[LineOutcome], parts: &[Fulfillment], losers: &[(u16, StoreId)]) -> OrderState {
     if lines.iter().any(|line| line.open > 0) {
-        let live = parts.iter().filter(|part| part.state.is_open() && !losers.contains(&(part.generation, part.store)));
-        let live = live.filter(|part| !(part.withdrawn && part.state == State::Offered));
+        let live = parts.iter().filter(|part| counts(part, losers));
         return live.map(|part| part.state).min().map_or(OrderState::Waiting, OrderState::Open);
     }
     let sum = |units: fn(&LineOutcome) -> i64| lines.iter().map(units).sum::<i64>();

@@ -135,18 +135,20 @@ impl Core {
         let events = std::mem::take(&mut self.replica.events);
         let fenced = events.iter().any(|event| matches!(event, Event::Entry { kind: kind::FENCE, .. }));
         let reopened = events.iter().any(|event| matches!(event, Event::EpochOpened(_)));
+        let anew = self.replica.take_anew();
         let token = self.replica.commit()?;
         let stores = std::mem::take(&mut self.replica.changed_stores);
         self.sync.committed(&mut self.replica, &stores)?;
         self.outputs.extend(token.map(Output::Token));
         self.outputs.extend(self.pending.drain(..));
         self.outputs.extend(events.into_iter().map(Output::Event));
-        if reopened {
+        if reopened || anew {
             // Cursors into the old feed mean nothing any more: everybody greets us anew.
             self.replica.links_dropped();
             self.replica.member_desk.linked = false;
             for id in self.sync.drop_all() {
-                self.outputs.push_back(Output::Close(id, "a new epoch was opened".into()));
+                let why = if reopened { "a new epoch was opened" } else { "feeds begin anew" };
+                self.outputs.push_back(Output::Close(id, why.into()));
             }
         }
         if fenced {
@@ -186,6 +188,7 @@ impl Core {
         let replica = &self.replica;
         let timers = [
             replica.seal_deadline(),
+            replica.reopen_deadline(),
             replica.token_deadline(),
             replica.parked.deadline(),
             self.sync.deadline(replica),
@@ -269,6 +272,7 @@ impl Core {
 
     fn on_wake(&mut self) -> Result<(), CoreError> {
         self.replica.seal_due()?;
+        self.replica.reopen_due()?;
         self.replica.parked.expire(self.replica.now.mono_ms);
         command::day::roll_over(&mut self.replica)?;
         self.replica.expire_promises()?;

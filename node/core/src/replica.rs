@@ -5,6 +5,7 @@
 
 pub mod counters;
 mod entitled;
+mod epochs;
 pub(crate) mod meta;
 
 pub use meta::check_format;
@@ -32,14 +33,14 @@ use crate::fences::Fences;
 use crate::ingest::fork_key;
 use crate::input::{CoreError, DiskSpace, Event};
 use crate::journal::{FeedRow, Journal, LogNumber, Place, entries, feed_rows, fixed};
-use crate::limits::REOPEN_AFTER_MS;
 use crate::loyalty::LoyaltyDesk;
 use crate::members::desk::MemberDesk;
 use crate::orders::desk::OrderDesk;
 use crate::overlay::Overlay;
 use crate::parked::Parked;
 use crate::plant::{Plant, planted};
-use crate::replica::counters::{Counters, epoch_mark};
+use crate::replica::counters::Counters;
+use crate::replica::epochs::Lives;
 use crate::replica::meta::Meta;
 use crate::rights::Desk;
 use crate::storage::{Direction, Reader, Snapshot, Store, StoreError, Table};
@@ -129,8 +130,7 @@ pub struct Replica {
     quarantined: BTreeSet<Digest>,
     unsealed_since: BTreeMap<LogNumber, u64>,
     token: TokenState,
-    /// When this start of the process last opened an epoch because of what others know, on the monotonic clock.
-    reopened_ms: Option<u64>,
+    lives: Lives,
 }
 
 #[derive(Default)]
@@ -156,6 +156,9 @@ impl Replica {
         let journal = Journal::load(me.tenant, &*snapshot, tuning.run_bytes_goal)?;
         let token = evidence.token.as_deref().and_then(|bytes| Token::from_bytes(bytes).ok());
         let verdict = judge(&evidence, token.as_ref(), meta.epoch, (&journal, &*snapshot, node))?;
+        let lives = Lives::of(&journal);
+        let overtaken = meta.epoch.is_some_and(|epoch| epochs::newest(&journal, node) > epoch.0);
+        let verdict = verdict.or(overtaken.then_some(EpochReason::HubAhead));
         let mut replica = Self {
             epoch: meta.epoch.unwrap_or(Epoch(0)),
             feed_epoch: meta.feed_epoch,
@@ -188,7 +191,7 @@ impl Replica {
             quarantined: BTreeSet::new(),
             unsealed_since: BTreeMap::new(),
             token: TokenState::default(),
-            reopened_ms: None,
+            lives,
             me,
         };
         replica.load_guards()?;
@@ -282,57 +285,6 @@ impl Replica {
             self.seal(number)?;
         }
         Ok(place)
-    }
-
-    /// A peer does not let this node in. Whom its own hub does not believe, another may have replaced: it promises nothing more until the
-    /// hub was heard. Any other peer may say what it likes.
-    pub fn turned_away_by(&mut self, peer: NodeId) {
-        if peer != self.me.capability().issuer || self.turned_away {
-            return;
-        }
-        self.turned_away = true;
-        self.rights_locked = true;
-        self.desk.heard = false;
-        self.reached("the hub turned this node away");
-        self.alarm("the hub does not believe this node any more: it was revoked, or another node replaced it".into());
-    }
-
-    /// Opens the next epoch: new logs, a new feed, no rights until contact.
-    pub fn open_epoch(&mut self, floor: u16, reason: EpochReason) -> Result<(), CoreError> {
-        self.seal_all()?;
-        self.reached(epoch_mark(reason));
-        let next = floor.checked_add(1).ok_or_else(|| CoreError::Mismatch("all epochs are used up".into()))?;
-        self.epoch = Epoch(next);
-        self.feed_epoch = self.rng.next_u32();
-        self.epoch_reason = reason;
-        // Who has no hub above has nobody to hear; what it holds from now on was granted to this epoch.
-        let above = self.me.capability().issuer != NodeId(0);
-        self.rights_locked = reason != EpochReason::First && above;
-        self.token.urgent = true;
-        self.events.push(Event::EpochOpened(reason));
-        let home = self.home_scope();
-        self.own_log(&home)?;
-        // Whoever holds rights of an earlier life learns from the openings that it is over, and how far it went.
-        let me = self.actor();
-        let earlier = self.journal.written_by(me.node).filter(|(_, log)| log.id.actor != me);
-        let held = earlier.map(|(_, log)| log.id.scope.clone());
-        let claimed = self.desk.claims.iter().map(|(_, scope, ..)| scope.clone());
-        let scopes: BTreeSet<_> = held.chain(claimed).filter(|scope| matches!(scope, Scope::StoreRights(_))).collect();
-        scopes.iter().try_for_each(|scope| self.own_log(scope).map(|_| ()))
-    }
-
-    /// Opens the next epoch because somebody showed that this node was set back. A database is not set back while its process
-    /// runs, so once is enough; what looks like it soon afterwards is a second process with our identity, and opening epochs
-    /// against each other would use them up. Then both histories stay, with the alarm.
-    pub fn reopen(&mut self, floor: u16, reason: EpochReason) -> Result<bool, CoreError> {
-        let now = self.now.mono_ms;
-        if self.reopened_ms.is_some_and(|at| now < at + REOPEN_AFTER_MS) {
-            self.reached("an epoch was not opened again so soon");
-            return Ok(false);
-        }
-        self.reopened_ms = Some(now);
-        self.open_epoch(floor, reason)?;
-        Ok(true)
     }
 
     /// Seals every log of this node that has unsealed entries. Before a stop, a day's end, or a parcel.

@@ -59,7 +59,6 @@ impl Replica {
             if self.reopen(self.epoch.0, EpochReason::Manual)? {
                 self.reached("a life that was written off was there after all");
                 self.alarm("the rights of this node were written off, and it is there: a new epoch was opened".into());
-                self.desk.retired = false;
             }
         }
         self.unlock_if_known();

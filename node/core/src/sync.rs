@@ -60,6 +60,8 @@ pub struct Sync {
     /// The link-without-a-connection to the hub, while there is no other.
     courier: Courier,
     next_virtual: u64,
+    /// Whoever this start of the process has told anything.
+    met: BTreeSet<NodeId>,
 }
 
 impl Sync {
@@ -136,7 +138,8 @@ impl Sync {
         let feeds = moved_feeds(&frame);
         match frame {
             Frame::Hello(hello) => {
-                handshake::on_hello(replica, link, hello)?;
+                let first = self.met.insert(link.peer.node);
+                handshake::on_hello(replica, link, hello, first)?;
                 // What we know of stores may have grown since our own greeting, and nobody asked while this one was on its way.
                 self.interest_changed(replica, id)?;
             }
@@ -375,6 +378,11 @@ impl Sync {
         }
         let newest_ms = runs.iter().flat_map(|run| &run.items).map(|item| item.entry.hlc.ms()).max();
         for run in runs {
+            // Control flows down: from below comes back only what this hub, or one above it, once wrote.
+            let from_above = || replica.me.chain.iter().any(|above| above.node == run.log.actor.node);
+            if scope == Scope::Control && link.relation == Relation::Child && !from_above() {
+                continue;
+            }
             let log = run.log.clone();
             let held_there = run.first.saturating_sub(1).saturating_add(run.items.len() as u64);
             let history = match replica.ingest(sender, run) {
@@ -396,7 +404,9 @@ impl Sync {
         if link.gaps.contains(&scope) {
             return Ok(());
         }
-        handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));
+        if to > reached || held.0 != feed_epoch {
+            handshake::set_cursor(replica, sender, &scope, (feed_epoch, to));
+        }
         link.acknowledge(replica.now.mono_ms, scope.clone(), to);
         // A parcel may have lain with a neighbour for hours: it proves that all is here up to its newest entry, and nothing later.
         let known_ms = if link.path == Path::Direct { Some(replica.now.wall_ms) } else { newest_ms };
@@ -556,9 +566,11 @@ fn moved_feeds(frame: &Frame) -> BTreeSet<Scope> {
 }
 
 fn pulse(replica: &Replica, link: &mut Link) {
+    let follower = link.follower();
     let complete = link.outs.iter().filter_map(|(scope, out)| {
         let end = replica.journal.feed(scope)?.next - 1;
-        (out.next > end && scope.store().is_some()).then(|| (scope.clone(), end))
+        let complete = out.next > end && scope.store().is_some() && !feed::withholds(replica, follower, scope);
+        complete.then(|| (scope.clone(), end))
     });
     let frame = Frame::Pulse(Pulse { wall_ms: replica.now.wall_ms, ends: complete.collect() });
     link.push(Lane::Control, frame);

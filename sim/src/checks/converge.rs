@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
 use stockroom_core::books::cells;
-use stockroom_core::journal::{Log, LogNumber};
+use stockroom_core::journal::{Journal, Log, LogNumber};
 use stockroom_core::overlay::scan_prefix;
 use stockroom_core::storage::{Direction, Snapshot, Table};
 use stockroom_crdt::chain::LogId;
@@ -400,7 +400,10 @@ impl Check for Together {
             let above = hubs(scene.world).filter(|&hub| is_above(scene.world, hub, node));
             for hub in above.filter(|hub| heads.contains_key(hub)) {
                 let written = of(hub, &Scope::Control).iter().filter(|((id, _), _)| id.actor.node.0 == hub);
-                let lacks = written.into_iter().find(|(key, _)| !of(node, &Scope::Control).contains_key(*key));
+                let held = of(node, &Scope::Control);
+                let lacks = written.into_iter().find(|((id, hash), seq)| {
+                    !held.contains_key(&(id.clone(), *hash)) && !goes_on_from(scene, node, id, (**seq, *hash))
+                });
                 apart.extend(lacks.map(|((id, _), seq)| {
                     let message =
                         format!("node {node} lacks control by {} as hub {hub} has it up to entry {seq}", id.actor);
@@ -423,6 +426,15 @@ fn all_heads(snapshot: &dyn Snapshot) -> Heads {
         out.entry(log.id.scope.clone()).or_default().insert((log.id, log.head.hash), log.head.seq);
     }
     out
+}
+
+/// True when one of a node's histories of a log has this content at this place: it may go on from there, by what a second process wrote.
+fn goes_on_from(scene: &Scene<'_>, node: u32, id: &LogId, (seq, hash): (u64, Digest)) -> bool {
+    let Some(snapshot) = snapshot(scene, node) else { return false };
+    let Ok(journal) = Journal::load(scene.world.tenant(), &*snapshot, usize::MAX) else { return false };
+    let histories = journal.logs().filter(|(_, log)| log.id == *id && log.head.seq >= seq);
+    let mut hashes = histories.map(|(number, _)| journal.hash_at(&*snapshot, number, seq));
+    hashes.any(|held| held.is_ok_and(|held| held == Some(hash)))
 }
 
 fn differ<'a>(

@@ -85,7 +85,13 @@ impl Kept {
     }
 
     /// Units that are missing beyond what went without anybody asking.
-    fn shortage_fault(&mut self, node: u32, shortage: &Shortage, scene: &Scene<'_>) -> Option<String> {
+    /// Promises in `hardened` were still soft when the shortage was written.
+    fn shortage_fault(
+        &mut self,
+        node: u32,
+        (shortage, hardened): (&Shortage, &BTreeSet<PromiseId>),
+        scene: &Scene<'_>,
+    ) -> Option<String> {
         let account = &shortage.account;
         let ledger = self.tally.last();
         if ledger.is_forked(account.store) || shortage.cause.as_str() == "not-found" {
@@ -94,7 +100,8 @@ impl Kept {
         let snapshot = snapshot(scene, node)?;
         let (mut hard, mut staged) = (0, 0);
         for (promise, record) in book::open(&*snapshot, account).ok()? {
-            match (record.said.claim(&promise), record.state()) {
+            let claim = if hardened.contains(&promise.id) { Claim::Soft } else { record.said.claim(&promise) };
+            match (claim, record.state()) {
                 (_, State::Releasing) => {}
                 (Claim::Hard, _) => hard += promise.quantity,
                 (Claim::Soft, State::Staged) => staged += promise.quantity,
@@ -193,12 +200,24 @@ impl Check for Kept {
             _ => {}
         }
         let ledger = tally.last();
-        let shortages: Vec<Shortage> = ledger
+        // A shortage is judged by what held when it was written: what its author hardened later in the same commit was soft.
+        let hardened_after = |at: usize| {
+            let by = &ledger.written[at];
+            let later = ledger.written[at + 1..].iter().filter(|later| later.by == by.by && later.store == by.store);
+            let hardened = later.filter_map(|later| match &later.fact {
+                Fact::PromiseStep(said) if said.step == Step::Harden => Some(said.promise),
+                _ => None,
+            });
+            hardened.collect()
+        };
+        let shortages: Vec<(Shortage, BTreeSet<PromiseId>)> = ledger
             .written
             .iter()
-            .filter_map(
-                |written| if let Fact::Shortage(shortage) = &written.fact { Some(shortage.clone()) } else { None },
-            )
+            .enumerate()
+            .filter_map(|(at, written)| match &written.fact {
+                Fact::Shortage(shortage) => Some((shortage.clone(), hardened_after(at))),
+                _ => None,
+            })
             .collect();
         let minted: Vec<Account> = ledger
             .written
@@ -211,8 +230,8 @@ impl Check for Kept {
             })
             .collect();
         drop(ledger);
-        for shortage in shortages {
-            if let Some(fault) = self.shortage_fault(node, &shortage, scene) {
+        for (shortage, hardened) in shortages {
+            if let Some(fault) = self.shortage_fault(node, (&shortage, &hardened), scene) {
                 findings.report(self, scene, node, fault);
             }
         }

@@ -171,7 +171,7 @@ impl Play<'_> {
         self.union.nodes.remove(&id);
     }
 
-    /// What this disk holds and nobody else may be lost from now on: deeds that no other node has.
+    /// What this disk holds and nobody else may be lost from now on, whoever wrote it: its author's disk may have been set back before.
     pub(crate) fn excuse(&mut self, id: u32) {
         let others: Vec<u32> = self.cast.all().filter(|other| *other != id).collect();
         // Who holds the number may hold another history of it: the end of the run looks at the entry itself.
@@ -182,20 +182,20 @@ impl Play<'_> {
             });
             held && !self.forked(log)
         };
+        let here = |log: &stockroom_crdt::chain::LogId, seq: u64| self.union.held(id, log) >= seq;
         let mut lost = Vec::new();
         for (number, deed) in self.truth.promised.iter().enumerate() {
-            let Some((log, seq, _)) = deed.entry.as_ref().filter(|(log, ..)| log.actor.node.0 == id) else { continue };
-            if !sure(log, *seq) {
+            let Some((log, seq, _)) = &deed.entry else { continue };
+            if (log.actor.node.0 == id || here(log, *seq)) && !sure(log, *seq) {
                 lost.push(number);
             }
         }
+        let own = self.cast.store_of(id);
         let mut excused = Vec::new();
-        if let Some((store, truth)) =
-            self.cast.store_of(id).and_then(|store| Some((store, self.truth.stores.get(&store)?)))
-        {
+        for (&store, truth) in &self.truth.stores {
             for (number, deed) in truth.deeds.iter().enumerate() {
                 let Some((log, seq, _)) = &deed.entry else { continue };
-                if !sure(log, *seq) {
+                if (own == Some(store) || here(log, *seq)) && !sure(log, *seq) {
                     excused.push((store, number));
                 }
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stockroom_core::books;
 use stockroom_core::journal::{LogNumber, Place, entry_at};
+use stockroom_core::limits::REOPEN_AFTER_MS;
 use stockroom_core::rights;
 use stockroom_core::view::View;
 use stockroom_crdt::chain::LogId;
@@ -54,6 +55,12 @@ impl Play<'_> {
             self.finish_orders();
             self.agree_again();
         }
+        if agreed.is_some() && self.is_overtaken() {
+            // A second process of one identity was there; when it is gone for a while the first begins anew.
+            let next = self.world.now_ms + REOPEN_AFTER_MS + LOOK_MS;
+            self.play_to(next);
+            self.agree_again();
+        }
         if self.plan.scarce && agreed.is_some() {
             self.ask_for_what_is_free();
             // Hubs spread rights now and then: what is under way arrives.
@@ -62,6 +69,16 @@ impl Play<'_> {
         self.declare_losses();
         self.check_end();
         Settled { after_ms: agreed, moving }
+    }
+
+    /// Somebody holds what a second process wrote as a node in an epoch after the node's own.
+    fn is_overtaken(&self) -> bool {
+        let held = || self.union.nodes.values().flat_map(|holding| holding.logs.values());
+        let mut own = self.cast.all().filter(|id| !self.written_off.contains(id) && self.world.is_up(*id));
+        own.any(|id| {
+            let epoch = self.world.status(id).epoch;
+            held().any(|log| log.id.actor.node.0 == id && log.id.actor.epoch > epoch)
+        })
     }
 
     fn agree_again(&mut self) {

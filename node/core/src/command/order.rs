@@ -176,27 +176,26 @@ fn cancel(replica: &mut Replica, (known, outcome): (&Known, &Outcome), request: 
     }
     let mut facts = Vec::new();
     let mut alone: Needs = Vec::new();
-    for part in outcome.fulfillments.iter().filter(|part| part.state.is_open()) {
-        let mut lines = Vec::new();
+    for part in outcome.fulfillments.iter().filter(|part| outcome.counts(part)) {
+        let (mut lines, mut now) = (Vec::new(), Vec::new());
         for line in &part.lines {
             let left = &mut left[usize::from(line.offered.line)];
             let units = line.open().min(*left);
             *left -= units;
             if units > 0 {
+                now.push((line.offered.line, units));
                 lines.push(LineUnits { line: line.offered.line, quantity: line.cancelled + units });
             }
         }
-        let is_whole = part.lines.iter().all(|line| {
-            line.open() == 0
-                || lines.iter().any(|units| units.line == line.offered.line && units.quantity >= line.open())
-        });
+        let asked = |number: u16| now.iter().find(|(line, _)| *line == number).map_or(0, |(_, units)| *units);
+        let is_whole = part.lines.iter().all(|line| asked(line.offered.line) >= line.open());
         if lines.is_empty() {
             continue;
         }
         let has_pass = replica.order_desk.has_pass_out(order, part.generation, part.store);
         if (part.state == State::Offered && is_whole && !has_pass) || planted(Plant::RefundEarly) {
             facts.push(says(order, (part.generation, part.store), Saying::Withdraw, "cancelled"));
-            alone.extend(lines.iter().map(|units| (units.line, units.quantity)));
+            alone.extend(now);
         } else {
             let (scope, mut fact) = says(order, (part.generation, part.store), Saying::AskCancel, "");
             if let Fact::OrderStep(step) = &mut fact {

@@ -287,7 +287,7 @@ pub fn compensation(
     Ok(entry.and_then(|entry| if let Fact::Compensation(it) = entry.fact { Some(it.remedy) } else { None }))
 }
 
-/// Own soft promises get a right to goods behind them as far as there are any, the oldest first.
+/// Own soft promises get a right to goods behind them as far as there are any: those whose goods lie apart, then the oldest.
 pub fn hardened(replica: &Replica, account: &Account, rights: &mut Rights) -> Result<Vec<Fact>, StoreError> {
     let me = replica.actor();
     if replica.rights_locked {
@@ -297,7 +297,7 @@ pub fn hardened(replica: &Replica, account: &Account, rights: &mut Rights) -> Re
         .into_iter()
         .filter(|(promise, record)| promise.id.issuer.node == me.node && record.said.claim(promise) == Claim::Soft)
         .collect();
-    soft.sort_by_key(|(promise, record)| (record.made, promise.id));
+    soft.sort_by_key(|(promise, record)| (record.state() != State::Staged, record.made, promise.id));
     let mut facts = Vec::new();
     for (promise, _) in soft {
         if rights.use_up(me, promise.quantity).is_err() {
@@ -308,9 +308,10 @@ pub fn hardened(replica: &Replica, account: &Account, rights: &mut Rights) -> Re
     Ok(facts)
 }
 
-/// A hub spreads what it holds by the rule, when it is time to.
+/// A hub spreads what it holds by the rule, when it is time to. Who is locked gives nothing away: what it holds may have been written
+/// off, and made anew by the home.
 fn balance(replica: &Replica, account: &Account, rights: &mut Rights) -> Result<Vec<Fact>, StoreError> {
-    let hub = replica.own_store().is_none();
+    let hub = replica.own_store().is_none() && !replica.rights_locked;
     let Some(rule) = replica.rule_for(&account.sku)?.filter(|_| hub) else { return Ok(Vec::new()) };
     let me = replica.actor();
     let spokes = spokes(replica, rights);

@@ -9,7 +9,7 @@ use stockroom_crdt::ids::{Code, StoreId};
 use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::custody::Why;
 use stockroom_crdt::stock::policy::{Allocation, PolicyRule};
-use stockroom_crdt::stock::promise::{Promise, PromiseStep, State, Step};
+use stockroom_crdt::stock::promise::{Claim, Promise, PromiseStep, State, Step};
 use stockroom_crdt::stock::rights::{Account, Class, Liability, Rights};
 use stockroom_crdt::stock::shortage::{Candidate, Shortage, victims};
 
@@ -47,7 +47,7 @@ fn of_goods(replica: &Replica, account: &Account, spread: bool) -> Result<Vec<Fa
         return Ok(Vec::new());
     }
     let rule = rule.unwrap_or_else(|| none(account));
-    let mut facts = goods_facts(replica, (account, &rule), (on_hand, &goods), spread)?;
+    let mut facts = goods_facts(replica, (account, &rule), (on_hand, &goods, set_apart(&open)), spread)?;
     facts.extend(overbooking_facts(replica, account, &rule, on_hand)?);
     Ok(facts)
 }
@@ -132,15 +132,23 @@ fn short(account: &Account, open: &[(Promise, Record)], on_hand: i64) -> Vec<Fac
     vec![Fact::Shortage(Shortage { account: account.clone(), on_hand, cause: word("goods-missing"), victims })]
 }
 
+/// Goods that lie apart for soft promises are nobody else's: no right may stand for them, for a hard promise by it would be broken.
+fn set_apart(open: &[(Promise, Record)]) -> u64 {
+    let soft = |(promise, record): &&(Promise, Record)| {
+        record.state() == State::Staged && record.said.claim(promise) == Claim::Soft
+    };
+    open.iter().filter(soft).map(|(promise, record)| record.said.kept(promise)).fold(0, u64::saturating_add)
+}
+
 fn goods_facts(
     replica: &Replica,
     (account, rule): (&Account, &PolicyRule),
-    (on_hand, held): (i64, &Rights),
+    (on_hand, held, set_apart): (i64, &Rights, u64),
     spread: bool,
 ) -> Result<Vec<Fact>, StoreError> {
     let me = replica.actor();
     let mut rights = held.clone();
-    let owed = liability(&replica.overlay, account, (Class::Goods, held))?.units();
+    let owed = liability(&replica.overlay, account, (Class::Goods, held))?.units().saturating_add(set_apart);
     let there = u64::try_from(on_hand).unwrap_or(0);
     let exposed = exposed(replica, account, rule, on_hand)?;
     let mut facts = Vec::new();

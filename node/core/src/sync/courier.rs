@@ -4,7 +4,7 @@ use stockroom_crdt::capability::Role;
 use stockroom_crdt::ids::StoreId;
 use stockroom_crdt::scope::{Lane, Scope};
 
-use super::frames::{Frame, Parcel};
+use super::frames::{Entries, Frame, Parcel};
 use super::link::{Link, Out, Path};
 use super::{Sync, handshake, next_frame, parcel};
 use crate::books;
@@ -54,7 +54,9 @@ impl Sync {
             return Ok(());
         }
         let to = link.peer.node;
-        let frames = gather(replica, self.links.get_mut(id).expect("looked up above"))?;
+        let link = self.links.get_mut(id).expect("looked up above");
+        let mut frames = gather(replica, link)?;
+        let standings = if is_courier { standings(replica, link) } else { Vec::new() };
         let news_due = self.courier.answered_ms + replica.tuning.parcel_news_ms <= replica.now.mono_ms;
         let worth_sending = !is_courier || frames.len() > 1 || news_due;
         if !is_courier {
@@ -63,6 +65,7 @@ impl Sync {
         let Some(carrier) = carrier.filter(|&carrier| worth_sending && self.links.contains(carrier)) else {
             return Ok(());
         };
+        frames.extend(standings);
         self.courier.number = (self.courier.number + 1).max(replica.now.wall_ms);
         if let Some(parcel) = parcel::seal(replica, to, self.courier.number, &frames)? {
             self.links.get_mut(carrier).expect("looked up above").push(Lane::Stock, Frame::Parcel(parcel));
@@ -129,6 +132,7 @@ impl Sync {
         }
         self.links.insert(id, link);
         self.courier.link = Some(id);
+        self.met.insert(me.issuer);
         self.courier.answered_ms = 0;
         Ok(id)
     }
@@ -237,6 +241,16 @@ fn gather(replica: &Replica, link: &mut Link) -> Result<Vec<Vec<u8>>, StoreError
         link.credit = room as i64;
     }
     Ok(frames)
+}
+
+/// How far the addressee is taken to have each feed: if it was set back since, it says so.
+fn standings(replica: &Replica, link: &Link) -> Vec<Vec<u8>> {
+    let standing = |(scope, out): (&Scope, &Out)| {
+        let (scope, feed_epoch, at) = (scope.clone(), replica.feed_epoch, out.told.max(out.acked));
+        let entries = Entries { scope, feed_epoch, after: at, to: at, complete: false, runs: Vec::new() };
+        Frame::Entries(entries).encode(link.kind_max())
+    };
+    link.outs.iter().map(standing).collect()
 }
 
 /// Room in a parcel for its handshake and seal.

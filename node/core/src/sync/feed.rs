@@ -14,8 +14,16 @@ use crate::limits::{FRAME_CELLS_MAX, FRAME_RUNS_MAX};
 use crate::replica::Replica;
 use crate::storage::{Direction, Snapshot, StoreError, Table};
 
-/// Whom a feed goes to: a node that was restored gets its own unsealed entries back.
-pub type Follower = (NodeId, Epoch);
+/// Whom a feed goes to.
+#[derive(Clone, Copy, Debug)]
+pub struct Follower {
+    /// Which node.
+    pub node: NodeId,
+    /// Its epoch: one that was restored gets its own unsealed entries back.
+    pub epoch: Epoch,
+    /// It gets ours before we sealed them, because after a restore we would take them back from it.
+    pub unsealed: bool,
+}
 
 /// The next frame of a feed, of about `goal` bytes; `None` when the peer has everything.
 pub fn next_frame(
@@ -80,7 +88,7 @@ fn log_frame(
         }
     }
     frame.to = out.next - 1;
-    frame.complete = out.next >= feed.next;
+    frame.complete = out.next >= feed.next && !withholds(replica, follower, &frame.scope);
     if frame.runs.is_empty() && frame.to.saturating_sub(out.acked) < SKIP_TOLD_AFTER && !asked {
         return Ok(None);
     }
@@ -102,6 +110,9 @@ fn send_row(
         FeedRow::Seal(place) => (place.log, place.seq),
     };
     let log = replica.journal.log(number).ok_or_else(|| damaged("feed names a missing log"))?;
+    if !goes_there(replica, log, follower) {
+        return Ok(true);
+    }
     let ours = log.id.actor.node == replica.actor().node;
     let told = out.sent.get(&number).copied();
     let from = told.unwrap_or_else(|| first_sent(replica, row, number, out, follower));
@@ -223,8 +234,21 @@ pub fn begins(replica: &Replica, number: LogNumber, follower: Follower) -> u64 {
 
 /// Whether a follower gets entries of a log that no seal covers: its author's word is enough, and its own come back to it.
 fn goes_unsealed(replica: &Replica, log: &Log, follower: Follower) -> bool {
-    let returned = log.id.actor.node == follower.0 && log.id.actor.epoch < follower.1;
-    returned || log.id.actor.node == replica.actor().node
+    let returned = log.id.actor.node == follower.node && log.id.actor.epoch < follower.epoch;
+    returned || follower.unsealed && log.id.actor.node == replica.actor().node
+}
+
+/// True when a follower lacks what we wrote in a scope and did not seal yet.
+pub fn withholds(replica: &Replica, follower: Follower, scope: &Scope) -> bool {
+    let mut ours = replica.journal.written_by(replica.actor().node);
+    !follower.unsealed && ours.any(|(_, log)| log.id.scope == *scope && log.has_unsealed())
+}
+
+/// Control flows down: a hub above gets back what it, or one above it, wrote.
+fn goes_there(replica: &Replica, log: &Log, follower: Follower) -> bool {
+    let chain = &replica.me.chain;
+    let above = chain.iter().position(|link| link.node == follower.node).filter(|_| log.id.scope == Scope::Control);
+    above.is_none_or(|at| chain[..=at].iter().any(|link| link.node == log.id.actor.node))
 }
 
 fn cells_frame(replica: &Replica, scope: &Scope, out: &mut Out, goal: usize) -> Result<Option<Frame>, StoreError> {

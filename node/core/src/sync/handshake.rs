@@ -54,8 +54,8 @@ pub fn ask(replica: &Replica, link: &mut Link, scopes: BTreeSet<Scope>) -> Resul
     Ok(wants)
 }
 
-/// The peer's side of the handshake.
-pub fn on_hello(replica: &mut Replica, link: &mut Link, hello: Hello) -> Result<(), IngestError> {
+/// The peer's side of the handshake; `first` when this start of the process meets it.
+pub fn on_hello(replica: &mut Replica, link: &mut Link, hello: Hello, first: bool) -> Result<(), IngestError> {
     let fault = |text: &str| Err(PeerFault::Frame(text.into()).into());
     if hello.protocol != PROTOCOL {
         return fault("another version of the protocol");
@@ -65,6 +65,9 @@ pub fn on_hello(replica: &mut Replica, link: &mut Link, hello: Hello) -> Result<
     }
     link.note_clock(hello.wall_ms, replica.now.wall_ms);
     link.hello = Some(PeerHello { epoch: hello.epoch, kind_max: hello.kind_max });
+    if first {
+        hello.wants.iter().for_each(|want| replica.hear_cursor(&want.scope, want.cursor));
+    }
     on_want(replica, link, hello.wants)?;
     let mut heads = Vec::new();
     for (_, log) in replica.journal.logs_by(hello.node).take(HEADS_MAX) {

@@ -57,6 +57,7 @@ pub fn wants(replica: &Replica, link: &Link) -> Result<BTreeSet<Scope>, StoreErr
             out.extend(hubs.map(|hub| Scope::Orders(hub.node.0)));
             // Also of one that was enrolled elsewhere and is not in this hub's own list.
             out.insert(Scope::Orders(link.peer.node.0));
+            out.extend(is_set_back(replica).then_some(Scope::Control));
         }
         (Relation::Peer, own) => {
             out.insert(Scope::Control);

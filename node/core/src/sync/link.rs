@@ -7,7 +7,7 @@ use stockroom_crdt::chain::LogId;
 use stockroom_crdt::ids::{Actor, Epoch};
 use stockroom_crdt::scope::{Lane, Scope};
 
-use super::feed::Follower;
+use super::feed::{self, Follower};
 use super::frames::Frame;
 use crate::input::{LinkId, Peer};
 use crate::journal::LogNumber;
@@ -219,10 +219,12 @@ impl Link {
         self.waiting.insert((due_ms, lane, scope));
     }
 
-    /// Whom our feeds go to. Only from the hub above does a node take entries of its own back that it had not signed.
+    /// Whom our feeds go to. Only from the hub above does a node take entries of its own back that it had not signed, so none of its
+    /// neighbours gets such entries: it would keep them alone.
     pub fn follower(&self) -> Follower {
         let hello = self.hello.as_ref().filter(|_| self.relation == Relation::Child);
-        (self.peer.node, hello.map_or(Epoch(0), |hello| hello.epoch))
+        let epoch = hello.map_or(Epoch(0), |hello| hello.epoch);
+        Follower { node: self.peer.node, epoch, unsealed: self.relation != Relation::Peer }
     }
 
     /// The newest kind of fact that the peer knows.
@@ -268,7 +270,8 @@ impl Link {
     pub fn is_drained(&self, replica: &Replica) -> bool {
         self.outs.iter().all(|(scope, out)| {
             let next = replica.journal.feed(scope).map_or(1, |feed| feed.next);
-            out.next >= next && out.acked >= out.told && out.again.is_empty()
+            let told = out.next >= next && out.acked >= out.told && out.again.is_empty();
+            told && !feed::withholds(replica, self.follower(), scope)
         })
     }
 }
