@@ -299,11 +299,7 @@ fn what_is_not_found_lowers_the_book_and_is_given_up_or_comes_from_elsewhere() {
 fn an_order_that_nobody_can_serve_is_not_placed() {
     let mut world = market(9);
     assert_eq!(world.place(HUB, pickup("1", &[("A", 11)], &[1])), None);
-    assert!(
-        world
-            .outcome(HUB, stockroom_crdt::order::OrderId { home: stockroom_crdt::ids::NodeId(1), number: 1 })
-            .is_none()
-    );
+    assert!(world.outcome(HUB, OrderId { home: stockroom_crdt::ids::NodeId(1), number: 1 }).is_none());
     assert!(world.place(HUB, pickup("2", &[("A", 1)], &[1])).is_some());
 }
 
