@@ -36,6 +36,12 @@ fn a_store_whose_hubs_clock_ran_ahead_says_once_that_goods_are_on_their_way() {
 }
 
 #[test]
+fn a_rider_reports_until_the_store_that_sent_her_is_heard() {
+    holds("double-route", 400003);
+    holds("cancel-race", 500102);
+}
+
+#[test]
 fn a_backlog_is_seen_behind_many_entries_of_others() {
     holds("hub-failover", 58);
 }

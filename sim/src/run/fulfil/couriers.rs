@@ -199,5 +199,6 @@ const ALONE_MS: u64 = 600_000;
 /// Couriers that are asked before somebody drives who must.
 const ATTEMPTS_MAX: u64 = 3;
 
-/// How often a report is made again that came too early.
-const PATIENCE: u32 = 400;
+/// How often a report is made again that came too early: until it is heard, as the desk of a hub does. A store may be cut off for longer
+/// than any number that is guessed here.
+const PATIENCE: u32 = u32::MAX;
