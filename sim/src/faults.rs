@@ -76,8 +76,8 @@ pub(crate) struct Broken {
     armed: BTreeSet<u32>,
     /// Starts that failed in a row.
     failures: BTreeMap<u32, u32>,
-    /// Disks are in the wrong box.
-    swapped: BTreeSet<u32>,
+    /// Whose disk is in the wrong box, and in whose.
+    swapped: BTreeMap<u32, u32>,
 }
 
 /// How a fault ends.
@@ -297,7 +297,7 @@ impl Play<'_> {
 
     /// Starts a node; a loop makes it die again on the way.
     pub(crate) fn start(&mut self, id: u32) {
-        if self.world.is_up(id) || self.written_off.contains(&id) {
+        if self.world.is_up(id) || self.written_off.contains(&id) || self.broken.swapped.contains_key(&id) {
             return;
         }
         if let Some(left) = self.broken.loops.get_mut(&id).filter(|left| **left > 0) {
@@ -314,13 +314,13 @@ impl Play<'_> {
 
     /// A node fell: somebody switches it on again, unless it is gone for good.
     pub(crate) fn fell(&mut self, id: u32) {
-        if id >= crate::world::CLONES_FROM || self.broken.swapped.contains(&id) {
+        if id >= crate::world::CLONES_FROM || self.broken.swapped.contains_key(&id) {
             return;
         }
         match self.broken.returns.remove(&id).unwrap_or(RESTART_MS) {
             NEVER => {
-                self.excuse(id);
                 self.written_off.insert(id);
+                self.excuse(id);
             }
             wait => {
                 let at = self.world.now_ms + wait;
@@ -331,7 +331,7 @@ impl Play<'_> {
 
     /// A node stopped itself or panicked. It is started again; when that fails thrice, its disk is replaced.
     pub(crate) fn broke(&mut self, id: u32, why: &Stop) {
-        if id >= crate::world::CLONES_FROM || self.broken.swapped.contains(&id) {
+        if id >= crate::world::CLONES_FROM || self.broken.swapped.contains_key(&id) {
             return;
         }
         if self.broken.armed.remove(&id) {

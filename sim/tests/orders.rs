@@ -200,7 +200,7 @@ fn a_cancel_is_asked_of_the_store_that_has_the_goods_now_not_of_one_that_was_pas
     world.run_ms(20 * 60_000);
     world.make_ready(SECOND, order).unwrap();
     world.run_ms(3_000);
-    ask_cancel(&mut world, order, (1, Vec::new()));
+    world.say_order(HUB, 1, (order, Saying::AskCancel, "")).unwrap();
     let outcome = world.outcome(HUB, order).unwrap();
     assert!(outcome.state.is_open(), "the store that has them is asked first: {outcome:?}");
     world.run_ms(3_000);
@@ -208,6 +208,27 @@ fn a_cancel_is_asked_of_the_store_that_has_the_goods_now_not_of_one_that_was_pas
     assert_eq!((outcome.state, outcome.lines[0].cancelled), (OrderState::Cancelled, 2), "{outcome:?}");
     world.fulfil(SECOND, 1, step(order, Step::Dispatch)).unwrap_err();
     assert_eq!(on_hand_at(&world, SECOND, 2, "A"), 10);
+}
+
+#[test]
+fn what_was_on_hold_when_it_was_cancelled_is_put_back_all_the_same() {
+    let mut world = market(13);
+    let (order, _) = world.place(HUB, pickup("1", &[("A", 2)], &[1])).unwrap();
+    world.run_ms(3_000);
+    let free = owed_of(&world, FIRST, "A");
+    world.make_ready(FIRST, order).unwrap();
+    world.say_order(HUB, 1, (order, Saying::Hold, "address")).unwrap();
+    world.run_ms(3_000);
+    world.say_order(HUB, 2, (order, Saying::AskCancel, "")).unwrap();
+    world.run_ms(3_000);
+    assert_eq!(world.outcome(HUB, order).unwrap().state, OrderState::Cancelled);
+    let late = world.say_order(HUB, 3, (order, Saying::Resume, "")).unwrap_err();
+    assert!(matches!(&late, Refusal::State(_)), "{late}");
+    assert!(world.part(FIRST, (order, 1)).unwrap().to_put_back);
+    world.fulfil(FIRST, 1, step(order, Step::PutBack)).unwrap();
+    world.run_ms(3_000);
+    assert!(!world.part(FIRST, (order, 1)).unwrap().to_put_back);
+    assert_eq!((on_hand(&world, FIRST, "A"), owed_of(&world, FIRST, "A")), (10, free));
 }
 
 #[test]
@@ -219,7 +240,16 @@ fn a_cancel_that_grows_after_it_was_paid_back_is_paid_back_whole() {
     for n in 0..3 {
         world.run_ms(3_000);
         let lines = vec![LineUnits { line: 0, quantity: 1 }];
-        ask_cancel(&mut world, order, (n, lines));
+        let request = SayRequest {
+            order,
+            saying: Saying::AskCancel,
+            lines,
+            note: Code::default(),
+            by: Code::default(),
+            stores: Vec::new(),
+        };
+        let key = Digest::of(&[b"cancel", &[n]]);
+        world.command(HUB, Command::SayOrder(RetryKey { key, body: key }, request)).unwrap();
         world.run_ms(3_000);
         let outcome = world.outcome(HUB, order).unwrap();
         let open: Vec<_> = outcome.due.iter().filter(|due| !due.done).collect();
@@ -301,20 +331,6 @@ fn an_order_that_nobody_can_serve_is_not_placed() {
     assert_eq!(world.place(HUB, pickup("1", &[("A", 11)], &[1])), None);
     assert!(world.outcome(HUB, OrderId { home: stockroom_crdt::ids::NodeId(1), number: 1 }).is_none());
     assert!(world.place(HUB, pickup("2", &[("A", 1)], &[1])).is_some());
-}
-
-/// Somebody asks for a cancel, of these units of lines or of everything; the `n`th time.
-fn ask_cancel(world: &mut World, order: OrderId, (n, lines): (u8, Vec<LineUnits>)) {
-    let request = SayRequest {
-        order,
-        saying: Saying::AskCancel,
-        lines,
-        note: Code::default(),
-        by: Code::default(),
-        stores: Vec::new(),
-    };
-    let key = Digest::of(&[b"cancel", &[n]]);
-    world.command(HUB, Command::SayOrder(RetryKey { key, body: key }, request)).unwrap();
 }
 
 /// A hub and two stores of one group, with ten of A and of B each, all rights at the hub.

@@ -42,6 +42,11 @@ fn a_rider_reports_until_the_store_that_sent_her_is_heard() {
 }
 
 #[test]
+fn an_order_on_hold_that_is_cancelled_is_put_back() {
+    holds("courier-chaos", 600074);
+}
+
+#[test]
 fn a_backlog_is_seen_behind_many_entries_of_others() {
     holds("hub-failover", 58);
 }
@@ -59,7 +64,7 @@ fn goods_that_lie_apart_for_a_soft_promise_stand_behind_no_hard_one() {
 #[test]
 fn what_a_lost_life_wrote_and_told_is_where_it_was_told_of() {
     holds("restore", 101900);
-    [100297, 100609, 100765, 102533, 201151].into_iter().for_each(|seed| holds("rights-restore", seed));
+    [100297, 100609, 100765, 102533, 201151, 500229].into_iter().for_each(|seed| holds("rights-restore", seed));
 }
 
 #[test]
@@ -70,6 +75,11 @@ fn positions_that_a_lost_life_gave_out_are_not_taken_for_this_ones() {
 #[test]
 fn a_hub_whose_second_process_is_gone_answers_for_its_rights_again() {
     holds("rights-restore", 200657);
+}
+
+#[test]
+fn what_only_a_neighbour_has_of_a_store_that_is_gone_is_lost_to_the_hub() {
+    holds("crash", 600084);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Faults of a disk and of what it says who a node is: power cuts, errors, rot, lies, images, clones, swaps.
 
+use stockroom_crdt::chain::LogId;
+use stockroom_crdt::scope::Scope;
+
 use super::{Play, Todo, Undo, token_after};
 use crate::disk::fault::{Fault, Strike};
 use crate::disk::{Disk, FaultyDisk};
@@ -70,9 +73,13 @@ impl Play<'_> {
 
     /// Keeps a copy of a disk and its token.
     pub(super) fn take_image(&mut self, id: u32) {
-        let node = &self.world.nodes[&id];
-        let image = (node.disk.image(), node.token.clone());
+        let image = (self.world.nodes[&self.box_of(id)].disk.image(), self.world.nodes[&id].token.clone());
         self.broken.images.insert(id, image);
+    }
+
+    /// Where a node's disk is just now.
+    fn box_of(&self, id: u32) -> u32 {
+        self.broken.swapped.get(&id).copied().unwrap_or(id)
     }
 
     /// Sets a disk back to the copy.
@@ -131,9 +138,9 @@ impl Play<'_> {
             return;
         }
         let until = self.world.now_ms + ms;
-        for id in [a, b] {
+        for (id, other) in [(a, b), (b, a)] {
             self.mark("D12 swap", id, Some(until), String::new());
-            self.broken.swapped.insert(id);
+            self.broken.swapped.insert(id, other);
             self.world.vanish(id);
         }
         self.exchange(a, b);
@@ -163,7 +170,8 @@ impl Play<'_> {
         } else {
             self.fell(id);
         }
-        let node = self.world.nodes.get_mut(&id).expect("everybody of ours exists");
+        let place = self.box_of(id);
+        let node = self.world.nodes.get_mut(&place).expect("everybody of ours exists");
         node.disk = match &node.disk {
             Disk::Memory(_) => Disk::default(),
             Disk::Platter(_) => Disk::Platter(FaultyDisk::new(u64::from(id) + self.event)),
@@ -173,16 +181,22 @@ impl Play<'_> {
 
     /// What this disk holds and nobody else may be lost from now on, whoever wrote it: its author's disk may have been set back before.
     pub(crate) fn excuse(&mut self, id: u32) {
-        let others: Vec<u32> = self.cast.all().filter(|other| *other != id).collect();
+        let others: Vec<u32> =
+            self.cast.all().filter(|other| *other != id && !self.written_off.contains(other)).collect();
+        let gone = self.written_off.contains(&id);
+        // What only a neighbour has goes back to its author alone, but for rights, which hubs ask of everybody.
+        let passes_on = |other: u32, log: &LogId| {
+            !gone || self.cast.store_of(other).is_none() || matches!(log.scope, Scope::StoreRights(_))
+        };
         // Who holds the number may hold another history of it: the end of the run looks at the entry itself.
-        let sure = |log: &stockroom_crdt::chain::LogId, seq: u64| {
-            let held = others.iter().any(|other| {
+        let sure = |log: &LogId, seq: u64| {
+            let held = others.iter().filter(|other| passes_on(**other, log)).any(|other| {
                 let logs = self.union.nodes.get(other).into_iter().flat_map(|holding| holding.logs.values());
                 logs.filter(|held| held.id == *log).any(|held| held.parent.is_none() && held.sealed_seq >= seq)
             });
             held && !self.forked(log)
         };
-        let here = |log: &stockroom_crdt::chain::LogId, seq: u64| self.union.held(id, log) >= seq;
+        let here = |log: &LogId, seq: u64| self.union.held(id, log) >= seq;
         let mut lost = Vec::new();
         for (number, deed) in self.truth.promised.iter().enumerate() {
             let Some((log, seq, _)) = &deed.entry else { continue };
@@ -205,7 +219,7 @@ impl Play<'_> {
     }
 
     /// True when somebody holds a branch of this log.
-    fn forked(&self, id: &stockroom_crdt::chain::LogId) -> bool {
+    fn forked(&self, id: &LogId) -> bool {
         let mut logs = self.union.nodes.values().flat_map(|holding| holding.logs.values());
         logs.any(|held| held.parent.is_some() && held.id == *id)
     }

@@ -10,6 +10,7 @@ use stockroom_core::view::View;
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::ids::{Actor, Digest, StoreId};
 use stockroom_crdt::money::Unit;
+use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::policy::Allocation;
 use stockroom_crdt::stock::rights::{Account, Class};
 
@@ -114,8 +115,13 @@ impl Play<'_> {
     fn behind(&self) -> Option<(u32, LogId)> {
         let healthy: BTreeSet<u32> = self.cast.all().filter(|id| !self.written_off.contains(id)).collect();
         let mut most: BTreeMap<&LogId, u64> = BTreeMap::new();
-        for holding in self.union.nodes.iter().filter(|(id, _)| healthy.contains(id)).map(|(_, holding)| holding) {
-            for log in holding.logs.values() {
+        // What only a neighbour has of a store that is gone for good does not get to hubs from there, but for rights.
+        let passes_on = |id: u32, log: &LogId| {
+            let gone = self.written_off.contains(&log.actor.node.0);
+            !gone || self.cast.store_of(id).is_none() || matches!(log.scope, Scope::StoreRights(_))
+        };
+        for (&id, holding) in self.union.nodes.iter().filter(|(id, _)| healthy.contains(id)) {
+            for log in holding.logs.values().filter(|log| passes_on(id, &log.id)) {
                 let most = most.entry(&log.id).or_default();
                 *most = (*most).max(log.sealed_seq);
             }

@@ -68,12 +68,16 @@ impl Play<'_> {
             busy += 1;
             mine |= job.order == order && job.generation == generation;
         }
-        if mine || part.held.is_some() || known.held().is_some() {
+        if mine {
             return;
         }
         if part.to_put_back {
+            // Also when it is on hold: a hold stops what is open, and what is over cannot be resumed any more.
             let goods = staged(&known, &part);
             return self.say((node, store), (order, generation), (Step::PutBack, ""), goods);
+        }
+        if part.held.is_some() || known.held().is_some() {
+            return;
         }
         let about = [order.number, u64::from(generation), u64::from(store)];
         let place = ((node, store), (order, generation));
