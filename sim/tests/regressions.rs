@@ -63,8 +63,8 @@ fn goods_that_lie_apart_for_a_soft_promise_stand_behind_no_hard_one() {
 
 #[test]
 fn what_a_lost_life_wrote_and_told_is_where_it_was_told_of() {
-    holds("restore", 101900);
-    [100297, 100609, 100765, 102533, 201151, 500229].into_iter().for_each(|seed| holds("rights-restore", seed));
+    [101900, 810452].into_iter().for_each(|seed| holds("restore", seed));
+    [100297, 100609, 100765, 102533, 201151, 500229, 810071].into_iter().for_each(|seed| holds("rights-restore", seed));
 }
 
 #[test]
@@ -80,6 +80,11 @@ fn a_hub_whose_second_process_is_gone_answers_for_its_rights_again() {
 #[test]
 fn what_only_a_neighbour_has_of_a_store_that_is_gone_is_lost_to_the_hub() {
     holds("crash", 600084);
+}
+
+#[test]
+fn a_search_ends_also_when_it_is_too_soon_for_another_epoch() {
+    holds("rights-restore", 811137);
 }
 
 #[test]

@@ -187,6 +187,12 @@ impl Journal {
         self.branches.get(id).into_iter().flatten().map(|&number| (number, &self.logs[&number]))
     }
 
+    /// How far any history of a log goes.
+    pub fn reach(&self, id: &LogId) -> u64 {
+        let main = self.find(id).map_or(0, |(_, log)| log.head.seq);
+        self.branches(id).map(|(_, log)| log.head.seq).fold(main, u64::max)
+    }
+
     /// Every log that `node` wrote, main branches and forks.
     pub fn logs_by(&self, node: NodeId) -> impl Iterator<Item = (LogNumber, &Log)> {
         self.by_node.get(&node).into_iter().flatten().map(|&number| (number, &self.logs[&number]))

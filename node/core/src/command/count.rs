@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use stockroom_crdt::chain::LogId;
 use stockroom_crdt::count::{CountClose, CountLine, CountOpen, CountScan};
 use stockroom_crdt::entry::Fact;
 use stockroom_crdt::ids::{Code, Sku, StoreId};
@@ -91,7 +92,9 @@ pub fn close(
     if lines.iter().any(|line| line.ambiguous) {
         replica.reached("a count was ambiguous: a recount is asked for");
     }
-    let others = heads.into_iter().filter(|(actor, _)| *actor != me).collect();
+    // A life that is over may have several histories here: what any of them brought is included.
+    let reach = |actor| (actor, replica.journal.reach(&LogId { actor, scope: scope.clone() }));
+    let others = heads.into_iter().filter(|(actor, _)| *actor != me).map(|(actor, _)| reach(actor)).collect();
     let close = CountClose { session, staff, others, lines };
     let fact = Fact::CountClose(close);
     check_fact(&fact, "session")?;

@@ -163,8 +163,8 @@ impl Replica {
         if !self.rights_locked || !self.desk.heard {
             return;
         }
-        let held = |(id, seq): &(LogId, u64)| self.journal.find(id).is_some_and(|(_, log)| log.head.seq >= *seq);
-        if self.desk.unlock.iter().all(held) {
+        // What came back after this node had gone on from an earlier place is a history beside its own.
+        if self.desk.unlock.iter().all(|(id, seq)| self.journal.reach(id) >= *seq) {
             self.desk.unlock.clear();
             self.rights_locked = false;
             self.touch();

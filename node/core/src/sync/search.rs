@@ -98,24 +98,24 @@ fn proof(replica: &Replica, id: &LogId, main: &[(u64, [u8; 8])]) -> Result<Optio
 }
 
 /// Opens a new epoch if our own signature says that the current one went on, or went on otherwise, in a life of this database
-/// that is gone. Nobody else can make one, so it does not matter who shows it.
-fn on_proof(replica: &mut Replica, id: &LogId, proof: &Proof) -> Result<bool, CoreError> {
+/// that is gone. Nobody else can make one, so it does not matter who shows it. `None` when nothing is proven; false when it is too soon
+/// for another epoch, and both histories stay.
+fn on_proof(replica: &mut Replica, id: &LogId, proof: &Proof) -> Result<Option<bool>, CoreError> {
     let own = id.actor.node == replica.actor().node && id.actor.epoch >= replica.epoch;
     if !own || !proof.seal.verify(&replica.me.signer.public(), replica.me.tenant, id, proof.hash) {
-        return Ok(false);
+        return Ok(None);
     }
     let mut reason = EpochReason::HubAhead;
     if let Some((number, log)) = replica.journal.find(id)
         && proof.seal.seq <= log.head.seq
     {
         if replica.journal.hash_at(&replica.overlay, number, proof.seal.seq)? == Some(proof.hash) {
-            return Ok(false);
+            return Ok(None);
         }
         reason = EpochReason::Forked;
     }
     replica.alarm(format!("this node signed what it does not know any more: {}", reason.as_str()));
-    replica.reopen(id.actor.epoch.0.max(replica.epoch.0), reason)?;
-    Ok(true)
+    replica.reopen(id.actor.epoch.0.max(replica.epoch.0), reason).map(Some)
 }
 
 /// The answer. Of a log of ours, the peer lacks everything after `seq`; and from here on it sends what we lack.
@@ -129,14 +129,17 @@ pub fn on_located(
     if link.searches.get(id) != Some(&Search::Asked) && link.path == Path::Direct {
         return Err(PeerFault::Frame("located".into()).into());
     }
-    if let Some(proof) = proof
-        && on_proof(replica, id, &proof)?
-    {
+    let proven = match proof {
+        Some(proof) => on_proof(replica, id, &proof)?,
+        None => None,
+    };
+    if proven == Some(true) {
+        // Links are dropped for it.
         return Ok(());
     }
     let held = replica.journal.find(id).map(|(number, log)| (number, log.head.seq));
     let own = id.actor.node == replica.actor().node;
-    if own && held.is_none() || seq > held.map_or(0, |(_, head)| head) {
+    if own && held.is_none() && proven.is_none() || seq > held.map_or(0, |(_, head)| head) {
         return Err(PeerFault::Frame("located".into()).into());
     }
     if let (true, Some((number, _)), Some(out)) = (own, held, link.outs.get_mut(&id.scope))
