@@ -115,7 +115,7 @@ impl Play<'_> {
     fn behind(&self) -> Option<(u32, LogId)> {
         let healthy: BTreeSet<u32> = self.cast.all().filter(|id| !self.written_off.contains(id)).collect();
         let mut most: BTreeMap<&LogId, u64> = BTreeMap::new();
-        // What only a neighbour has of a store that is gone for good does not get to hubs from there, but for rights.
+        // What a store that is gone for good had told goes up and no longer sideways, but for rights.
         let passes_on = |id: u32, log: &LogId| {
             let gone = self.written_off.contains(&log.actor.node.0);
             !gone || self.cast.store_of(id).is_none() || matches!(log.scope, Scope::StoreRights(_))
@@ -128,7 +128,7 @@ impl Play<'_> {
         }
         for id in &healthy {
             for (log, seq) in &most {
-                if self.cast.ought_to_hold(*id, log) && self.union.held(*id, log) < *seq {
+                if self.cast.ought_to_hold(*id, log) && passes_on(*id, log) && self.union.held(*id, log) < *seq {
                     return Some((*id, (*log).clone()));
                 }
             }
