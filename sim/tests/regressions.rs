@@ -23,6 +23,10 @@ fn two_processes_of_one_identity_do_not_open_epochs_against_each_other() {
     assert_eq!(outcome.verdict, Verdict::Held, "{:#?}", outcome.violations);
     let opened = outcome.reached.get("an epoch was opened: the hub has seen more").copied().unwrap_or(0);
     assert!((1..60).contains(&opened), "{opened} epochs in an hour");
+    assert!(
+        outcome.reached.contains_key("an epoch was opened that had to wait"),
+        "whoever was overtaken goes on in a new one"
+    );
 }
 
 #[test]

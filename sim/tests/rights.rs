@@ -207,6 +207,32 @@ fn a_cut_off_hub_promises_softly_within_its_budget() {
 }
 
 #[test]
+fn goods_that_lie_apart_for_a_soft_promise_are_promised_hard_to_nobody_else() {
+    let soft = PolicyRule { soft_ppm: 1_000_000, overbooking_ppm: 1_000_000, ..rule(Allocation::Static) };
+    let mut world = market(12, soft);
+    world.receive(FIRST, "A", 6);
+    world.run_ms(20_000);
+    world.cut(FIRST, HUB);
+    world.cut(FIRST, SECOND);
+    for n in 0..held(&world, FIRST, FIRST) {
+        hard(world.reserve(FIRST, n, ("A", 1), &[1]).unwrap());
+    }
+    let promise = match world.reserve(FIRST, 99, ("A", 1), &[1]).unwrap() {
+        Answer::Reserved { promise, .. } => promise,
+        other => panic!("no promise: {other:?}"),
+    };
+    assert_eq!(promise.claim, Claim::Soft);
+    world.say_of(FIRST, promise.id, Step::Confirm).unwrap();
+    world.say_of(FIRST, promise.id, Step::Pick).unwrap();
+    world.connect(FIRST, HUB);
+    world.run_ms(60_000);
+    let apart = u64::from(record(&world, FIRST, promise.id).said.claim(&promise) == Claim::Soft);
+    let (owed, there) = (owed(&world, FIRST), on_hand(&world, FIRST));
+    assert_eq!(state(&world, FIRST, promise.id), State::Staged);
+    assert!(owed + apart <= there.unsigned_abs(), "{owed} by rights and {apart} apart, of {there}");
+}
+
+#[test]
 fn missing_goods_make_a_home_ask_now_and_then_and_not_all_the_time() {
     // The hub was set back and could not give anything yet. Goods went, the home asked for rights that lay there, the hub said
     // that it had none to spare, and the home asked again at once: thousands of entries in a minute.

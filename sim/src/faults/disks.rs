@@ -183,14 +183,9 @@ impl Play<'_> {
     pub(crate) fn excuse(&mut self, id: u32) {
         let others: Vec<u32> =
             self.cast.all().filter(|other| *other != id && !self.written_off.contains(other)).collect();
-        let gone = self.written_off.contains(&id);
-        // What only a neighbour has goes back to its author alone, but for rights, which hubs ask of everybody.
-        let passes_on = |other: u32, log: &LogId| {
-            !gone || self.cast.store_of(other).is_none() || matches!(log.scope, Scope::StoreRights(_))
-        };
         // Who holds the number may hold another history of it: the end of the run looks at the entry itself.
         let sure = |log: &LogId, seq: u64| {
-            let held = others.iter().filter(|other| passes_on(**other, log)).any(|other| {
+            let held = others.iter().filter(|other| self.passes_on(**other, log)).any(|other| {
                 let logs = self.union.nodes.get(other).into_iter().flat_map(|holding| holding.logs.values());
                 logs.filter(|held| held.id == *log).any(|held| held.parent.is_none() && held.sealed_seq >= seq)
             });
@@ -216,6 +211,13 @@ impl Play<'_> {
         }
         self.excused_promises.extend(lost);
         self.excused.extend(excused);
+    }
+
+    /// What somebody who is gone for good had told goes up and no longer sideways: only hubs pass it on, and get it, but for rights, which
+    /// hubs ask of everybody.
+    pub(crate) fn passes_on(&self, holder: u32, log: &LogId) -> bool {
+        let gone = self.written_off.contains(&log.actor.node.0);
+        !gone || self.cast.store_of(holder).is_none() || matches!(log.scope, Scope::StoreRights(_))
     }
 
     /// True when somebody holds a branch of this log.

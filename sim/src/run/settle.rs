@@ -10,7 +10,6 @@ use stockroom_core::view::View;
 use stockroom_crdt::chain::LogId;
 use stockroom_crdt::ids::{Actor, Digest, StoreId};
 use stockroom_crdt::money::Unit;
-use stockroom_crdt::scope::Scope;
 use stockroom_crdt::stock::policy::Allocation;
 use stockroom_crdt::stock::rights::{Account, Class};
 
@@ -115,20 +114,15 @@ impl Play<'_> {
     fn behind(&self) -> Option<(u32, LogId)> {
         let healthy: BTreeSet<u32> = self.cast.all().filter(|id| !self.written_off.contains(id)).collect();
         let mut most: BTreeMap<&LogId, u64> = BTreeMap::new();
-        // What a store that is gone for good had told goes up and no longer sideways, but for rights.
-        let passes_on = |id: u32, log: &LogId| {
-            let gone = self.written_off.contains(&log.actor.node.0);
-            !gone || self.cast.store_of(id).is_none() || matches!(log.scope, Scope::StoreRights(_))
-        };
         for (&id, holding) in self.union.nodes.iter().filter(|(id, _)| healthy.contains(id)) {
-            for log in holding.logs.values().filter(|log| passes_on(id, &log.id)) {
+            for log in holding.logs.values().filter(|log| self.passes_on(id, &log.id)) {
                 let most = most.entry(&log.id).or_default();
                 *most = (*most).max(log.sealed_seq);
             }
         }
         for id in &healthy {
             for (log, seq) in &most {
-                if self.cast.ought_to_hold(*id, log) && passes_on(*id, log) && self.union.held(*id, log) < *seq {
+                if self.cast.ought_to_hold(*id, log) && self.passes_on(*id, log) && self.union.held(*id, log) < *seq {
                     return Some((*id, (*log).clone()));
                 }
             }
